@@ -1,0 +1,117 @@
+"""Every error of the library: what must hold, what was received, what to do.
+
+All errors derive from `PullbackError` and from the built-in exception that a Python
+programmer would expect (`ValueError`, `TypeError`, ...), so both ways of catching work.
+The command line prints the message without a traceback and exits with status 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PullbackError(Exception):
+    """The base of every error that the library raises on purpose.
+
+    Args:
+        must: What must hold, as a sentence without its full stop.
+        received: What was received instead, with its shape, place or line.
+        do: What to do about it, as an imperative sentence.
+
+    Example:
+        >>> print(PullbackError("a rate must be positive", "-1.0", "Use 1e-3 or so."))
+        a rate must be positive
+          received: -1.0
+          to do: Use 1e-3 or so.
+    """
+
+    def __init__(self, must: str, received: str = "", do: str = "") -> None:
+        self.must = must
+        self.received = received
+        self.do = do
+        super().__init__(must, received, do)
+
+    def __str__(self) -> str:
+        lines = [self.must]
+        if self.received:
+            lines.append(f"  received: {self.received}")
+        if self.do:
+            lines.append(f"  to do: {self.do}")
+        return "\n".join(lines)
+
+
+class ConfigError(PullbackError, ValueError):
+    """A setting (a rate, a size, a flag, a line of a TOML file) that cannot be used."""
+
+
+class DataError(PullbackError, ValueError):
+    """Data that cannot be read, checked, encoded or split."""
+
+
+class ShapeError(PullbackError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DtypeError(PullbackError, TypeError):
+    """A dtype that an operation does not take."""
+
+
+class LabelError(PullbackError, IndexError):
+    """A class index outside the range of classes."""
+
+
+class UnknownNameError(PullbackError, LookupError):
+    """A name that is not in its table; the nearest one is suggested."""
+
+
+class TraceError(PullbackError, RuntimeError):
+    """A value was asked for while it is not yet known (a traced placeholder)."""
+
+
+class DifferentiationError(PullbackError, ValueError):
+    """A derivative was asked for where none exists."""
+
+
+class NonFiniteError(PullbackError, ArithmeticError):
+    """NaN or inf arose; the message names the operation and the layer."""
+
+
+class FileFormatError(PullbackError, OSError):
+    """A file of ours (network, checkpoint, run) that is missing, damaged or too new."""
+
+
+class StorageError(PullbackError, OSError):
+    """A file could not be written (a full disk, no permission)."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice nearest to `name` in spelling, if any is near.
+
+    Example:
+        >>> nearest("rleu", ["relu", "tanh"])
+        'relu'
+    """
+    table = {choice.casefold(): choice for choice in choices}
+    found = difflib.get_close_matches(name.casefold(), table, n=1, cutoff=0.5)
+    return table[found[0]] if found else None
+
+
+def unknown(kind: str, name: object, choices: Iterable[str]) -> UnknownNameError:
+    """The error for a `name` that is not among the `choices` of its `kind`.
+
+    Example:
+        >>> print(unknown("activation", "rleu", ["relu", "tanh"]))
+        unknown activation 'rleu'
+          received: 'rleu', where the activations are relu, tanh
+          to do: Did you mean 'relu'?
+    """
+    listed = list(choices)
+    shown = ", ".join(listed[:30]) + (", ..." if len(listed) > 30 else "")
+    guess = nearest(str(name), listed)
+    plural = kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+    return UnknownNameError(
+        f"unknown {kind} {name!r}",
+        f"{name!r}, where the {plural} are {shown}",
+        f"Did you mean {guess!r}?" if guess else "Choose one of those listed.",
+    )
