@@ -1,0 +1,5 @@
+"""Neural networks whose training step is a graph."""
+
+from pullback._version import __version__
+
+__all__ = ["__version__"]
