@@ -1,0 +1,78 @@
+"""Metrics: how good predictions are, in numbers that people know.
+
+A metric is independent of the loss. Classification metrics take probabilities
+`(rows, classes)` and class indices `(rows,)`; regression metrics take both sides as
+`(rows, outputs)` in original units. All take weights of rows, and say NaN rather than a
+wrong number.
+
+Example:
+    >>> from pullback import metrics
+    >>> metrics.get("accuracy")([[0.9, 0.1], [0.2, 0.8]], [0, 1])
+    1.0
+"""
+
+from pullback.metrics.base import (
+    Better,
+    Metric,
+    MetricLike,
+    as_metric,
+    get,
+    known_names,
+    register,
+    registry,
+)
+from pullback.metrics.checks import Needs, Task
+from pullback.metrics.classes import (
+    F1,
+    Accuracy,
+    BalancedAccuracy,
+    ConfusionMatrix,
+    Precision,
+    Recall,
+)
+from pullback.metrics.evaluate import (
+    ClassReport,
+    ClassRow,
+    Defaults,
+    as_metrics,
+    check_task,
+    defaults,
+    evaluate,
+    report,
+)
+from pullback.metrics.probabilities import LogLoss, RocAuc, TopK
+from pullback.metrics.values import R2, Mae, Mse, Rmse
+
+__all__ = [
+    "F1",
+    "R2",
+    "Accuracy",
+    "BalancedAccuracy",
+    "Better",
+    "ClassReport",
+    "ClassRow",
+    "ConfusionMatrix",
+    "Defaults",
+    "LogLoss",
+    "Mae",
+    "Metric",
+    "MetricLike",
+    "Mse",
+    "Needs",
+    "Precision",
+    "Recall",
+    "Rmse",
+    "RocAuc",
+    "Task",
+    "TopK",
+    "as_metric",
+    "as_metrics",
+    "check_task",
+    "defaults",
+    "evaluate",
+    "get",
+    "known_names",
+    "register",
+    "registry",
+    "report",
+]

@@ -1,0 +1,286 @@
+"""Metrics of predicted classes: the class with the largest score, the first of a tie."""
+
+# ruff: noqa: D102 - compute and score mean what their base class says, the class docstring how
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pullback.errors import ConfigError, LabelError
+from pullback.metrics.base import Metric, register
+from pullback.metrics.checks import Array, check_rows
+
+Average: TypeAlias = Literal["macro", "micro", "weighted"]
+
+
+def class_sums(predictions: Array, targets: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Sums of weights for each class: of hits, of rows predicted so, of rows that are so.
+
+    Shape:
+        predictions `(rows, classes)`, targets and weights `(rows,)`; each sum `(classes,)`.
+    """
+    classes = predictions.shape[1]
+    chosen = predictions.argmax(axis=1)
+    hits = np.bincount(targets, weights * (chosen == targets), classes)
+    predicted = np.bincount(chosen, weights, classes)
+    actual = np.bincount(targets, weights, classes)
+    return hits, predicted, actual
+
+
+def ratio(above: Array, below: Array) -> Array:
+    """The ratio above / below, and 0 where both are 0."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+@register
+class Accuracy(Metric):
+    r"""The fraction of rows whose class is predicted.
+
+    $\sum_i w_i [\arg\max_c p_{ic} = t_i] / \sum_i w_i$. Of equal scores the first class wins.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` says.
+
+    Example:
+        >>> Accuracy()([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], [0, 1, 1, 1])
+        0.75
+
+    References:
+        Sokolova and Lapalme (2009), A systematic analysis of performance measures for
+        classification tasks.
+    """
+
+    name, aliases = "accuracy", ("acc",)
+    task, needs = "classification", "labels"
+    better, bounds = "higher", (0.0, 1.0)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
+        hits = predictions.argmax(axis=1) == targets
+        # Both sums run over all rows in one order, so that the ratio cannot round above 1.
+        return (weights * hits).sum() / weights.sum()
+
+
+@register
+class BalancedAccuracy(Metric):
+    r"""The mean over classes of the fraction of their rows that is predicted right.
+
+    $\frac{1}{|C|} \sum_{c \in C} \mathrm{recall}_c$, where $C$ are the classes among the
+    targets: a class that never occurs neither helps nor harms. Guessing gives $1/|C|$.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` says.
+
+    Example:
+        >>> BalancedAccuracy()([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]], [0, 0, 0, 1])
+        0.5
+
+    References:
+        Brodersen, Ong, Stephan and Buhmann (2010), The balanced accuracy and its
+        posterior distribution.
+    """
+
+    name, aliases = "balanced_accuracy", ("bacc",)
+    task, needs = "classification", "labels"
+    better, bounds = "higher", (0.0, 1.0)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
+        hits, _, actual = class_sums(predictions, targets, weights)
+        present = actual > 0
+        return (hits[present] / actual[present]).mean()
+
+
+class ClassScore(Metric):
+    """A score of each class, averaged: the family of precision, recall and F1.
+
+    Args:
+        average: "macro" (the plain mean over the classes that occur among targets or
+            predictions), "weighted" (by the targets' sums of weights) or "micro" (one score of
+            the summed counts). None: with two classes the positive class alone, else macro.
+        positive: The positive class, scored against all others; by default the last of two.
+
+    Raises:
+        ConfigError: Both are given, or an unknown average.
+        LabelError: The positive class is not among the classes.
+    """
+
+    task, needs = "classification", "labels"
+    better, bounds = "higher", (0.0, 1.0)
+
+    def __init__(self, average: Average | None = None, positive: int | None = None) -> None:
+        if average is not None and average not in get_args(Average):
+            raise ConfigError(
+                "average must be 'macro', 'micro', 'weighted' or None",
+                repr(average),
+                "Choose one of these.",
+            )
+        if average is not None and positive is not None:
+            raise ConfigError(
+                "an average over classes has no positive class",
+                f"average={average!r}, positive={positive!r}",
+                "Give one of the two.",
+            )
+        self.average = average
+        self.positive = positive
+
+    @classmethod
+    def from_name(cls, text: str, **settings: Any) -> Metric | None:
+        """Also `precision_macro`, `recall_micro`, `f1_weighted` and their like."""
+        for average in get_args(Average):
+            suffix = f"_{average}"
+            if text.casefold().endswith(suffix):
+                found = super().from_name(text[: -len(suffix)], average=average, **settings)
+                return found and found.named(cls.name + suffix)
+        return super().from_name(text, **settings)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
+        hits, predicted, actual = class_sums(predictions, targets, weights)
+        if self.average == "micro":
+            return self.score(hits.sum(), predicted.sum(), actual.sum())
+        scores = self.score(hits, predicted, actual)
+        if self.average == "weighted":
+            return (actual * scores).sum() / actual.sum()
+        if self.average == "macro" or (self.positive is None and len(scores) > 2):
+            return scores[(predicted + actual) > 0].mean()
+        positive = 1 if self.positive is None else self.positive
+        if not 0 <= positive < len(scores):
+            raise LabelError(
+                f"the positive class must be in 0 to {len(scores) - 1}",
+                f"positive={positive}",
+                "Give the index of one of the classes.",
+            )
+        return scores[positive]
+
+    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+        """The score of each class from its sums of weights."""
+        raise NotImplementedError(f"{type(self).__name__} must define score")
+
+
+@register
+class Precision(ClassScore):
+    r"""The fraction of the rows predicted as a class that are of it.
+
+    $TP / (TP + FP)$, and 0 where nothing is predicted as the class. `ClassScore` says
+    how classes are averaged.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` and `ClassScore` say.
+
+    Example:
+        >>> Precision()([[0.1, 0.9], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]], [1, 0, 0, 1])
+        0.3333333333333333
+
+    References:
+        van Rijsbergen (1979), Information Retrieval.
+    """
+
+    name = "precision"
+
+    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+        return ratio(hits, predicted)
+
+
+@register
+class Recall(ClassScore):
+    r"""The fraction of the rows of a class that are predicted as it.
+
+    $TP / (TP + FN)$, and 0 where no row is of the class. `ClassScore` says how classes
+    are averaged.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` and `ClassScore` say.
+
+    Example:
+        >>> Recall()([[0.1, 0.9], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]], [1, 0, 0, 1])
+        0.5
+
+    References:
+        van Rijsbergen (1979), Information Retrieval.
+    """
+
+    name, aliases = "recall", ("sensitivity",)
+
+    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+        return ratio(hits, actual)
+
+
+@register
+class F1(ClassScore):
+    r"""The harmonic mean of precision and recall.
+
+    $2 TP / (2 TP + FP + FN)$, and 0 where the class occurs on neither side. `ClassScore`
+    says how classes are averaged.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` and `ClassScore` say.
+
+    Example:
+        >>> F1()([[0.1, 0.9], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]], [1, 0, 0, 1])
+        0.4
+
+    References:
+        van Rijsbergen (1979), Information Retrieval.
+    """
+
+    name, aliases = "f1", ("f1_score",)
+
+    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+        return ratio(2 * hits, predicted + actual)
+
+
+@register
+class ConfusionMatrix(Metric):
+    r"""How often each class is taken for each other one; an array, not a number.
+
+    $M_{ab} = \sum_i w_i [t_i = a] [\arg\max_c p_{ic} = b]$: a row for each class of the
+    targets, a column for each predicted one. All NaN when a prediction is NaN.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`; returns `(classes, classes)`.
+
+    Raises:
+        PullbackError: As `check_rows` says.
+
+    Example:
+        >>> ConfusionMatrix()([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]], [0, 1, 1, 1])
+        array([[1., 0.],
+               [1., 2.]])
+
+    References:
+        Stehman (1997), Selecting and interpreting measures of thematic classification accuracy.
+    """
+
+    name, aliases = "confusion_matrix", ("confusion",)
+    task, needs = "classification", "labels"
+    better, scalar = "higher", False
+
+    def __call__(  # type: ignore[override]  # the one metric that is an array, see `scalar`
+        self, predictions: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
+    ) -> Array:
+        """The sums of weights for each pair of a target and a predicted class."""
+        rows = check_rows(predictions, targets, weights, task=self.task, needs=self.needs)
+        if rows.undefined:
+            classes = rows.predictions.shape[1]
+            return np.full((classes, classes), np.nan)
+        return self.compute(rows.predictions, rows.targets, rows.weights)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Array:
+        classes = predictions.shape[1]
+        cells = targets * classes + predictions.argmax(axis=1)
+        return np.bincount(cells, weights, classes**2).reshape(classes, classes)
