@@ -1,5 +1,51 @@
-"""Neural networks whose training step is a graph."""
+"""Pullback: neural networks you can see through.
+
+Everything public is an attribute of this module and loaded when it is first used, so that
+`import pullback` costs little more than NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from pullback._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from pullback import data, datasets, losses, metrics, nn, optim
+    from pullback.autodiff import gradcheck, gradient, hvp, jvp, value_and_grad, vjp
+    from pullback.ops import *
+    from pullback.tensor import Tensor, tensor
+
+_ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
+_HOMES = {
+    "Tensor": "pullback.tensor",
+    "tensor": "pullback.tensor",
+    **dict.fromkeys(
+        ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"pullback.{name}")
+    if name.startswith("_"):
+        raise AttributeError(f"module 'pullback' has no attribute {name!r}")
+    importlib.import_module("pullback.tensor")
+    ops = importlib.import_module("pullback.ops")
+    home = importlib.import_module(_HOMES[name]) if name in _HOMES else ops
+    if not hasattr(home, name):
+        from pullback.errors import nearest
+
+        guess = nearest(name, __dir__())
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise AttributeError(f"module 'pullback' has no attribute {name!r}{hint}")
+    globals()[name] = getattr(home, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    ops = importlib.import_module("pullback.ops")
+    names = {*_ROOMS, *_HOMES, "__version__"}
+    return sorted(names | {n for n in vars(ops) if callable(getattr(ops, n)) and n[0] != "_"})

@@ -1,0 +1,18 @@
+"""Derivatives of graphs, as graphs."""
+
+from pullback.autodiff.gradcheck import InputVerdict, Verdict, gradcheck
+from pullback.autodiff.reverse import backward, pullback
+from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
+
+__all__ = [
+    "InputVerdict",
+    "Verdict",
+    "backward",
+    "gradcheck",
+    "gradient",
+    "hvp",
+    "jvp",
+    "pullback",
+    "value_and_grad",
+    "vjp",
+]

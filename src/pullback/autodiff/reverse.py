@@ -1,0 +1,130 @@
+"""Reverse mode, graph to graph: the whole of backpropagation.
+
+Given a node y and its cotangent, the derivative of a scalar loss with respect to y, every node
+that y was computed from gets a cotangent of its own. The rule for one operation is its pullback
+(`Op.vjp`); the chain rule is this file: go through the graph from the loss back, hand each
+node's cotangent to the pullback of its operation, and add up what arrives at each input.
+
+Nothing is computed here. The cotangents are nodes of the same graph, so the backward pass is
+planned, executed, printed and differentiated again like any other computation.
+
+References:
+    S. Linnainmaa, 1976, "Taylor expansion of the accumulated rounding error".
+    D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
+    back-propagating errors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pullback import ops
+from pullback.errors import DifferentiationError, ShapeError
+from pullback.graph.dtypes import is_float
+from pullback.graph.node import Node
+from pullback.graph.order import depends_on, topological
+from pullback.graph.origin import Origin, entered
+
+
+def backward(
+    outputs: Sequence[Node],
+    cotangents: Sequence[Node],
+    wrt: Sequence[Node],
+    within: Sequence[Node] = (),
+) -> list[Node | None]:
+    """Carry the cotangents of `outputs` back to `wrt`.
+
+    Args:
+        outputs: Where the backward pass starts.
+        cotangents: One for each output, of its shape.
+        wrt: The nodes whose cotangents are wanted.
+        within: Nodes beyond which the graph is not looked at.
+
+    Returns:
+        One node for each of `wrt`; None where no cotangent arrives.
+    """
+    edge = set(within)
+    order = topological(outputs, stop=edge.__contains__)
+    active = depends_on(order, wrt)
+    bars: dict[Node, Node] = {}
+    for y, y_bar in zip(outputs, cotangents, strict=True):
+        _check(y, y_bar)
+        bars[y] = bars[y] + y_bar if y in bars else y_bar
+    for y in reversed(order):
+        if y not in active or y not in bars or y in edge or not y.op.differentiable:
+            continue
+        with entered(Origin(y.origin.path, y.origin.source, "backward", pullback_of=y)):
+            contributions = pullback(y, bars[y])
+        for x, x_bar in zip(y.inputs, contributions, strict=True):
+            if x_bar is None or x not in active:
+                continue
+            with entered(Origin(x.origin.path, x.origin.source, "backward", cotangent_of=x)):
+                bars[x] = bars[x] + x_bar if x in bars else x_bar
+    return [bars.get(x) for x in wrt]
+
+
+def pullback(y: Node, y_bar: Node) -> Sequence[Node | None]:
+    """The cotangents of the inputs of one node, from its own: its operation's rule.
+
+    A fused operation that states no rule is differentiated through its definition.
+    """
+    if y.op.has_vjp:
+        return y.op.vjp(y_bar, y, *y.inputs)
+    if y.op.is_fused:
+        return backward([y.op.decompose(*y.inputs)], [y_bar], y.inputs, within=y.inputs)
+    return [None] * len(y.inputs)
+
+
+def gradient(loss: Node, wrt: Sequence[Node]) -> list[Node]:
+    """The gradient of a scalar with respect to each of `wrt`, as nodes.
+
+    Raises:
+        DifferentiationError: The loss is no scalar, or no derivative exists.
+    """
+    if loss.size != 1 or not is_float(loss.dtype):
+        raise DifferentiationError(
+            "a gradient is the derivative of one real number",
+            f"a tensor of shape {loss.shape} and dtype {loss.dtype} ({loss.origin})",
+            "Reduce it first (.sum() or .mean()), or use pb.vjp with a cotangent.",
+        )
+    for x in wrt:
+        if not is_float(x.dtype):
+            raise DifferentiationError(
+                "a derivative is taken with respect to real numbers",
+                f"dtype {x.dtype}",
+                "Convert it with .astype('float32') before it enters the loss.",
+            )
+    with entered(Origin(loss.origin.path, loss.origin.source, "backward", cotangent_of=loss)):
+        one = ops.full_like(loss, 1.0)
+    bars = backward([loss], [one], wrt)
+    return [_or_zero(loss, x, x_bar) for x, x_bar in zip(wrt, bars, strict=True)]
+
+
+def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
+    """The cotangent that arrived; zeros where the loss does not depend on x.
+
+    A comparison that a derivative rule put in (relu's derivative is a step) is flat: its
+    derivative is zero. One that the user put in between is taken for a mistake.
+    """
+    if x_bar is not None:
+        return x_bar
+    order = topological([loss])
+    reached = depends_on(order, [x])
+    for node in order:
+        user_made = node.origin.role == "forward" and node.op.name != "stop_gradient"
+        if user_made and not node.op.differentiable and node in reached:
+            raise DifferentiationError(
+                "the loss must depend on x through operations that have a derivative",
+                f"{node.op.name} ({node.origin}), which has none",
+                "Use a smooth stand-in (softmax for argmax, sigmoid for a comparison).",
+            )
+    return ops.full_like(x, 0.0)
+
+
+def _check(y: Node, y_bar: Node) -> None:
+    if y.shape != y_bar.shape:
+        raise ShapeError(
+            "a cotangent has the shape of its value",
+            f"cotangent {y_bar.shape}, value {y.shape} ({y.origin})",
+            "Reshape the cotangent.",
+        )

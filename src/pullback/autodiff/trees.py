@@ -1,0 +1,42 @@
+"""Arguments that are nested lists, tuples and dictionaries of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pullback.errors import ConfigError
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The leaves of a nested list, tuple or dictionary, in order.
+
+    Example:
+        >>> leaves({"w": 1, "b": [2, 3]})
+        [1, 2, 3]
+    """
+    if isinstance(tree, dict):
+        return [leaf for value in tree.values() for leaf in leaves(value)]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for value in tree for leaf in leaves(value)]
+    return [tree]
+
+
+def rebuilt(tree: Any, new: list[Any]) -> Any:
+    """A tree of the same form with the leaves `new`."""
+    supply = iter(new)
+    built = mapped(lambda _: next(supply), tree)
+    if next(supply, None) is not None:
+        raise ConfigError(
+            "a tree needs one new leaf for each old", f"{len(new)}", "Check the form."
+        )
+    return built
+
+
+def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
+    """A tree of the same form with `f` of each leaf."""
+    if isinstance(tree, dict):
+        return {key: mapped(f, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([mapped(f, value) for value in tree])
+    return f(tree)

@@ -1,0 +1,126 @@
+"""What an operation is, and the one table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+
+from pullback.errors import unknown
+from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.graph.origin import here
+
+if TYPE_CHECKING:
+    from pullback.graph.node import Node
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: its meaning, shape rule, derivative and formula, all in one class.
+
+    An instance is the operation with its attributes fixed (`Sum(axes=(0,), keepdims=False)`), so
+    two equal instances on the same inputs are the same computation.
+
+    Class attributes:
+        name: The operation's name: its key in the registry and its row in native/ops.def.
+        family: Which family gives it its shape rule; the row's second entry.
+        arity: How many inputs it takes; -1 for any number.
+        text: How it is printed, with `{0}`, `{1}` for its inputs and `{axes}` for attributes.
+        latex: The same in LaTeX.
+        binding: How tightly the printed form binds: 0 never needs brackets.
+        differentiable: False where no derivative exists (integers out, comparisons).
+    """
+
+    name: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    arity: ClassVar[int] = 1
+    text: ClassVar[str] = ""
+    latex: ClassVar[str] = ""
+    binding: ClassVar[int] = 0
+    differentiable: ClassVar[bool] = True
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        """The output's shape and dtype; raises ShapeError or DtypeError where there is none."""
+        raise TypeError(f"{type(self).__name__} has no shape rule")
+
+    def forward(self, *args: Any, **kwargs: Any) -> Array:
+        """The operation's meaning on NumPy arrays: the oracle of every executor."""
+        raise TypeError(f"{type(self).__name__} has no meaning of its own")
+
+    def vjp(self, *args: Any, **kwargs: Any) -> tuple[Node | None, ...]:
+        """The pullback, in graph operations: `vjp(y_bar, y, *inputs)`, one entry an input.
+
+        None means that no derivative exists with respect to that input. An operation without
+        this method is differentiated through `decompose`.
+        """
+        raise TypeError(f"{type(self).__name__} is differentiated through its decomposition")
+
+    def decompose(self, *args: Any, **kwargs: Any) -> Node:
+        """The operation's definition in simpler ones: `decompose(*inputs)`; fused ones only."""
+        raise TypeError(f"{type(self).__name__} is a primitive")
+
+    @classmethod
+    def samples(cls) -> Iterable[Any]:
+        """Inputs for the table-driven tests: `pullback.ops.samples.Sample` objects."""
+        return ()
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether the operation has a definition in simpler ones."""
+        return type(self).decompose is not Op.decompose
+
+    @property
+    def has_vjp(self) -> bool:
+        """Whether the operation states its own pullback."""
+        return type(self).vjp is not Op.vjp
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes that distinguish this instance, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{k}={v}" for k, v in self.attributes().items())
+        return f"{self.name}({shown})" if shown else self.name
+
+
+_REGISTRY: dict[str, type[Op]] = {}
+O = TypeVar("O", bound=Op)
+
+
+@dataclass_transform(frozen_default=True)
+def register(cls: type[O]) -> type[O]:
+    """Class decorator: makes `cls` a frozen record of its attributes and enters it in the table."""
+    made = dataclass(frozen=True)(cls)
+    if made.name in _REGISTRY:
+        raise ValueError(f"two operations are named {made.name!r}")
+    _REGISTRY[made.name] = made
+    return made
+
+
+def registry() -> dict[str, type[Op]]:
+    """All registered operations by name, sorted."""
+    return dict(sorted(_REGISTRY.items()))
+
+
+def operation(name: str) -> type[Op]:
+    """The operation of that name.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is named.
+    """
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        raise unknown("operation", name, sorted(_REGISTRY)) from None
+
+
+def apply(op: Op, *inputs: Node) -> Node:
+    """The node that is `op` of `inputs`."""
+    from pullback.graph.node import Node  # node.py needs `apply` for its operators
+
+    shape, dtype = op.infer(*inputs)
+    return Node(op, inputs, shape, dtype, here())

@@ -1,0 +1,15 @@
+"""Every operation: meaning, shape rule, derivative, formula, each in one class."""
+
+from pullback.graph.op import Op, registry
+from pullback.ops.arithmetic import *
+from pullback.ops.comparison import *
+from pullback.ops.contraction import *
+from pullback.ops.exponential import *
+from pullback.ops.fused import *
+from pullback.ops.indexing import *
+from pullback.ops.random import *
+from pullback.ops.rectifiers import *
+from pullback.ops.reductions import *
+from pullback.ops.shaping import *
+from pullback.ops.special import *
+from pullback.ops.trigonometric import *

@@ -1,0 +1,158 @@
+"""Exponentials, logarithms and roots, and the saturating functions made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pullback.graph.dtypes import Array
+from pullback.graph.node import Node, function
+from pullback.graph.op import register
+from pullback.ops.arithmetic import reciprocal, scale
+from pullback.ops.families import Elementwise
+
+__all__ = [
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log_sigmoid",
+    "sigmoid",
+    "softplus",
+    "sqrt",
+]
+
+
+@register
+class Exp(Elementwise):
+    r"""Exponential: $y = e^x$, so $\bar x = \bar y\, y$: the derivative is the output."""
+
+    name = "exp"
+    latex = "e^{{{0}}}"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.exp(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, y),)
+
+
+@register
+class Expm1(Elementwise):
+    r"""$y = e^x - 1$, exact near 0, so $\bar x = \bar y\,(y + 1)$."""
+
+    name = "expm1"
+    latex = "(e^{{{0}}} - 1)"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.expm1(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, y + 1),)
+
+
+@register
+class Log(Elementwise):
+    r"""Natural logarithm: $y = \ln x$, so $\bar x = \bar y / x$."""
+
+    name = "log"
+    latex = r"\ln {0}"
+    domain = ((0.2, 3.0),)
+    hard_points = (0.0,)
+
+    def forward(self, x: Array) -> Array:
+        return np.log(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(x)),)
+
+
+@register
+class Log1p(Elementwise):
+    r"""$y = \ln(1 + x)$, exact near 0, so $\bar x = \bar y / (1 + x)$."""
+
+    name = "log1p"
+    latex = r"\ln(1 + {0})"
+    domain = ((-0.5, 3.0),)
+    hard_points = (0.0, -1.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.log1p(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(1 + x)),)
+
+
+@register
+class Sqrt(Elementwise):
+    r"""Square root: $y = \sqrt x$, so $\bar x = \bar y / (2 y)$; infinite at 0, unless
+    $\bar y = 0$."""
+
+    name = "sqrt"
+    latex = r"\sqrt{{{0}}}"
+    domain = ((0.2, 3.0),)
+    hard_points = (0.0,)
+
+    def forward(self, x: Array) -> Array:
+        return np.sqrt(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(2 * y)),)
+
+
+@register
+class Sigmoid(Elementwise):
+    r"""Logistic function: $y = 1 / (1 + e^{-x})$, so $\bar x = \bar y\, y\, (1 - y)$."""
+
+    name = "sigmoid"
+    latex = r"\sigma({0})"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        small = np.exp(-np.absolute(x))
+        return np.where(x >= 0, 1, small) / (1 + small)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * (y * (1 - y)),)
+
+
+@register
+class Softplus(Elementwise):
+    r"""Smooth ramp: $y = \ln(1 + e^x)$, so $\bar x = \bar y\, \sigma(x)$."""
+
+    name = "softplus"
+    latex = r"\ln(1 + e^{{{0}}})"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * sigmoid(x),)
+
+
+@register
+class LogSigmoid(Elementwise):
+    r"""Logarithm of the logistic function: $y = -\ln(1 + e^{-x})$, so
+    $\bar x = \bar y\, \sigma(-x)$."""
+
+    name = "log_sigmoid"
+    latex = r"\ln \sigma({0})"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(x, 0) - np.log1p(np.exp(-np.absolute(x)))
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * sigmoid(-x),)
+
+
+exp = function(Exp())
+expm1 = function(Expm1())
+log = function(Log())
+log1p = function(Log1p())
+sqrt = function(Sqrt())
+sigmoid = function(Sigmoid())
+softplus = function(Softplus())
+log_sigmoid = function(LogSigmoid())

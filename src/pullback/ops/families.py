@@ -1,0 +1,132 @@
+"""The families of operations: what gives a class its shape rule and its samples.
+
+An elementwise operation takes inputs of one shape. Broadcasting is an operation of its own, put
+in by `elementwise`, so that 'the gradient of a bias is a sum over the batch' is a visible step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from pullback.errors import DtypeError, ShapeError
+from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, INT64, Dtype, Shape, is_float, promote
+from pullback.graph.node import Node, Operand, as_node, functions
+from pullback.graph.op import Op, apply
+from pullback.ops.samples import Real, Sample
+
+
+def broadcast_shape(name: str, nodes: Sequence[Node]) -> Shape:
+    """The shape to which `nodes` broadcast by NumPy's rules."""
+    try:
+        return np.broadcast_shapes(*(node.shape for node in nodes))
+    except ValueError:
+        places = sorted({str(node.origin) for node in nodes if node.origin.source})
+        raise ShapeError(
+            f"the inputs of {name} must broadcast to one shape",
+            " and ".join(str(node.shape) for node in nodes)
+            + (f" ({'; '.join(places)})" if places else ""),
+            "Reshape one of them, or put in an axis of length 1.",
+        ) from None
+
+
+def numbers(op: type[Elementwise], operands: Sequence[Operand]) -> list[Node]:
+    """`operands` as nodes of one dtype that `op` takes; a Python number is weak."""
+    weak = [isinstance(x, (bool, int, float)) for x in operands]
+    strong = [as_node(x) for x, w in zip(operands, weak, strict=True) if not w]
+    dtype = promote(BOOL, *(node.dtype for node in strong))
+    for x, w in zip(operands, weak, strict=True):
+        if w and isinstance(x, float) and not is_float(dtype):
+            dtype = DEFAULT_FLOAT
+        elif w and not isinstance(x, bool) and dtype == BOOL:
+            dtype = INT64
+    if op.takes == "float" and not is_float(dtype):
+        dtype = DEFAULT_FLOAT
+    if op.takes == "number" and dtype == BOOL:
+        dtype = INT64
+    if op.takes == "bool" and dtype != BOOL:
+        raise DtypeError(f"{op.name} takes booleans", str(dtype), "Compare first: x != 0.")
+    rest = iter(strong)
+    nodes = [as_node(x, dtype) if w else next(rest) for x, w in zip(operands, weak, strict=True)]
+    return [node if node.dtype == dtype else functions()["cast"](node, dtype) for node in nodes]
+
+
+def same_shape(op: Op, nodes: Sequence[Node]) -> list[Node]:
+    """`nodes`, broadcast to their common shape where they differ."""
+    shape = broadcast_shape(op.name, nodes)
+    return [node if node.shape == shape else node.broadcast_to(shape) for node in nodes]
+
+
+class Elementwise(Op):
+    """One number of each input gives one number of the output; the inputs have one shape.
+
+    Class attributes:
+        takes: Which dtypes: `float` (others are converted), `number`, `bool` or `any`.
+        domain: Where samples are drawn, one (low, high) an input.
+        hard_points: Inputs whose value and derivative must be right though they are extreme.
+    """
+
+    family = "ELEMENTWISE"
+    takes: ClassVar[str] = "float"
+    domain: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
+    hard_points: ClassVar[tuple[float, ...]] = ()
+
+    def __call__(self, *operands: Operand) -> Node:
+        if len(operands) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} operands, not {len(operands)}")
+        return apply(self, *same_shape(self, numbers(type(self), operands)))
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return inputs[0].shape, self.result_dtype(inputs[-1].dtype)
+
+    def result_dtype(self, dtype: Dtype) -> Dtype:
+        """The output's dtype, from the inputs'."""
+        return dtype
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        domain = cls.domain if len(cls.domain) == cls.arity else cls.domain * cls.arity
+        shapes: tuple[Shape, ...] = ((), (0,), (1,), (5,), (2, 3), (2, 1, 2))
+        for op in cls.instances():
+            for shape in shapes:
+                yield Sample(op, tuple(Real(shape, low, high) for low, high in domain))
+            if cls.arity > 1:
+                mixed: tuple[Shape, ...] = ((2, 3), (3,), (2, 1))
+                yield Sample(
+                    op, tuple(Real(s, *d) for s, d in zip(mixed, domain, strict=False)), spread=True
+                )
+
+    @classmethod
+    def instances(cls) -> Iterable[Op]:
+        """The attribute settings that the samples cover."""
+        return (cls(),)
+
+
+class Predicate(Elementwise):
+    """An elementwise question: the answer is boolean and has no derivative."""
+
+    takes = "number"
+    differentiable = False
+
+    def result_dtype(self, dtype: Dtype) -> Dtype:
+        return BOOL
+
+
+def normal_axes(op: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """`axis` as a sorted tuple of non-negative axes."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ShapeError(
+                f"the axis of {op} must be from {-ndim} to {ndim - 1}",
+                str(a),
+                "Choose another axis.",
+            )
+    normal = tuple(sorted({int(a) % ndim for a in axes}))
+    if len(normal) != len(axes):
+        raise ShapeError(f"the axes of {op} must differ", str(axes), "Name each axis once.")
+    return normal

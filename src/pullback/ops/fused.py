@@ -1,0 +1,196 @@
+"""Fused operations: each is one step for the engine and opens into its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pullback.errors import DtypeError, ShapeError
+from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.graph.node import Node, Operand, as_node, function
+from pullback.graph.op import Op, apply, register
+from pullback.ops.arithmetic import scale
+from pullback.ops.comparison import equal, where
+from pullback.ops.exponential import exp
+from pullback.ops.families import normal_axes
+from pullback.ops.indexing import checked, one_hot
+from pullback.ops.reductions import LogSumExp, _floating
+from pullback.ops.reductions import max as largest
+from pullback.ops.reductions import sum as total
+from pullback.ops.samples import Real, Sample, Whole
+
+__all__ = ["cross_entropy_with_logits", "log_softmax", "softmax"]
+
+SOFTMAX_SAMPLES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
+    ((4,), (0,)), ((1,), (0,)), ((2, 3), (1,)), ((2, 3), (0,)), ((2, 3), (0, 1)), ((0, 3), (1,)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AlongAxes(Op):
+    """A fused operation along some axes that keeps its input's shape."""
+
+    family = "FUSED"
+    axes: tuple[int, ...] = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return inputs[0].shape, inputs[0].dtype
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axes in SOFTMAX_SAMPLES:
+            yield Sample(cls(axes), (Real(shape),))
+
+
+def _shifted(x: Array, axes: tuple[int, ...]) -> Array:
+    """x less its maximum; a row with +inf counts 0 there and -inf elsewhere."""
+    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    finite = np.isfinite(top)
+    spread = x - np.where(finite, top, 0)
+    return np.where(top == np.inf, np.where(x == np.inf, 0, -np.inf), spread).astype(x.dtype)
+
+
+@register
+class Softmax(AlongAxes):
+    r"""$y_i = e^{x_i} / \sum_j e^{x_j}$, so $\bar x = y \odot (\bar y - \sum_j \bar y_j y_j)$.
+
+    A row of -inf (fully masked) gives zeros with a zero derivative.
+    """
+
+    name = "softmax"
+    text = "softmax({0})"
+    latex = r"\operatorname{{softmax}}({0})"
+
+    def forward(self, x: Array) -> Array:
+        weights = np.exp(_shifted(x, self.axes))
+        number = np.sum(weights, axis=self.axes, keepdims=True, dtype=x.dtype)
+        return weights / np.where(number == 0, x.dtype.type(1), number)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        inner = total(y_bar * y, self.axes, keepdims=True).broadcast_to(x.shape)
+        return (y * (y_bar - inner),)
+
+    def decompose(self, x: Node) -> Node:
+        top = largest(x, self.axes, keepdims=True)
+        finite = where(equal(top, float("-inf")), 0, top)
+        weights = exp(x - finite)
+        number = total(weights, self.axes, keepdims=True)
+        return weights / where(equal(number, 0), 1, number)
+
+
+@register
+class LogSoftmax(AlongAxes):
+    r"""$y_i = x_i - \ln \sum_j e^{x_j}$, so
+    $\bar x = \bar y - \operatorname{softmax}(x) \sum_j \bar y_j$."""
+
+    name = "log_softmax"
+    text = "log_softmax({0})"
+    latex = r"\ln \operatorname{{softmax}}({0})"
+
+    def forward(self, x: Array) -> Array:
+        shifted = _shifted(x, self.axes)
+        number = np.sum(np.exp(shifted), axis=self.axes, keepdims=True, dtype=x.dtype)
+        return np.where(number == 0, x, shifted - np.log(np.where(number == 0, 1, number))).astype(
+            x.dtype
+        )
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        inner = total(y_bar, self.axes, keepdims=True).broadcast_to(x.shape)
+        return (y_bar - exp(y) * inner,)
+
+    def decompose(self, x: Node) -> Node:
+        return x - apply(LogSumExp(self.axes, True), x).broadcast_to(x.shape)
+
+
+@register
+class CrossEntropyWithLogits(Op):
+    r"""Cross-entropy of a row of logits z against the class t:
+    $y = \ln \sum_j e^{z_j} - z_t$, so $\bar z = \bar y\,(\operatorname{softmax}(z) - e_t)$.
+
+    A target of -1 is ignored: loss 0, derivative 0.
+
+    Shape:
+        logits: (..., classes)
+        targets: (...), whole numbers
+        y: (...)
+    """
+
+    name = "cross_entropy_with_logits"
+    family = "FUSED"
+    arity = 2
+    text = "cross_entropy({0}, {1})"
+    latex = r"-\ln \operatorname{{softmax}}({0})_{{{1}}}"
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        logits, targets = inputs
+        if targets.dtype.kind not in "iu":
+            raise DtypeError(
+                "class targets must be integers", str(targets.dtype), "Convert them to int64."
+            )
+        if not logits.shape or logits.shape[:-1] != targets.shape:
+            raise ShapeError(
+                "logits (..., classes) need targets (...)",
+                f"logits {logits.shape} ({logits.origin}), targets {targets.shape}",
+                "Reshape the targets; one-hot targets go to soft cross-entropy.",
+            )
+        return targets.shape, logits.dtype
+
+    def forward(self, logits: Array, targets: Array) -> Array:
+        ignored = targets == -1
+        label = checked(np.where(ignored, 0, targets), logits.shape[-1])
+        top = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
+        shifted = logits - np.where(np.isfinite(top), top, 0)
+        chosen = np.take_along_axis(shifted, label[..., None], axis=-1)[..., 0]
+        sums = np.sum(np.exp(shifted), axis=-1, dtype=logits.dtype)
+        return np.where(ignored, 0, np.log(sums) - chosen).astype(logits.dtype)
+
+    def vjp(self, y_bar: Node, y: Node, logits: Node, targets: Node) -> tuple[Node, None]:
+        ignored = equal(targets, -1)
+        flow = where(ignored, 0, y_bar).reshape((*y.shape, 1)).broadcast_to(logits.shape)
+        hit = one_hot(targets, logits.shape[-1], logits.dtype.name)
+        return scale(flow, softmax(logits, axis=-1) - hit), None
+
+    def decompose(self, logits: Node, targets: Node) -> Node:
+        hit = one_hot(targets, logits.shape[-1], logits.dtype.name)
+        chosen = total(scale(hit, logits), -1)
+        loss = apply(LogSumExp((logits.ndim - 1,), False), logits) - chosen
+        return where(equal(targets, -1), 0, loss)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape in ((3,), (2, 3), (4, 1), (0, 3), (2, 2, 4)):
+            yield Sample(cls(), (Real(shape), Whole(shape[:-1], shape[-1])))
+
+
+@function
+def softmax(x: Operand, axis: int = -1) -> Node:
+    """Positive numbers that sum to 1 along `axis`, in proportion to exp(x).
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.softmax(pb.tensor([0.0, 0.0]))
+        tensor([0.5, 0.5])
+    """
+    node = _floating(x)
+    return apply(Softmax(normal_axes("softmax", axis, node.ndim)), node)
+
+
+@function
+def log_softmax(x: Operand, axis: int = -1) -> Node:
+    """The logarithm of softmax along `axis`, without underflow."""
+    node = _floating(x)
+    return apply(LogSoftmax(normal_axes("log_softmax", axis, node.ndim)), node)
+
+
+@function
+def cross_entropy_with_logits(logits: Operand, targets: Operand) -> Node:
+    """One cross-entropy a row of logits, against class indices; -1 is ignored.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.cross_entropy_with_logits(pb.tensor([[1e4, -1e4]]), [1])
+        tensor([20000.])
+    """
+    return apply(CrossEntropyWithLogits(), _floating(logits), as_node(targets))

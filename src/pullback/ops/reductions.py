@@ -1,0 +1,438 @@
+"""Many numbers into one: sums, means, extremes, products, spreads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pullback.errors import ShapeError
+from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, INT64, Array, Dtype, Shape, is_float
+from pullback.graph.node import Node, Operand, as_node, function
+from pullback.graph.op import Op, apply, register
+from pullback.ops.arithmetic import scale
+from pullback.ops.comparison import equal, where
+from pullback.ops.families import normal_axes
+from pullback.ops.samples import Flags, Real, Sample
+from pullback.ops.shaping import concatenate, full
+
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "prod",
+    "std",
+    "sum",
+    "variance",
+]
+
+Axis = int | Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class Reduction(Op):
+    """Numbers along `axes` become one; the axes vanish or stay with length 1."""
+
+    family = "REDUCTION"
+    axes: tuple[int, ...] = ()
+    keepdims: bool = False
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        shape = inputs[0].shape
+        if self.keepdims:
+            return tuple(1 if i in self.axes else n for i, n in enumerate(shape)), inputs[0].dtype
+        return tuple(n for i, n in enumerate(shape) if i not in self.axes), inputs[0].dtype
+
+    def kept(self, shape: Shape) -> Shape:
+        """The shape of the result if the reduced axes stayed with length 1."""
+        return tuple(1 if i in self.axes else n for i, n in enumerate(shape))
+
+    def back(self, reduced: Node, x: Node) -> Node:
+        """A reduced value, repeated to the shape of the input."""
+        return reduced.reshape(self.kept(x.shape)).broadcast_to(x.shape)
+
+    def count(self, x: Node) -> int:
+        """How many numbers become one."""
+        return int(np.prod([x.shape[a] for a in self.axes], dtype=np.int64))
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axes, keep in REDUCTION_SAMPLES:
+            if np.prod([shape[a] for a in axes]) >= cls.least():
+                yield Sample(cls(axes, keep), (Real(shape),))
+
+    @classmethod
+    def least(cls) -> int:
+        """The smallest number of numbers that can be reduced."""
+        return 0
+
+
+REDUCTION_SAMPLES: tuple[tuple[Shape, tuple[int, ...], bool], ...] = (
+    ((), (), False),
+    ((4,), (0,), False),
+    ((1,), (0,), True),
+    ((0,), (0,), False),
+    ((3, 0), (0,), False),
+    ((2, 3), (0,), False),
+    ((2, 3), (1,), True),
+    ((2, 3, 2), (0, 2), False),
+    ((2, 3, 2), (0, 1, 2), False),
+)
+
+
+@register
+class Sum(Reduction):
+    r"""Sum: every number gets the whole cotangent."""
+
+    name = "sum"
+    text = "sum({0}, axes={axes})"
+    latex = r"\sum {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (self.back(y_bar, x),)
+
+
+@register
+class Mean(Reduction):
+    r"""Mean of n numbers: each gets $\bar y / n$. The mean of nothing is NaN."""
+
+    name = "mean"
+    text = "mean({0}, axes={axes})"
+    latex = r"\operatorname{{mean}} {0}"
+
+    def forward(self, x: Array) -> Array:
+        total = np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
+        count = np.prod([x.shape[a] for a in self.axes], dtype=np.int64)
+        return np.divide(total, x.dtype.type(count))
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        count = self.count(x)
+        return (self.back(y_bar * (1.0 / count) if count else y_bar, x),)
+
+
+class Extreme(Reduction):
+    """The largest or smallest number; ties share the cotangent equally."""
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        if self.count(inputs[0]) == 0 and inputs[0].shape:
+            raise ShapeError(
+                f"{self.name} needs at least one number",
+                f"shape {inputs[0].shape} along axes {self.axes}",
+                "Check for emptiness first; nothing has no extreme.",
+            )
+        return super().infer(*inputs)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        chosen = equal(x, self.back(y, x)).astype(x.dtype)
+        number = sum(chosen, self.axes, keepdims=True).broadcast_to(x.shape)
+        return (self.back(y_bar, x) * (chosen / number),)
+
+    @classmethod
+    def least(cls) -> int:
+        return 1
+
+
+@register
+class Max(Extreme):
+    """The largest number; ties share the cotangent equally."""
+
+    name = "max"
+    text = "max({0}, axes={axes})"
+    latex = r"\max {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.max(x, axis=self.axes, keepdims=self.keepdims)
+
+
+@register
+class Min(Extreme):
+    """The smallest number; ties share the cotangent equally."""
+
+    name = "min"
+    text = "min({0}, axes={axes})"
+    latex = r"\min {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.min(x, axis=self.axes, keepdims=self.keepdims)
+
+
+@register
+class Prod(Reduction):
+    """Product. Differentiated through its definition as a tree of products of two, so that zeros
+    among the factors and higher orders come out right."""
+
+    name = "prod"
+    text = "prod({0}, axes={axes})"
+    latex = r"\prod {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.prod(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
+
+    def decompose(self, x: Node) -> Node:
+        rest = [i for i in range(x.ndim) if i not in self.axes]
+        if self.count(x) == 0:
+            return full(self.infer(x)[0], 1.0, x.dtype)
+        rows = x.transpose(*self.axes, *rest).reshape((self.count(x), *(x.shape[i] for i in rest)))
+        while rows.shape[0] > 1:
+            half = rows.shape[0] // 2
+            pairs = rows[:half] * rows[half : 2 * half]
+            if rows.shape[0] % 2:
+                pairs = concatenate([pairs, rows[2 * half :]])
+            rows = pairs
+        return rows.reshape(self.infer(x)[0])
+
+
+@register
+class LogSumExp(Reduction):
+    r"""$y = \ln \sum_i e^{x_i}$, so $\bar x = \bar y \operatorname{softmax} x$.
+
+    Rows of -inf give -inf with a zero derivative; a row with +inf gives +inf, and the derivative
+    goes to the infinite places.
+    """
+
+    name = "logsumexp"
+    text = "logsumexp({0}, axes={axes})"
+    latex = r"\ln \sum e^{{{0}}}"
+
+    def forward(self, x: Array) -> Array:
+        top = np.max(x, axis=self.axes, keepdims=True, initial=-np.inf)
+        shift = np.where(np.isfinite(top), top, 0)
+        total = np.sum(np.exp(x - shift), axis=self.axes, keepdims=True, dtype=x.dtype)
+        y = np.log(total) + shift
+        return np.asarray(y if self.keepdims else np.squeeze(y, axis=self.axes), x.dtype)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        from pullback.ops.fused import Softmax
+
+        return (scale(self.back(y_bar, x), apply(Softmax(self.axes), x)),)
+
+
+@register
+class Variance(Reduction):
+    r"""Variance: $y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2$ with the correction c, so
+    $\bar x_i = \bar y\, \frac{2}{n - c} (x_i - \text{mean})$."""
+
+    name = "variance"
+    text = "variance({0}, axes={axes})"
+    latex = r"\operatorname{{var}} {0}"
+    correction: int = 0
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(
+            np.var(x, axis=self.axes, keepdims=self.keepdims, ddof=self.correction), x.dtype
+        )
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        n = self.count(x) - self.correction
+        centred = x - mean(x, self.axes, keepdims=True)
+        factor = 2.0 / n if n > 0 else float("nan")
+        return (self.back(y_bar, x) * centred * factor,)
+
+    @classmethod
+    def least(cls) -> int:
+        return 1
+
+
+@register
+class StandardDeviation(Reduction):
+    r"""Standard deviation: $y = \sqrt{\operatorname{var} x}$, so
+    $\bar x_i = \bar y\, \frac{x_i - \text{mean}}{(n - c)\, y}$; 0 where all numbers are equal."""
+
+    name = "std"
+    text = "std({0}, axes={axes})"
+    latex = r"\operatorname{{std}} {0}"
+    correction: int = 0
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(
+            np.std(x, axis=self.axes, keepdims=self.keepdims, ddof=self.correction), x.dtype
+        )
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        n = self.count(x) - self.correction
+        centred = x - mean(x, self.axes, keepdims=True)
+        spread = self.back(where(equal(y, 0), 1, y), x)
+        factor = 1.0 / n if n > 0 else float("nan")
+        return (self.back(y_bar, x) * (centred / spread) * factor,)
+
+    @classmethod
+    def least(cls) -> int:
+        return 2
+
+
+@register
+class Norm(Reduction):
+    r"""Euclidean length: $y = \sqrt{\sum_i x_i^2}$, so $\bar x_i = \bar y\, x_i / y$; 0 at 0."""
+
+    name = "norm"
+    text = "norm({0}, axes={axes})"
+    latex = r"\left\lVert {0} \right\rVert"
+
+    def forward(self, x: Array) -> Array:
+        top = np.max(np.absolute(x), axis=self.axes, keepdims=True, initial=0)
+        safe = np.where((top == 0) | ~np.isfinite(top), 1, top)
+        total = np.sum(np.square(x / safe), axis=self.axes, keepdims=True, dtype=x.dtype)
+        y = np.sqrt(total) * safe
+        return np.asarray(y if self.keepdims else np.squeeze(y, axis=self.axes), x.dtype)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        length = self.back(where(equal(y, 0), 1, y), x)
+        return (self.back(y_bar, x) * (x / length),)
+
+
+class Question(Reduction):
+    """A question about many booleans."""
+
+    differentiable = False
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axes, keep in REDUCTION_SAMPLES:
+            yield Sample(cls(axes, keep), (Flags(shape),))
+
+
+@register
+class All(Question):
+    """Whether all hold; true for none."""
+
+    name = "all"
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(np.all(x, axis=self.axes, keepdims=self.keepdims))
+
+
+@register
+class Any(Question):
+    """Whether any holds; false for none."""
+
+    name = "any"
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(np.any(x, axis=self.axes, keepdims=self.keepdims))
+
+
+@register
+class Argmax(Op):
+    """The index of the largest number along an axis; the first of several."""
+
+    name = "argmax"
+    family = "REDUCTION"
+    text = "argmax({0}, axis={axis})"
+    latex = r"\operatorname{{argmax}} {0}"
+    differentiable = False
+    axis: int = 0
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        shape = inputs[0].shape
+        if shape[self.axis] == 0:
+            raise ShapeError("argmax needs at least one number", str(shape), "Check the size.")
+        return shape[: self.axis] + shape[self.axis + 1 :], INT64
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(np.argmax(x, axis=self.axis))
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axis in (((4,), 0), ((2, 3), 0), ((2, 3), 1)):
+            yield Sample(cls(axis), (Real(shape),))
+
+
+def _reduce(kind: type[Reduction], x: Operand, axis: Axis, keepdims: bool) -> Node:
+    node = as_node(x)
+    return apply(kind(normal_axes(kind.name, axis, node.ndim), keepdims), node)
+
+
+def _floating(x: Operand) -> Node:
+    node = as_node(x)
+    return node if is_float(node.dtype) else node.astype(DEFAULT_FLOAT)
+
+
+@function
+def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The sum over `axis` (all axes when None); booleans are counted.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.sum(pb.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+        tensor([4., 6.])
+    """
+    node = as_node(x)
+    return _reduce(Sum, node.astype(INT64) if node.dtype == BOOL else node, axis, keepdims)
+
+
+@function
+def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The mean over `axis`; NaN for nothing."""
+    return _reduce(Mean, _floating(x), axis, keepdims)
+
+
+@function
+def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The largest number over `axis`; ties share the derivative."""
+    return _reduce(Max, x, axis, keepdims)
+
+
+@function
+def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The smallest number over `axis`; ties share the derivative."""
+    return _reduce(Min, x, axis, keepdims)
+
+
+@function
+def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The product over `axis`; 1 for nothing."""
+    return _reduce(Prod, x, axis, keepdims)
+
+
+@function
+def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The logarithm of the sum of exponentials over `axis`, without overflow."""
+    return _reduce(LogSumExp, _floating(x), axis, keepdims)
+
+
+@function
+def norm(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The Euclidean length over `axis`; its derivative at 0 is 0."""
+    return _reduce(Norm, _floating(x), axis, keepdims)
+
+
+@function
+def variance(x: Operand, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Node:
+    """The variance over `axis`, with n - `correction` in the denominator."""
+    node = _floating(x)
+    return apply(Variance(normal_axes("variance", axis, node.ndim), keepdims, correction), node)
+
+
+@function
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Node:
+    """The standard deviation over `axis`; its derivative at 0 is 0."""
+    node = _floating(x)
+    return apply(StandardDeviation(normal_axes("std", axis, node.ndim), keepdims, correction), node)
+
+
+@function
+def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether all booleans over `axis` hold."""
+    return _reduce(All, as_node(x).astype(BOOL), axis, keepdims)
+
+
+@function
+def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether any boolean over `axis` holds."""
+    return _reduce(Any, as_node(x).astype(BOOL), axis, keepdims)
+
+
+@function
+def argmax(x: Operand, axis: int = -1) -> Node:
+    """The index of the largest number along `axis`."""
+    node = as_node(x)
+    return apply(Argmax(normal_axes("argmax", axis, node.ndim)[0]), node)

@@ -1,0 +1,482 @@
+"""The same numbers in another arrangement: broadcast, reshape, transpose, slice, join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from pullback.errors import DtypeError, ShapeError, TraceError
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, promote
+from pullback.graph.node import Node, Operand, as_node, function
+from pullback.graph.op import Op, apply, register
+from pullback.ops.families import normal_axes
+from pullback.ops.samples import Real, Sample
+
+__all__ = [
+    "arange",
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "full",
+    "full_like",
+    "ones",
+    "reshape",
+    "squeeze",
+    "stack",
+    "transpose",
+    "zeros",
+]
+
+
+class View(Op):
+    """An operation that moves numbers and computes none."""
+
+    family = "VIEW"
+
+
+@register
+class Full(Op):
+    """One number in every place."""
+
+    name = "full"
+    family = "CREATION"
+    arity = 0
+    text = "{value}"
+    latex = "{value}"
+    differentiable = False
+    shape: Shape = ()
+    value: float = 0.0
+    dtype: str = "float32"
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return self.shape, np.dtype(self.dtype)
+
+    def forward(self) -> Array:
+        return np.broadcast_to(np.asarray(self.value, self.dtype), self.shape)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape in ((), (0,), (2, 3)):
+            yield Sample(cls(shape, 1.5, "float64"), ())
+
+
+@register
+class Arange(Op):
+    """The integers from 0 to below `count`."""
+
+    name = "arange"
+    family = "CREATION"
+    arity = 0
+    text = "arange({count})"
+    differentiable = False
+    count: int = 0
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return (self.count,), np.dtype(np.int64)
+
+    def forward(self) -> Array:
+        return np.arange(self.count, dtype=np.int64)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for count in (0, 1, 4):
+            yield Sample(cls(count), ())
+
+
+@register
+class BroadcastTo(View):
+    """Repeated to a larger shape: the cotangents of all copies are summed."""
+
+    name = "broadcast_to"
+    text = "{0}"
+    latex = "{0}"
+    shape: Shape = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        x = inputs[0]
+        kept = x.shape == () or np.broadcast_shapes(x.shape, self.shape) == self.shape
+        if not kept:
+            raise ShapeError(
+                f"shape {x.shape} must broadcast to {self.shape}",
+                f"{x.shape} ({x.origin})",
+                "Reshape it first.",
+            )
+        return self.shape, x.dtype
+
+    def forward(self, x: Array) -> Array:
+        return np.broadcast_to(x, self.shape)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        lead = len(self.shape) - x.ndim
+        axes = list(range(lead))
+        axes += [lead + i for i, n in enumerate(x.shape) if n == 1 and self.shape[lead + i] != 1]
+        return (y_bar.sum(axes).reshape(x.shape) if axes else y_bar,)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, wide in (
+            ((), (3,)), ((), (0,)), ((2,), (3, 2)), ((2, 1), (2, 4)), ((1, 3, 1), (2, 2, 3, 2)),
+        ):  # fmt: skip
+            yield Sample(cls(wide), (Real(shape),))
+
+
+@register
+class Reshape(View):
+    """The same elements, row by row, in another shape."""
+
+    name = "reshape"
+    text = "reshape({0}, {shape})"
+    shape: Shape = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return self.shape, inputs[0].dtype
+
+    def forward(self, x: Array) -> Array:
+        return np.reshape(x, self.shape)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar.reshape(x.shape),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, other in (((6,), (2, 3)), ((2, 3), (3, 2)), ((), (1,)), ((0, 2), (0,))):
+            yield Sample(cls(other), (Real(shape),))
+
+
+@register
+class Transpose(View):
+    """The axes in another order; the cotangent's axes go back."""
+
+    name = "transpose"
+    text = "{0}^T"
+    latex = "{0}^\\top"
+    binding = 1
+    axes: tuple[int, ...] = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return tuple(inputs[0].shape[a] for a in self.axes), inputs[0].dtype
+
+    def forward(self, x: Array) -> Array:
+        return np.transpose(x, self.axes)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        back = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        return (y_bar.transpose(*back),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axes in (((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((0, 2), (1, 0)), ((), ())):
+            yield Sample(cls(axes), (Real(shape),))
+
+
+@register
+class Slice(View):
+    """Every `step`-th element from `start` to before `stop`, axis by axis."""
+
+    name = "slice"
+    text = "{0}[{bounds}]"
+    bounds: tuple[tuple[int, int, int], ...] = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return tuple(len(range(*b)) for b in self.bounds), inputs[0].dtype
+
+    def forward(self, x: Array) -> Array:
+        return x[as_slices(self.bounds)]
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (apply(Embed(x.shape, self.bounds), y_bar),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, bounds in SLICE_SAMPLES:
+            yield Sample(cls(bounds), (Real(shape),))
+
+
+@register
+class Embed(View):
+    """Zeros, with the input in the places that `Slice` reads: the pullback of `Slice`."""
+
+    name = "embed"
+    text = "embed({0}, {bounds})"
+    shape: Shape = ()
+    bounds: tuple[tuple[int, int, int], ...] = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return self.shape, inputs[0].dtype
+
+    def forward(self, x: Array) -> Array:
+        y = np.zeros(self.shape, x.dtype)
+        y[as_slices(self.bounds)] = x
+        return y
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (apply(Slice(self.bounds), y_bar),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, bounds in SLICE_SAMPLES:
+            yield Sample(cls(shape, bounds), (Real(tuple(len(range(*b)) for b in bounds)),))
+
+
+SLICE_SAMPLES = (
+    ((5,), ((1, 4, 1),)),
+    ((5,), ((4, -1, -1),)),
+    ((4, 5), ((0, 4, 2), (1, 5, 3))),
+    ((3,), ((1, 1, 1),)),
+    ((), ()),
+)
+
+
+def as_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
+    """`bounds` as Python slices; a stop of -1 with a negative step means 'to the first'."""
+    return tuple(slice(a, None if b < 0 else b, c) for a, b, c in bounds)
+
+
+@register
+class Concatenate(View):
+    """Arrays joined along an axis; each gets its part of the cotangent."""
+
+    name = "concatenate"
+    arity = -1
+    text = "concatenate({*}, axis={axis})"
+    axis: int = 0
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        first = inputs[0]
+        for other in inputs[1:]:
+            if _without(other.shape, self.axis) != _without(first.shape, self.axis):
+                raise ShapeError(
+                    f"arrays joined along axis {self.axis} must agree in the other axes",
+                    " and ".join(str(node.shape) for node in inputs),
+                    "Reshape or slice them first.",
+                )
+        length = sum(node.shape[self.axis] for node in inputs)
+        shape = (*first.shape[: self.axis], length, *first.shape[self.axis + 1 :])
+        return shape, first.dtype
+
+    def forward(self, *xs: Array) -> Array:
+        return np.concatenate(xs, axis=self.axis)
+
+    def vjp(self, y_bar: Node, y: Node, *xs: Node) -> tuple[Node, ...]:
+        start, parts = 0, []
+        for x in xs:
+            stop = start + x.shape[self.axis]
+            bounds = [(0, n, 1) for n in y_bar.shape]
+            bounds[self.axis] = (start, stop, 1)
+            parts.append(apply(Slice(tuple(bounds)), y_bar))
+            start = stop
+        return tuple(parts)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls(0), (Real((3,)), Real((2,))))
+        yield Sample(cls(1), (Real((2, 1)), Real((2, 3)), Real((2, 0))))
+        yield Sample(cls(0), (Real((2, 2)),))
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+@function
+def broadcast_to(x: Operand, shape: Sequence[int]) -> Node:
+    """`x` repeated to `shape` by NumPy's rules."""
+    node, wanted = as_node(x), checked_shape(shape)
+    return node if node.shape == wanted else apply(BroadcastTo(wanted), node)
+
+
+@function
+def reshape(x: Operand, shape: int | Sequence[int]) -> Node:
+    """The same elements in another shape; one dimension may be -1.
+
+    Raises:
+        ShapeError: The number of elements differs.
+    """
+    node = as_node(x)
+    wanted = [shape] if isinstance(shape, (int, np.integer)) else list(shape)
+    if wanted.count(-1) == 1:
+        known = int(np.prod([n for n in wanted if n != -1], dtype=np.int64))
+        wanted[wanted.index(-1)] = node.size // known if known else 0
+    final = checked_shape(wanted)
+    if int(np.prod(final, dtype=np.int64)) != node.size:
+        raise ShapeError(
+            "a reshape keeps the number of elements",
+            f"{node.shape} ({node.size} elements) to {tuple(shape) if isinstance(shape, Sequence) else shape}",
+            "Check the dimensions; one of them may be -1.",
+        )
+    return node if node.shape == final else apply(Reshape(final), node)
+
+
+@function
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
+    """The axes of `x` in the order `axes`; reversed when None."""
+    node = as_node(x)
+    order = tuple(reversed(range(node.ndim))) if axes is None else tuple(axes)
+    order = tuple(a % node.ndim if -node.ndim <= a < node.ndim else a for a in order)
+    if sorted(order) != list(range(node.ndim)):
+        raise ShapeError(
+            f"the axes of transpose must be an order of 0 to {node.ndim - 1}",
+            str(axes),
+            "Name each axis once.",
+        )
+    return node if order == tuple(range(node.ndim)) else apply(Transpose(order), node)
+
+
+@function
+def getitem(x: Operand, key: Any) -> Node:
+    """`x[key]` for whole numbers, slices, `...`, None, and one array of indices.
+
+    Raises:
+        ShapeError: Too many indices, or one out of range.
+        TraceError: A boolean mask: its result's shape would depend on data.
+    """
+    node = as_node(x)
+    keys = key if isinstance(key, tuple) else (key,)
+    picked = [
+        k
+        for k in keys
+        if not (k is None or k is Ellipsis or isinstance(k, (int, np.integer, slice)))
+    ]
+    if picked:
+        return _pick(node, keys, picked[0])
+    bounds: list[tuple[int, int, int]] = []
+    shape: list[int] = []
+    named = sum(k is not None and k is not Ellipsis for k in keys)
+    if named > node.ndim:
+        raise ShapeError(
+            f"{node.ndim} axes take at most as many indices", f"{named}", "Leave some out."
+        )
+    for k in keys if Ellipsis in keys else (*keys, Ellipsis):
+        if k is None:
+            shape.append(1)
+        elif k is Ellipsis:
+            for n in node.shape[len(bounds) : len(bounds) + node.ndim - named]:
+                bounds.append((0, n, 1))
+                shape.append(n)
+        else:
+            bounds.append(_bound(k, node.shape[len(bounds)]))
+            if isinstance(k, slice):
+                shape.append(len(range(*bounds[-1])))
+    whole = all(b == (0, n, 1) for b, n in zip(bounds, node.shape, strict=True))
+    return (node if whole else apply(Slice(tuple(bounds)), node)).reshape(shape)
+
+
+def _bound(key: Any, length: int) -> tuple[int, int, int]:
+    if isinstance(key, slice):
+        return key.indices(length)
+    if not -length <= key < length:
+        raise ShapeError(f"an index must be from {-length} to {length - 1}", str(key), "Check it.")
+    return int(key) % length, int(key) % length + 1, 1
+
+
+def _pick(node: Node, keys: tuple[Any, ...], picked: Any) -> Node:
+    from pullback.ops.indexing import gather
+
+    indices = as_node(picked)
+    if indices.dtype == np.bool_:
+        raise TraceError(
+            "the shape of a result cannot depend on data",
+            "a boolean mask as an index",
+            "Use pb.where(mask, x, 0), or select rows in NumPy before.",
+        )
+    if keys[0] is not picked or len(keys) != 1:
+        raise DtypeError(
+            "an array of indices stands alone, for the first axis",
+            f"{len(keys)} indices",
+            "Use pb.gather(x, indices, axis=...).",
+        )
+    return gather(node, indices, axis=0)
+
+
+@function
+def concatenate(xs: Sequence[Operand], axis: int = 0) -> Node:
+    """Arrays joined along an existing axis."""
+    nodes = [as_node(x) for x in xs]
+    if not nodes:
+        raise ShapeError("concatenate needs at least one array", "none", "Pass some.")
+    dtype = promote(*(node.dtype for node in nodes))
+    (normal,) = normal_axes("concatenate", axis, nodes[0].ndim)
+    if any(node.ndim != nodes[0].ndim for node in nodes):
+        raise ShapeError(
+            "arrays to join must have the same number of axes",
+            " and ".join(str(node.shape) for node in nodes),
+            "Reshape them first.",
+        )
+    return apply(Concatenate(normal), *(node.astype(dtype) for node in nodes))
+
+
+@function
+def stack(xs: Sequence[Operand], axis: int = 0) -> Node:
+    """Arrays of one shape joined along a new axis."""
+    return concatenate([expand_dims(x, axis) for x in xs], axis)
+
+
+@function
+def expand_dims(x: Operand, axis: int) -> Node:
+    """`x` with a new axis of length 1 at `axis`."""
+    node = as_node(x)
+    (normal,) = normal_axes("expand_dims", axis, node.ndim + 1)
+    return node.reshape((*node.shape[:normal], 1, *node.shape[normal:]))
+
+
+@function
+def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
+    """`x` without the axes of length 1 (all of them when `axis` is None)."""
+    node = as_node(x)
+    ones_ = [i for i, n in enumerate(node.shape) if n == 1]
+    axes = ones_ if axis is None else normal_axes("squeeze", axis, node.ndim)
+    if not set(axes) <= set(ones_):
+        raise ShapeError("only an axis of length 1 can be left out", str(node.shape), "Use sum.")
+    return node.reshape([n for i, n in enumerate(node.shape) if i not in axes])
+
+
+def checked_shape(shape: int | Sequence[int]) -> Shape:
+    """`shape` as a tuple of non-negative whole numbers whose product fits in 63 bits."""
+    dims = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    total = 1
+    for n in dims:
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise ShapeError(
+                "a dimension must be a whole number, 0 or more", str(dims), "Check it."
+            )
+        total *= max(int(n), 1)
+    if total >= 2**63:
+        raise ShapeError(
+            "the number of elements must be below 2**63", str(dims), "Use smaller dimensions."
+        )
+    return tuple(int(n) for n in dims)
+
+
+@function
+def full(shape: int | Sequence[int], value: float, dtype: DTypeLike = DEFAULT_FLOAT) -> Node:
+    """A tensor with `value` in every place."""
+    return apply(Full(checked_shape(shape), value, as_dtype(dtype).name))
+
+
+@function
+def full_like(x: Operand, value: float) -> Node:
+    """A tensor of the shape and dtype of `x` with `value` in every place."""
+    node = as_node(x)
+    return full(node.shape, value, node.dtype)
+
+
+@function
+def zeros(shape: int | Sequence[int], dtype: DTypeLike = DEFAULT_FLOAT) -> Node:
+    """A tensor of zeros."""
+    return full(shape, 0.0, dtype)
+
+
+@function
+def ones(shape: int | Sequence[int], dtype: DTypeLike = DEFAULT_FLOAT) -> Node:
+    """A tensor of ones."""
+    return full(shape, 1.0, dtype)
+
+
+@function
+def arange(count: int, dtype: DTypeLike = np.int64) -> Node:
+    """The integers 0, 1, ... below `count`."""
+    (n,) = checked_shape(count)
+    return apply(Arange(n)).astype(dtype)

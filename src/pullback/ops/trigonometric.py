@@ -1,0 +1,181 @@
+"""Circular and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pullback.graph.dtypes import Array
+from pullback.graph.node import Node, function
+from pullback.graph.op import register
+from pullback.ops.arithmetic import reciprocal, scale, square
+from pullback.ops.comparison import equal, where
+from pullback.ops.exponential import sqrt
+from pullback.ops.families import Elementwise
+
+__all__ = ["acos", "asin", "atan", "atan2", "cos", "cosh", "sin", "sinh", "tan", "tanh"]
+
+
+@register
+class Sin(Elementwise):
+    r"""Sine: $\bar x = \bar y \cos x$."""
+
+    name = "sin"
+    latex = r"\sin {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.sin(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * cos(x),)
+
+
+@register
+class Cos(Elementwise):
+    r"""Cosine: $\bar x = -\bar y \sin x$."""
+
+    name = "cos"
+    latex = r"\cos {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.cos(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (-(y_bar * sin(x)),)
+
+
+@register
+class Tan(Elementwise):
+    r"""Tangent: $\bar x = \bar y\, (1 + y^2)$."""
+
+    name = "tan"
+    latex = r"\tan {0}"
+    domain = ((-1.2, 1.2),)
+
+    def forward(self, x: Array) -> Array:
+        return np.tan(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, 1 + square(y)),)
+
+
+@register
+class Asin(Elementwise):
+    r"""Inverse sine: $\bar x = \bar y / \sqrt{1 - x^2}$."""
+
+    name = "asin"
+    latex = r"\arcsin {0}"
+    domain = ((-0.8, 0.8),)
+    hard_points = (1.0,)
+
+    def forward(self, x: Array) -> Array:
+        return np.arcsin(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(sqrt(1 - square(x)))),)
+
+
+@register
+class Acos(Elementwise):
+    r"""Inverse cosine: $\bar x = -\bar y / \sqrt{1 - x^2}$."""
+
+    name = "acos"
+    latex = r"\arccos {0}"
+    domain = ((-0.8, 0.8),)
+    hard_points = (1.0,)
+
+    def forward(self, x: Array) -> Array:
+        return np.arccos(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (-scale(y_bar, reciprocal(sqrt(1 - square(x)))),)
+
+
+@register
+class Atan(Elementwise):
+    r"""Inverse tangent: $\bar x = \bar y / (1 + x^2)$."""
+
+    name = "atan"
+    latex = r"\arctan {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.arctan(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * reciprocal(1 + square(x)),)
+
+
+@register
+class Atan2(Elementwise):
+    r"""Angle of the point (b, a): $\bar a = \bar y\, b / r^2$, $\bar b = -\bar y\, a / r^2$ with
+    $r^2 = a^2 + b^2$; both 0 at the origin."""
+
+    name = "atan2"
+    arity = 2
+    text = "atan2({0}, {1})"
+    latex = r"\operatorname{{atan2}}({0}, {1})"
+    domain = ((-2.0, 2.0), (0.5, 2.0))
+    hard_points = (0.0,)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return np.arctan2(a, b)
+
+    def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+        squared = square(a) + square(b)
+        squared = where(equal(squared, 0), 1, squared)
+        return y_bar * (b / squared), -(y_bar * (a / squared))
+
+
+@register
+class Sinh(Elementwise):
+    r"""Hyperbolic sine: $\bar x = \bar y \cosh x$."""
+
+    name = "sinh"
+    latex = r"\sinh {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.sinh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, cosh(x)),)
+
+
+@register
+class Cosh(Elementwise):
+    r"""Hyperbolic cosine: $\bar x = \bar y \sinh x$."""
+
+    name = "cosh"
+    latex = r"\cosh {0}"
+
+    def forward(self, x: Array) -> Array:
+        return np.cosh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, sinh(x)),)
+
+
+@register
+class Tanh(Elementwise):
+    r"""Hyperbolic tangent: $y = \tanh x$, so $\bar x = \bar y\, (1 - y^2)$: the derivative needs
+    only the output."""
+
+    name = "tanh"
+    latex = r"\tanh {0}"
+    hard_points = (0.0, 1000.0, -1000.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.tanh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (y_bar * (1 - square(y)),)
+
+
+sin = function(Sin())
+cos = function(Cos())
+tan = function(Tan())
+asin = function(Asin())
+acos = function(Acos())
+atan = function(Atan())
+atan2 = function(Atan2())
+sinh = function(Sinh())
+cosh = function(Cosh())
+tanh = function(Tanh())
