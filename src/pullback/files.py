@@ -1,7 +1,8 @@
-"""Files written whole or not at all.
+"""Files written whole or not at all, and read with suspicion.
 
 Every file that the library writes goes through `atomic_write`: the bytes go to a temporary file
-beside the target, are synced to the disk, and only then take the target's name.
+beside the target, are synced to the disk, and only then take the target's name. Every file that
+it reads goes through `open_regular`, which refuses what is no file (a folder, a pipe, a device).
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from pullback.errors import StorageError
+from pullback.errors import FileFormatError, PullbackError, StorageError
+
+TEMPORARY_SUFFIX = ".tmp"
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[IO[bytes]]:
     """Open a binary file that appears under `path` only when the block ends well.
 
     Args:
         path: Where the file is to be. Its folder must exist.
+        sync: Wait until the disk has the bytes and the name. Without it the file is still whole
+            or absent after a killed process, yet may be lost in a power failure.
 
     Yields:
         A binary file open for writing.
@@ -40,20 +45,23 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         'whole'
     """
     target = Path(path)
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
+        temporary = temporary_beside(target)
+        # 0o666 leaves the mode to the umask, as a plain open() would.
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, target)
         temporary = None
-        sync_folder(target.parent)
+        if sync:
+            sync_folder(target.parent)
+    except PullbackError:
+        raise
     except OSError as error:
-        if isinstance(error, StorageError) or error.errno is None:
-            raise
         raise storage_error(target, error) from error
     finally:
         if temporary is not None:
@@ -61,10 +69,78 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
                 os.unlink(temporary)
 
 
-def atomic_write_text(path: str | os.PathLike[str], text: str) -> None:
+def atomic_write_text(path: str | os.PathLike[str], text: str, *, sync: bool = True) -> None:
     """Write `text` as UTF-8 under `path`, whole or not at all."""
-    with atomic_write(path) as file:
+    with atomic_write(path, sync=sync) as file:
         file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file for reading, with its size in bytes.
+
+    Opening never blocks: a pipe under the expected name is refused, not waited for.
+
+    Raises:
+        FileFormatError: The file is missing, is no regular file, or cannot be read.
+    """
+    target = Path(path)
+    try:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+        with os.fdopen(os.open(target, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_a_file(target, status.st_mode)
+            yield file, status.st_size
+    except PullbackError:
+        raise
+    except IsADirectoryError as error:
+        raise _not_a_file(target, stat.S_IFDIR) from error
+    except FileNotFoundError as error:
+        raise FileFormatError(
+            f"{target} must be a file", "there is no such file", "Check the path."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise FileFormatError(
+            f"{target} must be readable",
+            getattr(error, "strerror", None) or str(error),
+            "Check the path, its permissions and the disk.",
+        ) from error
+
+
+def read_bounded(path: str | os.PathLike[str], limit: int) -> bytes:
+    """The bytes of a file that holds at most `limit` of them.
+
+    Raises:
+        FileFormatError: The file is missing, cannot be read, or is larger than `limit`.
+    """
+    with open_regular(path) as (file, size):
+        content = file.read(limit + 1) if size <= limit else b""
+        if size > limit or len(content) > limit:
+            raise FileFormatError(
+                f"{path} must hold at most {limit:,} bytes",
+                f"{size:,} bytes",
+                "Check that this is the file you mean.",
+            )
+        return content
+
+
+def temporary_beside(target: Path) -> Path:
+    """A fresh hidden name in the folder of `target`, recognised by `sweep_temporaries`."""
+    # 80 characters of the name leave room under the usual limit of 255 bytes.
+    name = f".{target.name[:80]}.{os.urandom(6).hex()}{TEMPORARY_SUFFIX}"
+    return target.parent / name
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed writers left in `folder`.
+
+    To be called only by the one process that may write there.
+    """
+    with contextlib.suppress(OSError):
+        for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -74,6 +150,9 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks cannot
+            raise
     finally:
         os.close(handle)
 
@@ -82,10 +161,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """Turn an `OSError` from writing `path` into one that says what to do."""
     advice = {
         errno.ENOSPC: "Free some room on that disk, or choose another folder.",
-        errno.EDQUOT: "Your quota on that disk is used up: free some room or choose another folder.",
+        errno.EDQUOT: "Your quota there is used up: free some room or choose another folder.",
+        errno.EFBIG: "That disk or process may not hold so large a file: choose another folder.",
         errno.EACCES: "Choose a folder that you may write to.",
         errno.EROFS: "Choose a folder on a disk that is not read-only.",
         errno.ENOENT: "Make the folder first, or choose another.",
+        errno.EISDIR: "A folder stands there: choose another name.",
     }
     return StorageError(
         f"{path} must be writable",
@@ -94,7 +175,9 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _not_a_file(path: Path, mode: int) -> FileFormatError:
+    if stat.S_ISDIR(mode):
+        return FileFormatError(f"{path} must be a file", "a folder", "Name a file inside it.")
+    return FileFormatError(
+        f"{path} must be a file", "a pipe, socket or device", "Name a regular file."
+    )
