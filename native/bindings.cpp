@@ -47,7 +47,8 @@ nb::dict build() {
 
 NB_MODULE(_native, m) {
     m.doc() = "The native part of Pullback.";
-    m.def("version", [] { return PULLBACK_VERSION; }, "The version that this module was built from.");
+    m.def(
+        "version", [] { return PULLBACK_VERSION; }, "The version that this module was built from.");
     m.def("cpu_features", &cpu_features, "Vector extensions by name, and whether they are usable.");
     m.def("opcodes", &opcodes, "Operation name to (opcode, family, arity).");
     m.def("build", &build, "How this module was compiled.");

@@ -1,0 +1,77 @@
+# `make demo` and `make test` are all that a fresh machine needs: Python 3.11+, make, and a C++
+# compiler (without one, everything runs on NumPy).
+
+PYTHON ?= python3
+
+venv := .venv
+bin := $(venv)/bin
+sanitize := .venv-sanitize
+# What the installed package is built from; Python sources are used in place.
+built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard native/*)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo venv test check test-long test-peers test-sanitize bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
+
+demo: $(venv)/installed ## Install, then train a network on the shipped penguins
+	$(bin)/pullback train penguins
+
+venv: $(venv)/installed ## Make .venv: the package, editable, and the developer's tools
+
+test: check ## Every check and every quick test
+	$(bin)/pytest
+
+check: $(venv)/installed ## Lint, formatting and types, without the tests
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/clang-format --dry-run --Werror native/*.cpp native/*.hpp
+	$(bin)/mypy
+
+test-long: $(venv)/installed ## The tests that take minutes, and random hypothesis examples
+	$(bin)/pytest -m "long and not peers" --timeout=3600 --hypothesis-profile=long
+
+test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (large downloads)
+	$(bin)/pytest -m peers --timeout=3600
+
+# Leaks are not looked for: the interpreter itself leaves memory behind at exit.
+test-sanitize: $(sanitize)/installed ## The native tests under the address and UB sanitizers
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m native
+
+bench: $(venv)/bench ## Measure, beside the peers that are installed
+	$(bin)/python -m benchmarks
+
+clean: ## Remove everything that was made here
+	rm -rf $(venv) $(sanitize) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -exec rm -rf {} +
+
+define make_venv
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	  "Pullback needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
+	  ".\nName another one: make PYTHON=python3.12 ...")'
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D) || { rm -rf $(@D); \
+	  echo "No virtual environment could be made (on Debian: apt install python3-venv)."; exit 1; }
+endef
+
+$(venv)/installed: $(built_from)
+	$(make_venv)
+	$(bin)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(venv)/bench: $(venv)/installed
+	$(bin)/pip install --quiet --editable '.[dev,bench]'
+	@touch $@
+
+$(venv)/peers: $(venv)/installed
+	$(bin)/pip install --quiet --editable '.[dev,bench,peers]'
+	@touch $@
+
+$(sanitize)/installed: $(built_from)
+	$(make_venv)
+	PULLBACK_REQUIRE_NATIVE=1 $(@D)/bin/pip install --quiet --editable '.[dev]' \
+	  --config-settings=cmake.define.PULLBACK_SANITIZE=ON \
+	  --config-settings=build-dir=build/sanitize
+	@touch $@
