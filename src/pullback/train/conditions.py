@@ -255,22 +255,20 @@ class Parser:
         if token.kind != "number":
             self.refuse("a number must follow", "Write for instance >= 0.95.")
         self.at += 1
-        unit = self.token
-        if unit.text == "%":
+        number, unit = float(token.text), self.token.text.casefold()
+        if unit == "%":
             if high != 1:
                 self.refuse(f"{name} is not a fraction of 1", "Leave out the %.")
             self.at += 1
             # Shifting the point in the text rounds once: 97.3% is the float 0.973.
-            digits, _, power = token.text.casefold().partition("e")
-            return float(f"{digits}e{int(power or 0) - 2}")
-        number = float(token.text)
-        word = unit.text.casefold()
-        if name == "time" and unit.kind == "word" and word not in ("and", "or"):
-            if word not in UNITS:
+            plain = token.text.replace(".", "").isdigit()
+            number = float(token.text + "e-2") if plain else number / 100
+        elif name == "time" and self.token.kind == "word" and unit not in ("and", "or"):
+            if unit not in UNITS:
                 self.refuse("unknown unit of time", "Write ms, s, min, h or d.")
             self.at += 1
-            number *= UNITS[word]
-        elif word in UNITS:
+            number *= UNITS[unit]
+        elif unit in UNITS:
             self.refuse(f"{name} has no unit", "Write the number alone.")
         if not math.isfinite(number):
             self.refuse("the number must be finite", "Write a smaller one.", token)

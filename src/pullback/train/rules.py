@@ -187,7 +187,7 @@ class EarlyStopping:
         return gain > self.min_delta
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Budget:
     """The most that training may take; None is no limit.
 
@@ -207,17 +207,21 @@ class Budget:
         'the budget of 50 epochs is used up'
     """
 
-    epochs: int | None = None
-    steps: int | None = None
-    time: float | str | None = None
+    epochs: int | None
+    steps: int | None
+    time: float | None
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "steps"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, _count(name, value, 1))
-        if self.time is not None:
-            object.__setattr__(self, "time", seconds(self.time))
+    def __init__(
+        self,
+        epochs: int | None = None,
+        steps: int | None = None,
+        time: float | str | None = None,
+    ) -> None:
+        # A frozen dataclass is written once, by this way round its own guard.
+        write = object.__setattr__
+        write(self, "epochs", None if epochs is None else _count("epochs", epochs, 1))
+        write(self, "steps", None if steps is None else _count("steps", steps, 1))
+        write(self, "time", None if time is None else seconds(time))
 
     def spent(self, epoch: int, step: int, elapsed: float) -> str:
         """Why training stops now, or the empty string while there is some left.
@@ -231,7 +235,7 @@ class Budget:
             return f"the budget of {_counted(self.epochs, 'epoch')} is used up"
         if self.steps is not None and step >= self.steps:
             return f"the budget of {_counted(self.steps, 'step')} is used up"
-        if isinstance(self.time, float) and elapsed >= self.time:
+        if self.time is not None and elapsed >= self.time:
             return f"the budget of {self.time:g} s is used up, at epoch {epoch}"
         return ""
 
