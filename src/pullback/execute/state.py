@@ -1,0 +1,75 @@
+"""All state of a training in one block of memory.
+
+Parameters, the optimizer's moments, the step number, the seed: every slot is a view of one
+contiguous buffer. A copy of the buffer is a complete checkpoint of what the step reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from pullback.errors import ShapeError, unknown
+from pullback.graph.dtypes import Array
+
+_ALIGNMENT = 64
+
+
+class State(Mapping[str, Array]):
+    """Named slots in one contiguous block.
+
+    Args:
+        initial: The slots and their first values.
+
+    Example:
+        >>> import numpy as np
+        >>> state = State({"0.weight": np.ones((2, 2), np.float32), "step": np.int64(0)})
+        >>> state["0.weight"].shape, state.block.nbytes
+        ((2, 2), 128)
+    """
+
+    def __init__(self, initial: Mapping[str, Array]) -> None:
+        arrays = {label: np.asarray(value) for label, value in initial.items()}
+        offsets, size = {}, 0
+        for label, array in arrays.items():
+            offsets[label] = size
+            size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+        self.block = np.zeros(size, np.uint8)
+        self._views: dict[str, Array] = {}
+        for label, array in arrays.items():
+            raw = self.block[offsets[label] : offsets[label] + array.nbytes]
+            view = raw.view(array.dtype).reshape(array.shape)
+            view[...] = array
+            self._views[label] = view
+
+    def __getitem__(self, label: str) -> Array:
+        try:
+            return self._views[label]
+        except KeyError:
+            raise unknown("slot", label, self._views) from None
+
+    def __setitem__(self, label: str, value: Array | float) -> None:
+        view = self[label]
+        if np.shape(value) != view.shape:
+            raise ShapeError(
+                f"slot {label!r} has shape {view.shape}",
+                f"a value of shape {np.shape(value)}",
+                "Give it a value of its own shape.",
+            )
+        view[...] = value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def snapshot(self) -> dict[str, Array]:
+        """A copy of every slot."""
+        return {label: view.copy() for label, view in self._views.items()}
+
+    def restore(self, values: Mapping[str, Array]) -> None:
+        """Set every slot from `values`, which must have exactly this state's slots."""
+        for label in self:
+            self[label] = values[label]

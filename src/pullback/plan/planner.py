@@ -1,0 +1,112 @@
+"""From a step's graph to a program: rewrite, order, number, say what can be freed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pullback.errors import unknown
+from pullback.graph.dtypes import Dtype, Shape
+from pullback.graph.node import Constant, Leaf, Node, Placeholder, Slot
+from pullback.graph.order import topological
+from pullback.plan.program import Instruction, Program, Step
+from pullback.plan.rewrites import REWRITES, Rewrite
+
+REMOVE_DEAD = "remove_dead"
+
+
+def plan(step: Step, without: Collection[str] = ()) -> Program:
+    """Plan a step: the same values, by fewer and cheaper instructions.
+
+    Args:
+        step: What to compute and assign.
+        without: Names of rewrites to leave out: `fold_constants`, `simplify`,
+            `elide_broadcasts`, `merge_common`, `remove_dead`.
+
+    Raises:
+        UnknownNameError: `without` names no rewrite.
+    """
+    known = [*(r.name for r in REWRITES), REMOVE_DEAD]
+    for name in without:
+        if name not in known:
+            raise unknown("rewrite", name, known)
+    used = [r for r in REWRITES if r.name not in without]
+    rewritten, made = _rewritten(step, [r() for r in used])
+    order = topological(rewritten.roots()) if REMOVE_DEAD not in without else made
+    kept = tuple(name for name in known if name not in without)
+    return _numbered(rewritten, order, kept)
+
+
+def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
+    """The step with every node rewritten, and all nodes that were met on the way."""
+    new: dict[Node, Node] = {}
+    made: dict[Node, None] = {}
+    for node in topological(step.roots()):
+        inputs = tuple(new[x] for x in node.inputs)
+        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            fresh = Node(node.op, inputs, node.shape, node.dtype, node.origin)
+        else:
+            fresh = node
+        for rewrite in rewrites:
+            fresh = rewrite.visit(fresh)
+        new[node] = fresh
+        made.update(dict.fromkeys((*fresh.inputs, fresh)))
+    turned = Step(
+        {name: new[node] for name, node in step.outputs.items()},
+        {label: new[node] for label, node in step.assigns.items()},
+        None if step.guard is None else new[step.guard],
+        step.name,
+    )
+    return turned, list(made)
+
+
+def _numbered(step: Step, order: list[Node], rewrites: tuple[str, ...]) -> Program:
+    """Number the values and find out after which instruction each is needed no more."""
+    number = {node: i for i, node in enumerate(order)}
+    last: dict[int, int] = {}
+    for i, node in enumerate(order):
+        for x in node.inputs:
+            last[number[x]] = i
+    for root in step.roots():
+        last[number[root]] = len(order)
+    frees: dict[int, list[int]] = {}
+    for value, when in last.items():
+        if not isinstance(order[value].op, Leaf) and order[value].value is None:
+            frees.setdefault(when, []).append(value)
+    instructions = tuple(
+        Instruction(
+            node.op,
+            tuple(number[x] for x in node.inputs),
+            i,
+            node.shape,
+            node.dtype,
+            node.origin,
+            tuple(frees.get(i, ())),
+        )
+        for i, node in enumerate(order)
+        if not isinstance(node.op, Leaf) and node.value is None
+    )
+    return Program(
+        name=step.name,
+        instructions=instructions,
+        constants={
+            i: node.value
+            for i, node in enumerate(order)
+            if node.value is not None or isinstance(node.op, Constant)
+        },
+        feeds=_labelled(Placeholder, order, number),
+        slots=_labelled(Slot, order, number),
+        outputs={name: number[node] for name, node in step.outputs.items()},
+        assigns={label: number[node] for label, node in step.assigns.items()},
+        guard=None if step.guard is None else number[step.guard],
+        rewrites=rewrites,
+    )
+
+
+def _labelled(
+    kind: type[Placeholder] | type[Slot], order: list[Node], number: dict[Node, int]
+) -> dict[str, tuple[int, Shape, Dtype]]:
+    return {
+        node.op.label: (number[node], node.shape, node.dtype)
+        for node in order
+        if isinstance(node.op, kind)
+    }

@@ -1,0 +1,142 @@
+"""A program: the flat list of instructions into which a step's graph is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pullback.errors import ConfigError
+from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.graph.node import Node
+from pullback.graph.op import Op
+from pullback.graph.origin import Origin
+from pullback.graph.printing import call
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be computed: a pure function of feeds and slots, and what it assigns.
+
+    Attributes:
+        outputs: Values handed back, by name.
+        assigns: New values of slots of the state, by the slot's label.
+        guard: One boolean; when it is false, no slot is written.
+        name: What the step is called when it is printed.
+    """
+
+    outputs: Mapping[str, Node]
+    assigns: Mapping[str, Node] = field(default_factory=dict)
+    guard: Node | None = None
+    name: str = "step"
+
+    def roots(self) -> list[Node]:
+        """Every node that the step must compute."""
+        guard = [] if self.guard is None else [self.guard]
+        return [*self.outputs.values(), *guard, *self.assigns.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One operation on numbered values.
+
+    Attributes:
+        op: The operation.
+        inputs: The numbers of the values it reads.
+        output: The number of the value it makes.
+        shape: That value's shape.
+        dtype: That value's dtype.
+        origin: The layer, line and role that it belongs to.
+        frees: Values that nobody needs after it.
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    output: int
+    shape: Shape
+    dtype: Dtype
+    origin: Origin
+    frees: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions in the order in which they run, and where values come from and go to.
+
+    Attributes:
+        name: What the step is called.
+        instructions: In order.
+        constants: Known values, by number.
+        feeds: Values given at each run: label, number, shape and dtype.
+        slots: Values read from the state, likewise.
+        outputs: The numbers of the values handed back, by name.
+        assigns: The numbers of the slots' new values, by label.
+        guard: The number of the boolean that allows the assignments.
+        rewrites: The names of the rewrites that made it.
+    """
+
+    name: str
+    instructions: tuple[Instruction, ...]
+    constants: Mapping[int, Array]
+    feeds: Mapping[str, tuple[int, Shape, Dtype]]
+    slots: Mapping[str, tuple[int, Shape, Dtype]]
+    outputs: Mapping[str, int]
+    assigns: Mapping[str, int]
+    guard: int | None
+    rewrites: tuple[str, ...]
+
+    def peak_bytes(self) -> int:
+        """The most bytes of intermediate values that live at one time; views count too."""
+        sizes, live, peak = {}, 0, 0
+        for instruction in self.instructions:
+            count = 1
+            for n in instruction.shape:
+                count *= n
+            sizes[instruction.output] = count * instruction.dtype.itemsize
+            live += sizes[instruction.output]
+            peak = max(peak, live)
+            live -= sum(sizes.pop(number, 0) for number in instruction.frees)
+        return peak
+
+    def check_feeds(self, feeds: Mapping[str, Array]) -> None:
+        """Raise ConfigError unless `feeds` has exactly what the program was planned for."""
+        for label, (_, shape, dtype) in self.feeds.items():
+            if label not in feeds:
+                raise ConfigError(
+                    f"program {self.name!r} needs the feed {label!r}",
+                    ", ".join(feeds) or "no feeds",
+                    "Pass an array for it.",
+                )
+            if feeds[label].shape != shape or feeds[label].dtype != dtype:
+                raise ConfigError(
+                    f"feed {label!r} must be {dtype} of shape {shape}",
+                    f"{feeds[label].dtype} of shape {feeds[label].shape}",
+                    "Plan the step again for this shape.",
+                )
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        names = {number: label for label, (number, _, _) in {**self.feeds, **self.slots}.items()}
+        for number, array in self.constants.items():
+            names[number] = f"{array.item():.6g}" if array.size == 1 else f"constant{array.shape}"
+        yield (
+            f"program {self.name!r}: {len(self.instructions)} instructions, "
+            f"{self.peak_bytes() / 1024:.1f} KiB of values at most"
+        )
+        yield f"  rewrites: {', '.join(self.rewrites) or 'none'}"
+        for label, (_, shape, dtype) in self.feeds.items():
+            yield f"  feed {label}: {dtype} {shape}"
+        role = None
+        for i in self.instructions:
+            if i.origin.role != role:
+                role = i.origin.role
+                yield f"{role}:"
+            arguments = [names.get(n, f"%{n}") for n in i.inputs]
+            text = f"%{i.output} = {call(i.op, arguments)}"
+            yield f"  {i.origin.path or '-':<12} {text:<52} {i.dtype} {i.shape}"
+        for name, number in self.outputs.items():
+            yield f"  output {name} = {names.get(number, f'%{number}')}"
+        condition = "" if self.guard is None else f" if %{self.guard}"
+        for label, number in self.assigns.items():
+            yield f"  assign {label} = {names.get(number, f'%{number}')}{condition}"
