@@ -1,0 +1,99 @@
+"""Things that are chosen by name and kept as JSON: losses, optimizers, schedules, initialisers.
+
+Each kind has a base class that derives from `Named` and sets `kind`. A concrete class is a frozen
+dataclass entered in its kind's table with `@named.register`; its fields are its settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+
+from pullback.errors import ConfigError, unknown
+
+
+@dataclass(frozen=True)
+class Named:
+    """A frozen record of settings with a name within its kind.
+
+    Class attributes:
+        kind: What it is: `loss`, `optimizer`, ...; its table's name in messages.
+        name: Its name within the kind.
+        aliases: Other names that mean the same.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    def to_config(self) -> dict[str, Any]:
+        """The name and the settings as plain JSON data."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"name": self.name, **{k: _plain(v) for k, v in values.items()}}
+
+
+N = TypeVar("N", bound=Named)
+_TABLES: dict[str, dict[str, type[Named]]] = {}
+
+
+@dataclass_transform(frozen_default=True)
+def register(cls: type[N]) -> type[N]:
+    """Class decorator: a frozen dataclass, entered in the table of its kind."""
+    made = dataclass(frozen=True)(cls)
+    table = _TABLES.setdefault(made.kind, {})
+    if made.name in table:
+        raise ValueError(f"two of kind {made.kind!r} are named {made.name!r}")
+    table[made.name] = made
+    return made
+
+
+def registry(base: type[N]) -> dict[str, type[N]]:
+    """All classes of the kind of `base` by name, sorted."""
+    return cast(dict[str, type[N]], dict(sorted(_TABLES.get(base.kind, {}).items())))
+
+
+def get(base: type[N], value: N | str | dict[str, Any]) -> N:
+    """An instance of the kind of `base`: from its name, its configuration, or itself.
+
+    Raises:
+        UnknownNameError: No such name; the nearest is named.
+        ConfigError: A setting that the class does not have, or a value it does not take.
+    """
+    if isinstance(value, base):
+        return value
+    settings = dict(value) if isinstance(value, dict) else {"name": value}
+    name = settings.pop("name", None)
+    table = registry(base)
+    for cls in table.values():
+        if str(name).casefold() in (cls.name, *cls.aliases):
+            return _made(cls, settings)
+    raise unknown(base.kind, name, table)
+
+
+def _made(cls: type[N], settings: dict[str, Any]) -> N:
+    known = [f.name for f in fields(cls)]
+    for setting in settings:
+        if setting not in known:
+            raise unknown(f"setting of the {cls.kind} {cls.name!r}", setting, known)
+    try:
+        return cls(**{k: _restored(v) for k, v in settings.items()})
+    except TypeError as error:
+        raise ConfigError(
+            f"the {cls.kind} {cls.name!r} needs its settings", str(error), "Name them all."
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Named):
+        return {"kind": value.kind, **value.to_config()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("kind") in _TABLES:
+        rest = {k: v for k, v in value.items() if k != "kind"}
+        table = _TABLES[value["kind"]]
+        if rest.get("name") not in table:
+            raise unknown(value["kind"], rest.get("name"), table)
+        return _made(table[rest.pop("name")], rest)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,96 @@
+"""The layer of neurons: weighted sums."""
+
+from __future__ import annotations
+
+from pullback import ops
+from pullback.errors import ConfigError, ShapeError
+from pullback.graph.node import Node
+from pullback.nn import initialisers
+from pullback.nn.module import Module
+from pullback.nn.parameter import Parameter
+
+
+class Linear(Module):
+    r"""A layer of neurons without activation: $Y = X W + b$.
+
+    Backward, $\bar W = X^\top \bar Y$, $\bar b = \sum_\text{batch} \bar Y$ and
+    $\bar X = \bar Y W^\top$.
+
+    Args:
+        in_features: How many numbers come in for each row.
+        out_features: How many neurons, each with one number out.
+        bias: Whether a bias is added.
+        weight_init: Initialiser of the weight, an instance or a name. The default is uniform in
+            $\pm 1/\sqrt{\text{fan\_in}}$, PyTorch's convention.
+        bias_init: Initialiser of the bias; likewise.
+
+    Shape:
+        x: (..., in_features)
+        output: (..., out_features)
+        weight: (in_features, out_features)
+        bias: (out_features,)
+
+    Raises:
+        ConfigError: A size is no positive whole number.
+        ShapeError: The input's last axis is not in_features; the message names the layer that
+            made it.
+
+    Example:
+        >>> import pullback as pb
+        >>> layer = pb.nn.Linear(3, 2).initialise(seed=0)
+        >>> layer(pb.ones((5, 3))).shape
+        (5, 2)
+
+    References:
+        Rumelhart, Hinton and Williams, 1986, "Learning representations by back-propagating
+        errors".
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        weight_init: initialisers.Initialiser | str = "fan_in_uniform",
+        bias_init: initialisers.Initialiser | str = "fan_in_uniform",
+    ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ConfigError(
+                    f"{name} of Linear must be a positive whole number", repr(size), "Use 1 or more."
+                )
+        self.in_features = in_features
+        self.out_features = out_features
+        fans = (in_features, out_features)
+        self.weight = Parameter(fans, initialisers.get(weight_init), fans=fans)
+        self.has_bias = bias
+        if bias:
+            self.bias = Parameter(out_features, initialisers.get(bias_init), fans=fans)
+
+    def forward(self, x: Node) -> Node:
+        if not x.shape or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                f"{self!r}, made in {self._source}, takes {self.in_features} features a row",
+                f"an input of shape {x.shape} from {x.origin}",
+                f"Make it Linear({x.shape[-1] if x.shape else 1}, {self.out_features}), "
+                "or change the layer before it.",
+            )
+        y = ops.matmul(x, self.weight)
+        return y + self.bias if self.has_bias else y
+
+
+class Flatten(Module):
+    """All axes but the first joined into one: an image becomes a row of numbers.
+
+    Shape:
+        x: (batch, ...)
+        output: (batch, product of the rest)
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.nn.Flatten()(pb.ones((2, 28, 28))).shape
+        (2, 784)
+    """
+
+    def forward(self, x: Node) -> Node:
+        return x.reshape((x.shape[0], -1)) if x.size else x.reshape((x.shape[0], 0))

@@ -1,0 +1,135 @@
+"""A parameter: a named place in a network that training writes to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from pullback.errors import ConfigError, ShapeError
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, as_dtype
+from pullback.graph.node import Node, Operators, constant
+from pullback.nn.initialisers import Initialiser
+from pullback.ops.shaping import checked_shape
+
+_BOUND: ContextVar[Mapping[Parameter, Node] | None] = ContextVar("pullback_bound", default=None)
+
+
+class Parameter(Operators):
+    """A value that training changes, such as a weight matrix.
+
+    In an expression it stands for a node: the slot of the state while a step is traced, else a
+    snapshot of its present value.
+
+    Args:
+        shape: The value's shape.
+        initialiser: Makes the first value.
+        dtype: float32 or float64.
+        trainable: False keeps the value as it is: no gradient, no update.
+        fans: (fan_in, fan_out), where they do not follow from the shape: a bias has its layer's.
+    """
+
+    __slots__ = ("_array", "_node", "dtype", "fans", "initialiser", "shape", "trainable")
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        initialiser: Initialiser,
+        *,
+        dtype: DTypeLike = DEFAULT_FLOAT,
+        trainable: bool = True,
+        fans: tuple[int, int] | None = None,
+    ) -> None:
+        self.shape = checked_shape(shape)
+        self.dtype = as_dtype(dtype)
+        self.initialiser = initialiser
+        self.trainable = trainable
+        self.fans = fans
+        self._array: Array | None = None
+        self._node: Node | None = None
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether it has a value yet."""
+        return self._array is not None
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def numpy(self) -> Array:
+        """A copy of the present value."""
+        return self._known().copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def assign(self, value: Any) -> None:
+        """Set the value.
+
+        Raises:
+            ShapeError: It has another shape.
+        """
+        array = np.array(value, self.dtype)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"a parameter of shape {self.shape} keeps its shape",
+                f"a value of shape {array.shape}",
+                "Reshape the value, or make the layer of another size.",
+            )
+        if self._array is None:
+            self._array = array
+        else:
+            self._array[...] = array
+
+    def adopt(self, view: Array) -> None:
+        """Let the value live in `view`, a part of a training's state."""
+        self._array = view
+
+    def __node__(self) -> Node:
+        bound = _BOUND.get()
+        if bound is not None and self in bound:
+            return bound[self]
+        array = self._known()
+        if self._node is None or not _same_bits(self._node.value, array):
+            self._node = constant(array)
+        return self._node
+
+    def _known(self) -> Array:
+        if self._array is None:
+            raise ConfigError(
+                "a parameter must have a value before it is used",
+                f"a parameter of shape {self.shape} that was not initialised",
+                "Call network.initialise(seed=0), or fit the network.",
+            )
+        return self._array
+
+    def __repr__(self) -> str:
+        state = "" if self.is_initialised else ", not initialised"
+        frozen = "" if self.trainable else ", frozen"
+        return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen}{state})"
+
+
+def _same_bits(a: Array | None, b: Array) -> bool:
+    """Whether two arrays hold the same bits; NaN equals itself, which == would deny."""
+    return a is not None and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@contextlib.contextmanager
+def bound(nodes: Mapping[Parameter, Node]) -> Iterator[None]:
+    """Inside the block, parameters stand for `nodes`: this is how a step is traced."""
+    token = _BOUND.set(nodes)
+    try:
+        yield
+    finally:
+        _BOUND.reset(token)
