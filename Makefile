@@ -39,7 +39,7 @@ test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (lar
 # Leaks are not looked for: the interpreter itself leaves memory behind at exit.
 test-sanitize: $(sanitize)/installed ## The native tests under the address and UB sanitizers
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m native
+	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m "native and not long"
 
 bench: $(venv)/bench ## Measure, beside the peers that are installed
 	$(bin)/python -m benchmarks

@@ -85,7 +85,6 @@ def test_without_a_compiler_a_required_native_module_is_an_error(
 
 
 @pytest.mark.long
-@pytest.mark.native
 def test_a_wheel_with_the_native_module(repository: Path, tmp_path: Path) -> None:
     if not shutil.which(os.environ.get("CXX", "c++")):
         return
