@@ -142,7 +142,9 @@ def test_two_variants_side_by_side_need_two_names() -> None:
         evaluate(["f1", get("f1", average="micro")], P, Y)
     found = evaluate(["f1", get("f1", average="micro").named("f1_all")], P, Y)
     assert list(found) == ["f1", "f1_all"]
-    assert get("f1").name == "f1"
+    plain = get("f1")
+    assert plain.named("other").name == "other"
+    assert plain.name == "f1"
 
 
 def test_a_matrix_is_not_evaluated_beside_numbers() -> None:

@@ -26,6 +26,7 @@ SCALARS = [name for name, metric in registry().items() if metric.scalar]
         ("accuracy>=.95", "accuracy >= 0.95", ["validation.accuracy"]),
         ("  ACC \n ≥ 95 % ", "accuracy >= 0.95", ["validation.accuracy"]),
         ("accuracy => 97.3%", "accuracy >= 0.973", ["validation.accuracy"]),
+        ("accuracy >= 99.9%", "accuracy >= 0.999", ["validation.accuracy"]),
         ("accuracy >= 9.73e1%", "accuracy >= 0.973", ["validation.accuracy"]),
         ("accuracy >= 100%", "accuracy >= 1", ["validation.accuracy"]),
         ("val.auc > 0.9", "roc_auc > 0.9", ["validation.roc_auc"]),
