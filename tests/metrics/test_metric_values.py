@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.metrics.definitions import DEFINITIONS, EXPECTED, NAN, area, top_k
 
 from pullback.metrics import Metric, TopK, get, registry
 from pullback.metrics.probabilities import ranked_above
+from tests.metrics.definitions import DEFINITIONS, EXPECTED, NAN, area, top_k
 
 NAMES = list(registry())
 CLASSIFICATION = [name for name in NAMES if registry()[name].task == "classification"]
