@@ -1,0 +1,165 @@
+"""One door for data of any form: files, frames, arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pullback.data.arrays import Arrays, from_named, pair
+from pullback.data.delimited import columns_of_text
+from pullback.data.frames import table_from_arrays, table_from_frame
+from pullback.data.table import Table, table_of
+from pullback.errors import DataError, nearest
+
+
+def read_table(
+    source: Any,
+    *,
+    encoding: str = "utf-8",
+    separator: str | None = None,
+    missing: Sequence[str] = (),
+) -> Table:
+    """Read a table from a file, a frame or arrays.
+
+    Args:
+        source: The path of a CSV, TSV (either also as `.gz`), Parquet, Arrow or `.npz` file;
+            a pandas, polars or Arrow frame; a dict of arrays; a pair (X, y), whose columns
+            are called `x0`, `x1`, ... and `target`; or an array X.
+        encoding: How the bytes of a text stand for characters.
+        separator: The character between fields of a text; found by itself if `None`.
+        missing: Words that mean 'no value' beside the empty cell, NA, NaN, null, None, ? and -.
+
+    Raises:
+        DataError: The source cannot be read as a table; the line is named where known.
+
+    Example:
+        >>> read_table(([[1.0, 2.0], [3.0, 4.0]], [0, 1])).names
+        ['x0', 'x1', 'target']
+    """
+    found = read(source, encoding=encoding, separator=separator, missing=missing)
+    return found.as_table() if isinstance(found, Arrays) else found
+
+
+def read(
+    source: Any,
+    *,
+    encoding: str = "utf-8",
+    separator: str | None = None,
+    missing: Sequence[str] = (),
+) -> Table | Arrays:
+    """Like `read_table`, but a pair (X, y) stays a pair, so that images keep their shape."""
+    if isinstance(source, (Table, Arrays)):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return _read_file(Path(source), encoding, separator, missing)
+    if isinstance(source, (tuple, list)) and len(source) == 2 and not _is_rows(source):
+        return pair(source[0], source[1])
+    if isinstance(source, np.ndarray) and source.dtype.names:
+        return table_from_arrays({name: source[name] for name in source.dtype.names})
+    if isinstance(source, (np.ndarray, list)):
+        return pair(source, None, "X")
+    if isinstance(source, Mapping):
+        arrays = {str(name): np.asarray(values, dtype=None) for name, values in source.items()
+                  if isinstance(values, np.ndarray)}
+        if len(arrays) == len(source) and any(array.ndim > 1 for array in arrays.values()):
+            return from_named(arrays, "a dict of arrays")
+        return table_from_arrays(source, missing=missing)
+    return table_from_frame(source, "a frame", missing)
+
+
+def _is_rows(source: Sequence[Any]) -> bool:
+    """Whether a sequence of two is a list of two rows, not a pair (X, y)."""
+    return isinstance(source, list) and np.ndim(source[0]) == np.ndim(source[1]) == 1
+
+
+def _read_file(
+    path: Path, encoding: str, separator: str | None, missing: Sequence[str]
+) -> Table | Arrays:
+    data = read_bytes(path)
+    digest = hashlib.sha256(data).hexdigest()
+    if data.startswith(b"\x1f\x8b"):
+        data = _unzip(data, path)
+    if data.startswith((b"PAR1", b"ARROW1")):
+        return dataclasses.replace(_read_columnar(data, path, missing), hash=digest)
+    if data.startswith(b"PK\x03\x04") or path.suffix == ".npz":
+        found = _read_npz(data, path)
+        if isinstance(found, Arrays):
+            return dataclasses.replace(found, file_hash=digest)
+        return dataclasses.replace(found, hash=digest)
+    if path.suffix in (".parquet", ".pq"):
+        raise _damaged(path, "a Parquet file", "its first bytes are not those of Parquet")
+    columns, lines = columns_of_text(
+        data, path.name, encoding=encoding, separator=separator, missing=missing
+    )
+    return table_of(columns, path.name, digest, lines)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, or a `DataError` that says why there are none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        guess = nearest(path.name, siblings)
+        do = f"Did you mean {str(path.parent / guess)!r}?" if guess else "Check the path."
+        raise DataError(f"the file {path} must exist", "no such file", do) from None
+    except IsADirectoryError:
+        files = sorted(p.name for p in path.iterdir() if p.is_file())[:5]
+        inside = f"Name one file, such as {str(path / files[0])!r}." if files else "Name a file."
+        raise DataError(f"{path} must be a file", "a folder", inside) from None
+    except PermissionError:
+        raise DataError(
+            f"the file {path} must be readable",
+            "no permission to read it",
+            "Change its permissions, or read a copy.",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"the file {path} must be readable", str(error), "Check it.") from None
+
+
+def _unzip(data: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(path, "a gzip file", str(error)) from None
+
+
+def _read_columnar(data: bytes, path: Path, missing: Sequence[str]) -> Table:
+    import polars as pl
+
+    try:
+        read_any = pl.read_parquet if data.startswith(b"PAR1") else pl.read_ipc
+        frame = read_any(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _damaged(path, "a whole Parquet or Arrow file", str(error)) from None
+    return table_from_frame(frame, path.name, missing)
+
+
+def _read_npz(data: bytes, path: Path) -> Table | Arrays:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if path.suffix != ".npz":
+            raise DataError(
+                f"{path.name} must be CSV, TSV, Parquet or .npz",
+                "a zip archive or a workbook",
+                "Save the sheet as CSV, or unpack the archive.",
+            ) from None
+        raise _damaged(path, "a whole .npz file of plain arrays", str(error)) from None
+    return from_named(arrays, path.name)
+
+
+def _damaged(path: Path, what: str, why: str) -> DataError:
+    reason = (why.splitlines() or ["it cannot be read"])[0][:200]
+    return DataError(f"{path.name} must be {what}", reason, "Make or fetch the file again.")
