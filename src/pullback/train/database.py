@@ -195,15 +195,17 @@ def _connect(path: Path, write: bool) -> Connection:
             raise
         return connection
 
-    if write:
-        return connect("mode=rw")
     try:
-        return connect("mode=ro")
+        # Reading too opens for writing: the last to close then removes the log beside the file.
+        connection = connect("mode=rw")
     except sqlite3.OperationalError:
         # A write-ahead log needs a writable folder; on a read-only one nobody else writes either.
-        if os.access(path.parent, os.W_OK):
+        if write or os.access(path.parent, os.W_OK):
             raise
-        return connect("mode=ro&immutable=1")
+        connection = connect("mode=ro&immutable=1")
+    if not write:
+        connection.execute("PRAGMA query_only=ON")
+    return connection
 
 
 def _check(

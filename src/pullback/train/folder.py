@@ -46,7 +46,7 @@ def new_draft(root: Path, name: str) -> Path:
         _sweep_drafts(root)
         draft.mkdir()
     except OSError as error:
-        raise storage_error(draft, error) from error
+        raise storage_error(root, error) from error
     return draft
 
 
