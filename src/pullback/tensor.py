@@ -12,7 +12,7 @@ from pullback.graph.node import Node, constant
 Tensor = Node
 
 
-def tensor(value: Any, dtype: DTypeLike = None, name: str = "") -> Tensor:
+def tensor(value: Any, dtype: DTypeLike | None = None, name: str = "") -> Tensor:
     """A tensor of known numbers, copied from `value`.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pullback import ops
 from pullback.autodiff import reverse, trees
-from pullback.errors import ConfigError, DifferentiationError
+from pullback.errors import ConfigError, DifferentiationError, ShapeError
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node, Operand, as_node
 
@@ -54,9 +54,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
 
     Example:
         >>> import pullback as pb
-        >>> f = pb.value_and_grad(lambda w: (w * w).sum())
-        >>> f([1.0, 2.0])[1]
-        [tensor(2.), tensor(4.)]
+        >>> f = pb.value_and_grad(lambda w: (w["x"] * w["x"]).sum())
+        >>> f({"x": pb.tensor([1.0, 2.0])})
+        (tensor(5.), {'x': tensor([2., 4.])})
     """
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
@@ -113,12 +113,12 @@ def jvp(f: Function, primals: Sequence[Operand], tangents: Sequence[Operand]) ->
         >>> y_dot
         tensor(12.)
     """
-    nodes = [_variable(x) for x in primals]
+    nodes = _paired(primals, tangents)
     y = f(*nodes)
     y_bar = ops.zeros(y.shape, y.dtype)
     bars = reverse.backward([y], [y_bar], nodes)
     pairs = [
-        (bar, as_node(t).astype(x.dtype).broadcast_to(x.shape))
+        (bar, _tangent(t, x))
         for x, bar, t in zip(nodes, bars, tangents, strict=True)
         if bar is not None
     ]
@@ -134,13 +134,36 @@ def hvp(f: Function, primals: Sequence[Operand], tangents: Sequence[Operand]) ->
         >>> pb.hvp(lambda x: (x * x * x).sum(), [pb.tensor([1.0, 2.0])], [pb.tensor([1.0, 0.0])])
         (tensor([6., 0.]),)
     """
-    nodes = [_variable(x) for x in primals]
+    nodes = _paired(primals, tangents)
     bars = reverse.gradient(f(*nodes), nodes)
-    directions = [as_node(t).astype(x.dtype) for x, t in zip(nodes, tangents, strict=True)]
+    directions = [_tangent(t, x) for x, t in zip(nodes, tangents, strict=True)]
     products = reverse.backward(bars, directions, nodes)
     return tuple(
         ops.full_like(x, 0.0) if p is None else p for x, p in zip(nodes, products, strict=True)
     )
+
+
+def _paired(primals: Sequence[Operand], tangents: Sequence[Operand]) -> list[Node]:
+    """The primals as nodes; there must be a tangent for each."""
+    if len(primals) != len(tangents):
+        raise ConfigError(
+            "every primal needs one tangent",
+            f"{len(primals)} primals and {len(tangents)} tangents",
+            "Pass zeros where nothing moves.",
+        )
+    return [_variable(x) for x in primals]
+
+
+def _tangent(t: Operand, x: Node) -> Node:
+    """`t` as a node of the shape and dtype of the primal x."""
+    node = as_node(t).astype(x.dtype)
+    if node.shape not in ((), x.shape):
+        raise ShapeError(
+            "a tangent has the shape of its primal, or is one number",
+            f"tangent {node.shape}, primal {x.shape}",
+            "Reshape the tangent.",
+        )
+    return node.broadcast_to(x.shape)
 
 
 def _variable(x: Operand) -> Node:

@@ -38,5 +38,6 @@ def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key: mapped(f, value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)([mapped(f, value) for value in tree])
+        parts = [mapped(f, value) for value in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return f(tree)

@@ -123,8 +123,14 @@ class Operators:
     def __and__(self, other: Operand) -> Node:
         return _FUNCTIONS["logical_and"](self, other)
 
+    def __rand__(self, other: Operand) -> Node:
+        return _FUNCTIONS["logical_and"](other, self)
+
     def __or__(self, other: Operand) -> Node:
         return _FUNCTIONS["logical_or"](self, other)
+
+    def __ror__(self, other: Operand) -> Node:
+        return _FUNCTIONS["logical_or"](other, self)
 
     __hash__ = object.__hash__
 
@@ -235,7 +241,7 @@ class Node(Operators):
             (self.value,) = _EVALUATOR[0]([self])
         return self.value.copy()
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
@@ -304,16 +310,28 @@ class Slot(Leaf):
     label: str
 
 
-def constant(value: Any, dtype: DTypeLike = None, label: str = "") -> Node:
+def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Node:
     """A node of a known value, which is copied.
 
     Python floats become float32 unless `dtype` says otherwise; arrays keep their dtype.
+
+    Raises:
+        DataError: It is not made of numbers, its rows differ in length, or a number does not fit.
     """
-    array = np.array(value, dtype=None if dtype is None else as_dtype(dtype))
+    wanted = None if dtype is None else as_dtype(dtype)
+    try:
+        array = np.array(value, dtype=wanted)
+        found = f"{type(value).__name__} of dtype {array.dtype}"
+    except OverflowError:
+        raise DataError(
+            f"a number must fit in its dtype, {wanted}", str(value)[:80], "Use a wider dtype."
+        ) from None
+    except (ValueError, TypeError) as error:
+        array, found = np.array(None), f"{type(value).__name__}: {error}"
     if array.dtype == object or array.dtype.kind in "USOmM":
         raise DataError(
             "a tensor is made of numbers, all rows of one length",
-            f"{type(value).__name__} of dtype {array.dtype}",
+            found,
             "Encode text and dates first; see pullback.data.",
         )
     if dtype is None and array.dtype == np.float64 and not _has_dtype(value):
@@ -340,10 +358,19 @@ def slot(label: str, shape: Sequence[int], dtype: DTypeLike = DEFAULT_FLOAT) -> 
     return Node(Slot(label), (), tuple(shape), as_dtype(dtype), here())
 
 
-def as_node(value: Operand, dtype: DTypeLike = None) -> Node:
-    """`value` as a node: itself, what it stands for, or a constant."""
+def as_node(value: Operand, dtype: DTypeLike | None = None) -> Node:
+    """`value` as a node: itself, what it stands for, nodes of a list stacked, or a constant."""
     if isinstance(value, Node):
         return value
+    if isinstance(value, (list, tuple)):
+        return _FUNCTIONS["stack"](value) if _has_node(value) else constant(value, dtype)
     if isinstance(value, HasNode):
         return value.__node__()
     return constant(value, dtype)
+
+
+def _has_node(value: Any) -> bool:
+    """Whether nodes stand in a list: made into a constant, they would lose their derivatives."""
+    if isinstance(value, (list, tuple)):
+        return any(_has_node(element) for element in value)
+    return hasattr(value, "__node__")

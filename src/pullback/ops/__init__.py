@@ -1,6 +1,7 @@
 """Every operation: meaning, shape rule, derivative, formula, each in one class."""
 
-from pullback.graph.op import Op, registry
+from pullback.graph.op import Op as Op
+from pullback.graph.op import registry as registry
 from pullback.ops.arithmetic import *
 from pullback.ops.comparison import *
 from pullback.ops.contraction import *

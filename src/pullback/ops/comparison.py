@@ -46,7 +46,7 @@ class Equal(Predicate):
 
 @register
 class NotEqual(Predicate):
-    """Whether $a \\ne b$."""
+    r"""Whether $a \ne b$."""
 
     name = "not_equal"
     arity = 2
@@ -74,7 +74,7 @@ class Less(Predicate):
 
 @register
 class LessEqual(Predicate):
-    """Whether $a \\le b$."""
+    r"""Whether $a \le b$."""
 
     name = "less_equal"
     arity = 2

@@ -17,7 +17,9 @@ __all__ = ["matmul"]
 
 @register
 class Matmul(Op):
-    r"""Matrix product, batched: $Y = A B$, so $\bar A = \bar Y B^\top$ and $\bar B = A^\top \bar Y$.
+    r"""Matrix product, batched: $Y = A B$.
+
+    So $\bar A = \bar Y B^\top$ and $\bar B = A^\top \bar Y$.
 
     Shape:
         A: (..., rows, inner)
@@ -43,7 +45,7 @@ class Matmul(Op):
         return (*a.shape[:-1], b.shape[-1]), a.dtype
 
     def forward(self, a: Array, b: Array) -> Array:
-        return np.matmul(a, b)
+        return np.asarray(np.matmul(a, b))
 
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         return matmul(y_bar, _matrix_transpose(b)), matmul(_matrix_transpose(a), y_bar)

@@ -86,8 +86,10 @@ class Log1p(Elementwise):
 
 @register
 class Sqrt(Elementwise):
-    r"""Square root: $y = \sqrt x$, so $\bar x = \bar y / (2 y)$; infinite at 0, unless
-    $\bar y = 0$."""
+    r"""Square root: $y = \sqrt x$, so $\bar x = \bar y / (2 y)$.
+
+    At 0 the derivative is infinite, unless $\bar y = 0$.
+    """
 
     name = "sqrt"
     latex = r"\sqrt{{{0}}}"
@@ -111,7 +113,7 @@ class Sigmoid(Elementwise):
 
     def forward(self, x: Array) -> Array:
         small = np.exp(-np.absolute(x))
-        return np.where(x >= 0, 1, small) / (1 + small)
+        return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (y_bar * (y * (1 - y)),)
@@ -134,8 +136,10 @@ class Softplus(Elementwise):
 
 @register
 class LogSigmoid(Elementwise):
-    r"""Logarithm of the logistic function: $y = -\ln(1 + e^{-x})$, so
-    $\bar x = \bar y\, \sigma(-x)$."""
+    r"""Logarithm of the logistic function: $\bar x = \bar y\, \sigma(-x)$.
+
+    $y = \ln \sigma(x) = -\ln(1 + e^{-x})$.
+    """
 
     name = "log_sigmoid"
     latex = r"\ln \sigma({0})"

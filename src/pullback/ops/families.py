@@ -71,14 +71,16 @@ class Elementwise(Op):
     family = "ELEMENTWISE"
     takes: ClassVar[str] = "float"
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
-    hard_points: ClassVar[tuple[float, ...]] = ()
+    hard_points: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __call__(self, *operands: Operand) -> Node:
+        """The operation of `operands`, converted to one dtype and broadcast to one shape."""
         if len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, not {len(operands)}")
         return apply(self, *same_shape(self, numbers(type(self), operands)))
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        """The inputs' common shape."""
         return inputs[0].shape, self.result_dtype(inputs[-1].dtype)
 
     def result_dtype(self, dtype: Dtype) -> Dtype:
@@ -87,6 +89,7 @@ class Elementwise(Op):
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
+        """Every instance on several shapes, and broadcast."""
         domain = cls.domain if len(cls.domain) == cls.arity else cls.domain * cls.arity
         shapes: tuple[Shape, ...] = ((), (0,), (1,), (5,), (2, 3), (2, 1, 2))
         for op in cls.instances():
@@ -111,6 +114,7 @@ class Predicate(Elementwise):
     differentiable = False
 
     def result_dtype(self, dtype: Dtype) -> Dtype:
+        """Boolean, whatever is asked about."""
         return BOOL
 
 

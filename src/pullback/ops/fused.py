@@ -45,7 +45,7 @@ class AlongAxes(Op):
 
 
 def _shifted(x: Array, axes: tuple[int, ...]) -> Array:
-    """x less its maximum; a row with +inf counts 0 there and -inf elsewhere."""
+    """The input less its maximum; a row with +inf counts 0 there and -inf elsewhere."""
     top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     spread = x - np.where(finite, top, 0)
@@ -82,8 +82,10 @@ class Softmax(AlongAxes):
 
 @register
 class LogSoftmax(AlongAxes):
-    r"""$y_i = x_i - \ln \sum_j e^{x_j}$, so
-    $\bar x = \bar y - \operatorname{softmax}(x) \sum_j \bar y_j$."""
+    r"""Logarithm of softmax: $y_i = x_i - \ln \sum_j e^{x_j}$.
+
+    So $\bar x = \bar y - \operatorname{softmax}(x) \sum_j \bar y_j$. A row of -inf stays one.
+    """
 
     name = "log_softmax"
     text = "log_softmax({0})"
@@ -101,12 +103,15 @@ class LogSoftmax(AlongAxes):
         return (y_bar - exp(y) * inner,)
 
     def decompose(self, x: Node) -> Node:
-        return x - apply(LogSumExp(self.axes, True), x).broadcast_to(x.shape)
+        total_weight = apply(LogSumExp(self.axes, True), x)
+        finite = where(equal(total_weight, float("-inf")), 0, total_weight)
+        return x - finite.broadcast_to(x.shape)
 
 
 @register
 class CrossEntropyWithLogits(Op):
-    r"""Cross-entropy of a row of logits z against the class t:
+    r"""Cross-entropy of a row of logits z against the class t.
+
     $y = \ln \sum_j e^{z_j} - z_t$, so $\bar z = \bar y\,(\operatorname{softmax}(z) - e_t)$.
 
     A target of -1 is ignored: loss 0, derivative 0.
@@ -139,7 +144,7 @@ class CrossEntropyWithLogits(Op):
 
     def forward(self, logits: Array, targets: Array) -> Array:
         ignored = targets == -1
-        label = checked(np.where(ignored, 0, targets), logits.shape[-1])
+        label = checked(np.where(ignored, 0, targets), logits.shape[-1], lowest=0)
         top = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
         shifted = logits - np.where(np.isfinite(top), top, 0)
         chosen = np.take_along_axis(shifted, label[..., None], axis=-1)[..., 0]
@@ -188,9 +193,17 @@ def log_softmax(x: Operand, axis: int = -1) -> Node:
 def cross_entropy_with_logits(logits: Operand, targets: Operand) -> Node:
     """One cross-entropy a row of logits, against class indices; -1 is ignored.
 
+    Raises:
+        LabelError: A class index is out of range; before any memory is touched.
+        DtypeError: The targets are not integers.
+        ShapeError: There is not one target a row.
+
     Example:
         >>> import pullback as pb
         >>> pb.cross_entropy_with_logits(pb.tensor([[1e4, -1e4]]), [1])
         tensor([20000.])
     """
-    return apply(CrossEntropyWithLogits(), _floating(logits), as_node(targets))
+    classes = as_node(targets)
+    if classes.dtype.kind in "iu":
+        classes = classes.astype("int64")  # so that -1 can be told from 255
+    return apply(CrossEntropyWithLogits(), _floating(logits), classes)

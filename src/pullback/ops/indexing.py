@@ -16,13 +16,13 @@ from pullback.ops.samples import Real, Sample, Whole
 __all__ = ["gather", "one_hot", "scatter_add"]
 
 
-def checked(indices: Array, length: int) -> Array:
-    """`indices`, each within [-length, length), as non-negative ones.
+def checked(indices: Array, length: int, lowest: int | None = None) -> Array:
+    """`indices`, each from `lowest` (-length when None) to below length, as non-negative ones.
 
     Raises:
         LabelError: One is out of range; raised before any memory is touched.
     """
-    wrong = (indices < -length) | (indices >= length)
+    wrong = (indices < (-length if lowest is None else lowest)) | (indices >= length)
     if wrong.any():
         first = np.argwhere(wrong)[0].tolist()
         raise LabelError(
@@ -143,10 +143,8 @@ class OneHot(Op):
         return (*inputs[0].shape, self.classes), np.dtype(self.dtype)
 
     def forward(self, indices: Array) -> Array:
-        if indices.size and not -1 <= indices.min() <= indices.max() < self.classes:
-            checked(np.where(indices == -1, 0, indices), self.classes)
-            checked(np.where(indices < -1, self.classes, 0), self.classes)
-        return (indices[..., None] == np.arange(self.classes)).astype(self.dtype)
+        checked(np.where(indices == -1, 0, indices), self.classes, lowest=0)
+        return np.asarray(indices[..., None] == np.arange(self.classes), self.dtype)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -168,7 +166,7 @@ def gather(x: Operand, indices: Operand, axis: int = 0) -> Node:
         tensor([4., 1., 4.])
     """
     node, chosen = as_node(x), as_node(indices)
-    if chosen.size == 0 and not isinstance(indices, Node):
+    if chosen.size == 0 and isinstance(indices, (list, tuple)):  # an empty list has no dtype
         chosen = chosen.astype("int64")
     return apply(Gather(normal_axes("gather", axis, node.ndim)[0]), node, chosen)
 

@@ -102,7 +102,7 @@ def normal(
     bits = words(seed, stream_, step, row, shape, 2).astype(np.float64)
     first, second = (bits[..., 0] + 0.5) * 2.0**-32, bits[..., 1] * 2.0**-32
     drawn = np.sqrt(-2 * np.log(first)) * np.cos(2 * np.pi * second)
-    return drawn.astype(dtype)
+    return np.asarray(drawn, dtype)
 
 
 def permutation(seed: int, stream_: int, step: int, count: int) -> NDArray[np.int64]:

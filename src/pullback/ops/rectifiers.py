@@ -57,8 +57,10 @@ class LeakyRelu(Elementwise):
 
 @register
 class Elu(Elementwise):
-    r"""Exponential linear unit: $y = x$ where $x > 0$, else $a (e^x - 1)$, so the derivative
-    below 0 is $a e^x$."""
+    r"""Exponential linear unit: $y = x$ where $x > 0$, else $a (e^x - 1)$.
+
+    The derivative is 1 above 0 and $a e^x$ elsewhere; so at 0, a kink unless $a = 1$, it is a.
+    """
 
     name = "elu"
     latex = r"\operatorname{{elu}}({0})"

@@ -112,7 +112,7 @@ class Mean(Reduction):
     def forward(self, x: Array) -> Array:
         total = np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
         count = np.prod([x.shape[a] for a in self.axes], dtype=np.int64)
-        return np.divide(total, x.dtype.type(count))
+        return np.asarray(np.divide(total, x.dtype.type(count)))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         count = self.count(x)
@@ -123,7 +123,7 @@ class Extreme(Reduction):
     """The largest or smallest number; ties share the cotangent equally."""
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        if self.count(inputs[0]) == 0 and inputs[0].shape:
+        if self.count(inputs[0]) == 0:
             raise ShapeError(
                 f"{self.name} needs at least one number",
                 f"shape {inputs[0].shape} along axes {self.axes}",
@@ -134,7 +134,7 @@ class Extreme(Reduction):
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         chosen = equal(x, self.back(y, x)).astype(x.dtype)
         number = sum(chosen, self.axes, keepdims=True).broadcast_to(x.shape)
-        return (self.back(y_bar, x) * (chosen / number),)
+        return (scale(self.back(y_bar, x), chosen / number),)
 
     @classmethod
     def least(cls) -> int:
@@ -150,7 +150,7 @@ class Max(Extreme):
     latex = r"\max {0}"
 
     def forward(self, x: Array) -> Array:
-        return np.max(x, axis=self.axes, keepdims=self.keepdims)
+        return np.asarray(np.max(x, axis=self.axes, keepdims=self.keepdims))
 
 
 @register
@@ -162,20 +162,23 @@ class Min(Extreme):
     latex = r"\min {0}"
 
     def forward(self, x: Array) -> Array:
-        return np.min(x, axis=self.axes, keepdims=self.keepdims)
+        return np.asarray(np.min(x, axis=self.axes, keepdims=self.keepdims))
 
 
 @register
 class Prod(Reduction):
-    """Product. Differentiated through its definition as a tree of products of two, so that zeros
-    among the factors and higher orders come out right."""
+    """Product.
+
+    Differentiated through its definition as a tree of products of two, so that zeros among the
+    factors and higher orders come out right.
+    """
 
     name = "prod"
     text = "prod({0}, axes={axes})"
     latex = r"\prod {0}"
 
     def forward(self, x: Array) -> Array:
-        return np.prod(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
+        return np.asarray(np.prod(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype))
 
     def decompose(self, x: Node) -> Node:
         rest = [i for i in range(x.ndim) if i not in self.axes]
@@ -218,8 +221,10 @@ class LogSumExp(Reduction):
 
 @register
 class Variance(Reduction):
-    r"""Variance: $y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2$ with the correction c, so
-    $\bar x_i = \bar y\, \frac{2}{n - c} (x_i - \text{mean})$."""
+    r"""Variance: $y = \frac{1}{n - c} \sum_i (x_i - \text{mean})^2$ with the correction c.
+
+    So $\bar x_i = \bar y\, \frac{2}{n - c} (x_i - \text{mean})$; NaN where $n = c$.
+    """
 
     name = "variance"
     text = "variance({0}, axes={axes})"
@@ -227,25 +232,36 @@ class Variance(Reduction):
     correction: int = 0
 
     def forward(self, x: Array) -> Array:
-        return np.asarray(
-            np.var(x, axis=self.axes, keepdims=self.keepdims, ddof=self.correction), x.dtype
-        )
+        return _spread(x, self.axes, self.keepdims, self.correction)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         n = self.count(x) - self.correction
         centred = x - mean(x, self.axes, keepdims=True)
         factor = 2.0 / n if n > 0 else float("nan")
-        return (self.back(y_bar, x) * centred * factor,)
+        return (scale(self.back(y_bar, x), centred * factor),)
 
     @classmethod
     def least(cls) -> int:
         return 1
 
 
+def _spread(x: Array, axes: tuple[int, ...], keepdims: bool, correction: int) -> Array:
+    """The variance, counted from the first number, so that it is exactly 0 for equal numbers."""
+    count = np.prod([x.shape[a] for a in axes], dtype=np.int64)
+    first = x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))]
+    shifted = x - first
+    total = np.sum(shifted, axis=axes, keepdims=True, dtype=x.dtype)
+    centred = shifted - np.divide(total, x.dtype.type(count))
+    squares = np.sum(np.square(centred), axis=axes, keepdims=keepdims, dtype=x.dtype)
+    return np.asarray(np.divide(squares, x.dtype.type(np.maximum(count - correction, 0))))
+
+
 @register
 class StandardDeviation(Reduction):
-    r"""Standard deviation: $y = \sqrt{\operatorname{var} x}$, so
-    $\bar x_i = \bar y\, \frac{x_i - \text{mean}}{(n - c)\, y}$; 0 where all numbers are equal."""
+    r"""Standard deviation: $y = \sqrt{\operatorname{var} x}$.
+
+    So $\bar x_i = \bar y\, \frac{x_i - \text{mean}}{(n - c)\, y}$; 0 where all numbers are equal.
+    """
 
     name = "std"
     text = "std({0}, axes={axes})"
@@ -253,16 +269,14 @@ class StandardDeviation(Reduction):
     correction: int = 0
 
     def forward(self, x: Array) -> Array:
-        return np.asarray(
-            np.std(x, axis=self.axes, keepdims=self.keepdims, ddof=self.correction), x.dtype
-        )
+        return np.sqrt(_spread(x, self.axes, self.keepdims, self.correction))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         n = self.count(x) - self.correction
         centred = x - mean(x, self.axes, keepdims=True)
         spread = self.back(where(equal(y, 0), 1, y), x)
         factor = 1.0 / n if n > 0 else float("nan")
-        return (self.back(y_bar, x) * (centred / spread) * factor,)
+        return (scale(self.back(y_bar, x), centred / spread * factor),)
 
     @classmethod
     def least(cls) -> int:
@@ -356,17 +370,21 @@ def _floating(x: Operand) -> Node:
     return node if is_float(node.dtype) else node.astype(DEFAULT_FLOAT)
 
 
+def _wide(x: Operand) -> Node:
+    node = as_node(x)
+    return node if is_float(node.dtype) else node.astype(INT64)
+
+
 @function
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The sum over `axis` (all axes when None); booleans are counted.
+    """The sum over `axis` (all axes when None); booleans are counted, integers become int64.
 
     Example:
         >>> import pullback as pb
         >>> pb.sum(pb.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
         tensor([4., 6.])
     """
-    node = as_node(x)
-    return _reduce(Sum, node.astype(INT64) if node.dtype == BOOL else node, axis, keepdims)
+    return _reduce(Sum, _wide(x), axis, keepdims)
 
 
 @function
@@ -389,8 +407,8 @@ def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
 
 @function
 def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The product over `axis`; 1 for nothing."""
-    return _reduce(Prod, x, axis, keepdims)
+    """The product over `axis`; 1 for nothing. Integers become int64."""
+    return _reduce(Prod, _wide(x), axis, keepdims)
 
 
 @function

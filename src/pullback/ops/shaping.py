@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pullback.errors import DtypeError, ShapeError, TraceError
+from pullback.errors import DtypeError, LabelError, ShapeError, TraceError
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
+from pullback.graph.origin import here
 from pullback.ops.families import normal_axes
 from pullback.ops.samples import Real, Sample
 
@@ -97,8 +98,10 @@ class BroadcastTo(View):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         x = inputs[0]
-        kept = x.shape == () or np.broadcast_shapes(x.shape, self.shape) == self.shape
-        if not kept:
+        lead = len(self.shape) - x.ndim
+        if lead < 0 or any(
+            n not in (1, wide) for n, wide in zip(x.shape, self.shape[lead:], strict=True)
+        ):
             raise ShapeError(
                 f"shape {x.shape} must broadcast to {self.shape}",
                 f"{x.shape} ({x.origin})",
@@ -275,6 +278,8 @@ class Concatenate(View):
         yield Sample(cls(0), (Real((3,)), Real((2,))))
         yield Sample(cls(1), (Real((2, 1)), Real((2, 3)), Real((2, 0))))
         yield Sample(cls(0), (Real((2, 2)),))
+        yield Sample(cls(0), (Real((0,)), Real((1,))))
+        yield Sample(cls(2), (Real((1, 2, 1)), Real((1, 2, 2))))
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -304,7 +309,7 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Node:
     if int(np.prod(final, dtype=np.int64)) != node.size:
         raise ShapeError(
             "a reshape keeps the number of elements",
-            f"{node.shape} ({node.size} elements) to {tuple(shape) if isinstance(shape, Sequence) else shape}",
+            f"{node.shape} ({node.size} elements) to {shape}",
             "Check the dimensions; one of them may be -1.",
         )
     return node if node.shape == final else apply(Reshape(final), node)
@@ -330,18 +335,17 @@ def getitem(x: Operand, key: Any) -> Node:
     """`x[key]` for whole numbers, slices, `...`, None, and one array of indices.
 
     Raises:
-        ShapeError: Too many indices, or one out of range.
+        ShapeError: Too many indices.
+        LabelError: An index is out of range.
         TraceError: A boolean mask: its result's shape would depend on data.
     """
     node = as_node(x)
     keys = key if isinstance(key, tuple) else (key,)
-    picked = [
-        k
-        for k in keys
-        if not (k is None or k is Ellipsis or isinstance(k, (int, np.integer, slice)))
-    ]
+    picked = [k for k in keys if not _is_basic(k)]
     if picked:
         return _pick(node, keys, picked[0])
+    if keys.count(Ellipsis) > 1:
+        raise ShapeError("an index holds at most one ...", f"{key}", "Leave one out.")
     bounds: list[tuple[int, int, int]] = []
     shape: list[int] = []
     named = sum(k is not None and k is not Ellipsis for k in keys)
@@ -364,11 +368,18 @@ def getitem(x: Operand, key: Any) -> Node:
     return (node if whole else apply(Slice(tuple(bounds)), node)).reshape(shape)
 
 
+def _is_basic(key: Any) -> bool:
+    """Whether `key` is a whole number, slice, `...` or None. A boolean is a mask, not a number."""
+    number = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+    return key is None or key is Ellipsis or number or isinstance(key, slice)
+
+
 def _bound(key: Any, length: int) -> tuple[int, int, int]:
     if isinstance(key, slice):
-        return key.indices(length)
-    if not -length <= key < length:
-        raise ShapeError(f"an index must be from {-length} to {length - 1}", str(key), "Check it.")
+        bound = key.indices(length)
+        return bound if len(range(*bound)) else (0, 0, 1)
+    if not -length <= key < length:  # an IndexError, which also ends `for row in x`
+        raise LabelError(f"an index must be from {-length} to {length - 1}", str(key), "Check it.")
     return int(key) % length, int(key) % length + 1, 1
 
 
@@ -379,7 +390,7 @@ def _pick(node: Node, keys: tuple[Any, ...], picked: Any) -> Node:
     if indices.dtype == np.bool_:
         raise TraceError(
             "the shape of a result cannot depend on data",
-            "a boolean mask as an index",
+            f"a boolean mask as an index ({here()})",
             "Use pb.where(mask, x, 0), or select rows in NumPy before.",
         )
     if keys[0] is not picked or len(keys) != 1:
@@ -388,7 +399,7 @@ def _pick(node: Node, keys: tuple[Any, ...], picked: Any) -> Node:
             f"{len(keys)} indices",
             "Use pb.gather(x, indices, axis=...).",
         )
-    return gather(node, indices, axis=0)
+    return gather(node, picked, axis=0)
 
 
 @function

@@ -94,13 +94,15 @@ def erf_values(x: Array) -> Array:
     small = np.where(near, x, 0)
     centre = small * np.polynomial.chebyshev.chebval(8 * small * small - 1, _CENTRE)
     far = np.sign(x) * (1 - erfc_values(np.absolute(x)))
-    return np.where(near, centre, far)
+    return np.asarray(np.where(near, centre, far))
 
 
 @register
 class Erf(Elementwise):
-    r"""Error function: $y = \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$, so
-    $\bar x = \bar y\, \frac{2}{\sqrt\pi} e^{-x^2}$."""
+    r"""Error function: $y = \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.
+
+    So $\bar x = \bar y\, \frac{2}{\sqrt\pi} e^{-x^2}$.
+    """
 
     name = "erf"
     latex = r"\operatorname{{erf}}({0})"
@@ -115,8 +117,10 @@ class Erf(Elementwise):
 
 @register
 class Erfc(Elementwise):
-    r"""Complementary error function: $y = 1 - \operatorname{erf} x$, exact in the tail, so
-    $\bar x = -\bar y\, \frac{2}{\sqrt\pi} e^{-x^2}$."""
+    r"""Complementary error function: $y = 1 - \operatorname{erf} x$, exact in the tail.
+
+    So $\bar x = -\bar y\, \frac{2}{\sqrt\pi} e^{-x^2}$.
+    """
 
     name = "erfc"
     latex = r"\operatorname{{erfc}}({0})"

@@ -7,7 +7,7 @@ import numpy as np
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, function
 from pullback.graph.op import register
-from pullback.ops.arithmetic import reciprocal, scale, square
+from pullback.ops.arithmetic import hypot, reciprocal, scale, square
 from pullback.ops.comparison import equal, where
 from pullback.ops.exponential import sqrt
 from pullback.ops.families import Elementwise
@@ -106,8 +106,11 @@ class Atan(Elementwise):
 
 @register
 class Atan2(Elementwise):
-    r"""Angle of the point (b, a): $\bar a = \bar y\, b / r^2$, $\bar b = -\bar y\, a / r^2$ with
-    $r^2 = a^2 + b^2$; both 0 at the origin."""
+    r"""Angle of the point (b, a), in radians.
+
+    $\bar a = \bar y\, b / r^2$ and $\bar b = -\bar y\, a / r^2$ with $r^2 = a^2 + b^2$; both are 0
+    at the origin.
+    """
 
     name = "atan2"
     arity = 2
@@ -120,9 +123,9 @@ class Atan2(Elementwise):
         return np.arctan2(a, b)
 
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-        squared = square(a) + square(b)
-        squared = where(equal(squared, 0), 1, squared)
-        return y_bar * (b / squared), -(y_bar * (a / squared))
+        r = hypot(a, b)
+        r = where(equal(r, 0), 1, r)  # divided by twice: its square may underflow
+        return y_bar * (b / r / r), -(y_bar * (a / r / r))
 
 
 @register
@@ -155,8 +158,10 @@ class Cosh(Elementwise):
 
 @register
 class Tanh(Elementwise):
-    r"""Hyperbolic tangent: $y = \tanh x$, so $\bar x = \bar y\, (1 - y^2)$: the derivative needs
-    only the output."""
+    r"""Hyperbolic tangent: $y = \tanh x$, so $\bar x = \bar y\, (1 - y^2)$.
+
+    The derivative needs only the output.
+    """
 
     name = "tanh"
     latex = r"\tanh {0}"
