@@ -32,7 +32,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"pullback.{name}")
     if name.startswith("_"):
         raise AttributeError(f"module 'pullback' has no attribute {name!r}")
-    importlib.import_module("pullback.tensor")
+    # Loading the submodule put it in the place of the function of its name.
+    globals()["tensor"] = importlib.import_module("pullback.tensor").tensor
     ops = importlib.import_module("pullback.ops")
     home = importlib.import_module(_HOMES[name]) if name in _HOMES else ops
     if not hasattr(home, name):

@@ -6,6 +6,8 @@ dataclass entered in its kind's table with `@named.register`; its fields are its
 
 from __future__ import annotations
 
+import math
+import numbers
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
@@ -26,10 +28,76 @@ class Named:
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
 
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Check the settings; each kind and class adds its own.
+
+        Raises:
+            ConfigError: One of them cannot be used; the message names it and its value.
+        """
+
     def to_config(self) -> dict[str, Any]:
         """The name and the settings as plain JSON data."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {"name": self.name, **{k: _plain(v) for k, v in values.items()}}
+
+    def describe(self) -> str:
+        """The name and the settings in one line, such as `huber(delta=1.0)`."""
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        shown = [f"{k}={v.describe() if isinstance(v, Named) else v}" for k, v in values]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+    def check_number(
+        self,
+        setting: str,
+        *,
+        above: float | None = None,
+        least: float | None = None,
+        below: float | None = None,
+    ) -> None:
+        """Check that a setting is a finite number in its range, and keep it as a float.
+
+        Raises:
+            ConfigError: It is not.
+        """
+        value = getattr(self, setting)
+        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        number = float(value) if real else math.nan
+        inside = (
+            math.isfinite(number)
+            and (above is None or number > above)
+            and (least is None or number >= least)
+            and (below is None or number < below)
+        )
+        if not inside:
+            bounds = (("above", above), ("at least", least), ("below", below))
+            said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+            raise ConfigError(
+                f"{setting} of the {self.kind} {self.name!r} must be a number {said}",
+                f"{setting}={value!r}",
+                self._advice(setting),
+            )
+        object.__setattr__(self, setting, number)
+
+    def check_flag(self, setting: str) -> None:
+        """Check that a setting is true or false.
+
+        Raises:
+            ConfigError: It is neither.
+        """
+        value = getattr(self, setting)
+        if not isinstance(value, bool):
+            raise ConfigError(
+                f"{setting} of the {self.kind} {self.name!r} must be true or false",
+                f"{setting}={value!r}",
+                self._advice(setting),
+            )
+
+    def _advice(self, setting: str) -> str:
+        default = next(f.default for f in fields(self) if f.name == setting)
+        return f"Its default is {default!r}." if default is not None else "Leave it out."
 
 
 N = TypeVar("N", bound=Named)
@@ -41,8 +109,10 @@ def register(cls: type[N]) -> type[N]:
     """Class decorator: a frozen dataclass, entered in the table of its kind."""
     made = dataclass(frozen=True)(cls)
     table = _TABLES.setdefault(made.kind, {})
-    if made.name in table:
-        raise ValueError(f"two of kind {made.kind!r} are named {made.name!r}")
+    taken = {name for other in table.values() for name in (other.name, *other.aliases)}
+    for name in (made.name, *made.aliases):
+        if name in taken:
+            raise ValueError(f"two of kind {made.kind!r} are named {name!r}")
     table[made.name] = made
     return made
 
@@ -52,8 +122,8 @@ def registry(base: type[N]) -> dict[str, type[N]]:
     return cast(dict[str, type[N]], dict(sorted(_TABLES.get(base.kind, {}).items())))
 
 
-def get(base: type[N], value: N | str | dict[str, Any]) -> N:
-    """An instance of the kind of `base`: from its name, its configuration, or itself.
+def get(base: type[N], value: N | type[N] | str | dict[str, Any]) -> N:
+    """An instance of the kind of `base`: from its name, configuration or class, or itself.
 
     Raises:
         UnknownNameError: No such name; the nearest is named.
@@ -61,11 +131,14 @@ def get(base: type[N], value: N | str | dict[str, Any]) -> N:
     """
     if isinstance(value, base):
         return value
+    if isinstance(value, type) and issubclass(value, base):
+        return _made(value, {})
     settings = dict(value) if isinstance(value, dict) else {"name": value}
     name = settings.pop("name", None)
     table = registry(base)
+    wanted = str(name).casefold().replace("-", "_").replace(" ", "_")
     for cls in table.values():
-        if str(name).casefold() in (cls.name, *cls.aliases):
+        if wanted in (cls.name, *cls.aliases):
             return _made(cls, settings)
     raise unknown(base.kind, name, table)
 

@@ -1,0 +1,124 @@
+"""Losses of predicted values.
+
+The loss of a row is the mean over its elements, so the mean over equally weighted rows is the
+mean over all elements.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pullback import ops
+from pullback.graph.node import Node
+from pullback.losses.base import Loss, Task, matched, mean_of_rows
+from pullback.named import register
+
+
+@register
+class MSE(Loss):
+    r"""Mean squared error: $l = \frac1k \sum_j (y_j - t_j)^2$ over the k elements of a row.
+
+    Its minimiser is the mean of the targets. Far outliers weigh heavily.
+
+    Shape:
+        outputs, targets: (rows, ...), the same for both
+        per_row: (rows,)
+
+    Raises:
+        ShapeError: The shapes differ; nothing is broadcast.
+
+    References:
+        C. F. Gauss, 1809, "Theoria motus corporum coelestium".
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.losses.mse([1.0, 4.0], [1.0, 2.0])
+        tensor(2.)
+    """
+
+    name: ClassVar[str] = "mse"
+    aliases: ClassVar[tuple[str, ...]] = ("mean_squared_error", "squared_error", "l2")
+    task: ClassVar[Task] = "regression"
+
+    def per_row(self, outputs: Node, targets: Node) -> Node:
+        """The mean square of each row."""
+        y, t = matched(self.name, outputs, targets)
+        return mean_of_rows(ops.square(y - t))
+
+
+@register
+class MAE(Loss):
+    r"""Mean absolute error: $l = \frac1k \sum_j |y_j - t_j|$; the derivative is 0 at the kink.
+
+    Its minimiser is the median of the targets, which outliers do not move.
+
+    Shape:
+        outputs, targets: (rows, ...), the same for both
+        per_row: (rows,)
+
+    Raises:
+        ShapeError: The shapes differ; nothing is broadcast.
+
+    References:
+        P. S. Laplace, 1774, "Mémoire sur la probabilité des causes par les événements".
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.losses.mae([1.0, 4.0], [1.0, 2.0])
+        tensor(1.)
+    """
+
+    name: ClassVar[str] = "mae"
+    aliases: ClassVar[tuple[str, ...]] = ("mean_absolute_error", "absolute_error", "l1")
+    task: ClassVar[Task] = "regression"
+
+    def per_row(self, outputs: Node, targets: Node) -> Node:
+        """The mean magnitude of each row."""
+        y, t = matched(self.name, outputs, targets)
+        return mean_of_rows(ops.abs(y - t))
+
+
+@register
+class Huber(Loss):
+    r"""Huber's loss: squared near 0, straight beyond $\delta$.
+
+    With $d = y - t$, an element counts $\tfrac12 d^2$ where $|d| \le \delta$, else
+    $\delta\,(|d| - \tfrac12 \delta)$; so its derivative is d, cut to $[-\delta, \delta]$.
+
+    Args:
+        delta: Where the straight part begins; above 0, in units of the target.
+
+    Shape:
+        outputs, targets: (rows, ...), the same for both
+        per_row: (rows,)
+
+    Raises:
+        ConfigError: `delta` is not above 0.
+        ShapeError: The shapes differ; nothing is broadcast.
+
+    References:
+        P. J. Huber, 1964, "Robust estimation of a location parameter".
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.losses.Huber(delta=1.0)([0.5, 4.0], [0.0, 1.0], reduction="none")
+        tensor([0.125, 2.5  ])
+    """
+
+    name: ClassVar[str] = "huber"
+    aliases: ClassVar[tuple[str, ...]] = ("huber_loss",)
+    task: ClassVar[Task] = "regression"
+    delta: float = 1.0
+
+    def check(self) -> None:
+        """Check `delta`."""
+        self.check_number("delta", above=0)
+
+    def per_row(self, outputs: Node, targets: Node) -> Node:
+        """The mean of each row's elements."""
+        y, t = matched(self.name, outputs, targets)
+        d = y - t
+        size = ops.abs(d)
+        straight = self.delta * (size - 0.5 * self.delta)
+        near = ops.less_equal(size, self.delta)
+        return mean_of_rows(ops.where(near, 0.5 * ops.square(d), straight))
