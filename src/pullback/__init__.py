@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from pullback.autodiff import gradcheck, gradient, hvp, jvp, value_and_grad, vjp
     from pullback.ops import *
     from pullback.tensor import Tensor, tensor
+    from pullback.train import Callback, Model, Run, fit, load, resume
 
 _ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
 _HOMES = {
     "Tensor": "pullback.tensor",
     "tensor": "pullback.tensor",
+    **dict.fromkeys(("Callback", "Model", "Run", "fit", "load", "resume"), "pullback.train"),
     **dict.fromkeys(
         ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
     ),

@@ -103,7 +103,7 @@ def user_line() -> Source | None:
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE) and code.co_filename[:1] != "<":
+        if not code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith("<frozen"):
             return Source(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]  # the loop ends on None
     return None

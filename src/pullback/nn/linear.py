@@ -57,7 +57,9 @@ class Linear(Module):
         for name, size in (("in_features", in_features), ("out_features", out_features)):
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(
-                    f"{name} of Linear must be a positive whole number", repr(size), "Use 1 or more."
+                    f"{name} of Linear must be a positive whole number",
+                    repr(size),
+                    "Use 1 or more.",
                 )
         self.in_features = in_features
         self.out_features = out_features

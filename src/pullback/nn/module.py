@@ -13,6 +13,7 @@ from pullback.errors import ConfigError, unknown
 from pullback.graph.dtypes import as_dtype
 from pullback.graph.node import Node, Operand, as_node
 from pullback.graph.origin import Origin, Source, current_scope, entered, user_line
+from pullback.nn.head import Head
 from pullback.nn.parameter import Parameter
 
 # The module whose forward is running, with its path; and who wants to hear of every call.
@@ -45,6 +46,7 @@ class Module:
     _parameters: dict[str, Parameter]
     _arguments: dict[str, Any]
     _source: Source | None
+    head: Head | None = None  # what the outputs mean, once `fit` knows
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Module:
         made = object.__new__(cls)
@@ -213,5 +215,3 @@ class Module:
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v!r}" for k, v in self._arguments.items() if k != "layers")
         return f"{type(self).__name__}({shown})"
-
-

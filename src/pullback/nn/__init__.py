@@ -1,0 +1,55 @@
+"""Networks: layers, activations, initial values, written in operations."""
+
+from pullback.nn import activations, initialisers
+from pullback.nn.activations import (
+    ELU,
+    GELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    gelu,
+    silu,
+)
+from pullback.nn.dropout import Dropout
+from pullback.nn.head import Head
+from pullback.nn.linear import Flatten, Linear
+from pullback.nn.mode import mode
+from pullback.nn.module import Module
+from pullback.nn.parameter import Parameter
+from pullback.nn.sequential import Sequential, dense
+from pullback.nn.storage import load, save
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "Activation",
+    "Dropout",
+    "Flatten",
+    "Head",
+    "Identity",
+    "LeakyReLU",
+    "Linear",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "activations",
+    "dense",
+    "gelu",
+    "initialisers",
+    "load",
+    "mode",
+    "save",
+    "silu",
+]

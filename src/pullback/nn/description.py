@@ -1,0 +1,144 @@
+"""A network as plain data, and a network from it.
+
+A description names each module's class and the arguments it was made with. Nothing is imported by
+a name found in a file: classes that are not the library's own must be passed as `custom`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pullback import named
+from pullback.errors import ConfigError, FileFormatError, PullbackError, unknown
+from pullback.nn import activations, dropout, initialisers, linear, sequential
+from pullback.nn.module import Module
+
+MAX_MODULES = 100_000
+
+
+def known_classes() -> dict[str, type[Module]]:
+    """The library's own layers by class name."""
+    own: list[type[Module]] = [
+        linear.Linear,
+        linear.Flatten,
+        dropout.Dropout,
+        sequential.Sequential,
+        *activations.registry().values(),
+    ]
+    return {cls.__name__: cls for cls in own}
+
+
+def describe(network: Module) -> dict[str, Any]:
+    """The network as plain JSON data.
+
+    Raises:
+        ConfigError: An argument of a layer cannot be kept.
+
+    Example:
+        >>> import pullback as pb
+        >>> describe(pb.nn.Dropout(0.2))
+        {'module': 'Dropout', 'arguments': {'p': 0.2}}
+    """
+    return _described(network, {})
+
+
+def _described(module: Module, seen: dict[int, int]) -> dict[str, Any]:
+    if id(module) in seen:
+        return {"same_as": seen[id(module)]}
+    seen[id(module)] = len(seen)
+    arguments = {k: _plain(module, k, v, seen) for k, v in module._arguments.items()}
+    return {"module": type(module).__name__, "arguments": arguments}
+
+
+def _plain(module: Module, name: str, value: Any, seen: dict[int, int]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Module):
+        return _described(value, seen)
+    if isinstance(value, named.Named):
+        return {"kind": value.kind, **value.to_config()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(module, name, v, seen) for v in value]
+    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        return {"mapping": {k: _plain(module, name, v, seen) for k, v in value.items()}}
+    raise ConfigError(
+        "a layer is saved by the arguments it was made with: numbers, text, lists, modules",
+        f"{type(module).__name__}({name}={type(value).__name__})",
+        "Take plain arguments in __init__ and build the rest from them there.",
+    )
+
+
+def rebuild(description: Any, custom: Iterable[type[Module]] = ()) -> Module:
+    """The network that a description describes, without values.
+
+    Args:
+        description: What `describe` gave.
+        custom: Classes of one's own that it may name.
+
+    Raises:
+        FileFormatError: It is no description.
+        UnknownNameError: It names a class that is neither the library's nor in `custom`.
+    """
+    table = {**known_classes(), **{cls.__name__: cls for cls in custom}}
+    made: list[Module | None] = []
+    built = _rebuilt(description, table, made)
+    if not isinstance(built, Module):
+        raise _not_one(description)
+    return built
+
+
+def _rebuilt(value: Any, table: Mapping[str, type[Module]], made: list[Module | None]) -> Any:
+    if isinstance(value, list):
+        return [_rebuilt(v, table, made) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "same_as" in value:
+        number = value["same_as"]
+        if type(number) is not int or not 0 <= number < len(made) or made[number] is None:
+            raise _not_one(value)
+        return made[number]
+    if "mapping" in value:
+        return {k: _rebuilt(v, table, made) for k, v in dict(value["mapping"]).items()}
+    if "kind" in value:
+        return initialisers.get({k: v for k, v in value.items() if k != "kind"})
+    return _module(value, table, made)
+
+
+def _module(
+    value: dict[str, Any], table: Mapping[str, type[Module]], made: list[Module | None]
+) -> Module:
+    name, given = value.get("module"), value.get("arguments")
+    if not isinstance(name, str) or not isinstance(given, dict) or len(made) > MAX_MODULES:
+        raise _not_one(value)
+    if name not in table:
+        error = unknown("layer class", name, sorted(table))
+        error.do = f"Pass it: pb.load(path, custom=[{name}])."
+        raise error
+    number = len(made)
+    made.append(None)
+    arguments = {k: _rebuilt(v, table, made) for k, v in given.items()}
+    signature = inspect.signature(table[name].__init__).parameters.values()
+    star = next((p.name for p in signature if p.kind is p.VAR_POSITIONAL), "")
+    starred = arguments.pop(star, [])
+    try:
+        built = table[name](*starred, **arguments)
+    except PullbackError:
+        raise
+    except Exception as error:
+        raise FileFormatError(
+            f"the class {name} must accept the arguments that the network was saved with",
+            f"{type(error).__name__}: {error}",
+            "Pass the class as it was when the network was saved.",
+        ) from error
+    made[number] = built
+    return built
+
+
+def _not_one(value: Any) -> FileFormatError:
+    return FileFormatError(
+        "a network's description names each module and its arguments",
+        repr(value)[:80],
+        "The file is damaged or not one of ours: save the network again.",
+    )

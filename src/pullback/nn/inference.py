@@ -1,0 +1,80 @@
+"""Using a network: its outputs for many rows, a batch at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pullback.errors import ConfigError, DataError
+from pullback.execute import State, executor
+from pullback.graph.dtypes import Array, Dtype, is_float
+from pullback.graph.node import placeholder, slot
+from pullback.nn.head import needs_fit
+from pullback.nn.mode import Mode, mode
+from pullback.nn.module import Module
+from pullback.nn.parameter import bound
+from pullback.plan import Step
+
+
+def predict(network: Module, x: Any, batch_size: int, probabilities: bool) -> Array:
+    """See `Module.predict`."""
+    needs_fit(probabilities, network.head)
+    found = outputs(network, x, batch_size)
+    if network.head is None:
+        return found
+    return network.head.scores(found) if probabilities else network.head.decide(found)
+
+
+def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
+    """The raw outputs of a network for the rows of `x`, in the mode for use.
+
+    Raises:
+        ConfigError: The network has no values yet, or the batch size is not positive.
+        DataError: `x` is not made of numbers.
+    """
+    rows = as_rows(x, dtype_of(network))
+    if batch_size < 1:
+        raise ConfigError("a batch has at least one row", str(batch_size), "Use 1024.")
+    if not network.is_initialised:
+        raise ConfigError(
+            "a network needs values before it can be used",
+            "parameters that were never initialised",
+            "Fit it, load it, or call network.initialise(seed=0).",
+        )
+    parameters = network.parameters()
+    state = State({path: p.numpy() for path, p in parameters.items()})
+    parts, programs = [], {}
+    for start in range(0, max(len(rows), 1), batch_size):
+        batch = rows[start : start + batch_size]
+        if batch.shape not in programs:
+            programs[batch.shape] = executor(forward_step(network, batch), state)
+        parts.append(programs[batch.shape].run({"x": batch})["output"])
+    return np.concatenate(parts)
+
+
+def forward_step(network: Module, batch: Array) -> Step:
+    """The step that computes the network's output for one batch shape."""
+    nodes = {p: slot(path, p.shape, p.dtype) for path, p in network.parameters().items()}
+    with bound(nodes), mode(Mode(training=False)):
+        x = placeholder("x", batch.shape, batch.dtype)
+        return Step({"output": network(x)}, name="forward")
+
+
+def dtype_of(network: Module) -> Dtype:
+    """The dtype in which a network computes: that of its parameters."""
+    return next((p.dtype for p in network.parameters().values()), np.dtype(np.float32))
+
+
+def as_rows(x: Any, dtype: Dtype) -> Array:
+    """`x` as an array of rows of finite-sized numbers in `dtype`."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            "features must be numbers",
+            f"an array of dtype {array.dtype}",
+            "Encode text and dates first (pb.data.prepare does), or pass a table to the model.",
+        )
+    if array.ndim < 1:
+        raise DataError("features come in rows", "a single number", "Pass (rows, features).")
+    return np.ascontiguousarray(array, dtype if is_float(dtype) else None)

@@ -1,0 +1,87 @@
+"""A network in one file: its description, its head and its values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pullback.container import read_tensors, write_tensors
+from pullback.errors import ConfigError, FileFormatError
+from pullback.graph.dtypes import Array
+from pullback.nn.description import describe, rebuild
+from pullback.nn.head import Head
+from pullback.nn.module import Module
+
+KIND = "network"
+
+
+def contents(network: Module) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The values and the metadata from which a network is rebuilt."""
+    if not network.is_initialised:
+        raise ConfigError(
+            "a network is saved with its values",
+            "parameters that were never initialised",
+            "Call network.initialise(seed=0) first.",
+        )
+    head = None if network.head is None else network.head.to_config()
+    tensors = {path: p.numpy() for path, p in network.parameters().items()}
+    return tensors, {"network": describe(network), "head": head}
+
+
+def save(network: Module, path: str | os.PathLike[str], extra: Mapping[str, Any] = {}) -> None:
+    """Write a network to one file, whole or not at all.
+
+    Args:
+        network: With its values.
+        path: The file.
+        extra: More metadata, as plain JSON data.
+
+    Raises:
+        ConfigError: The network has no values yet, or a layer's argument cannot be kept.
+        StorageError: The file cannot be written.
+    """
+    tensors, metadata = contents(network)
+    write_tensors(path, tensors, {**metadata, **extra}, kind=KIND)
+
+
+def load(path: str | os.PathLike[str], custom: Iterable[type[Module]] = ()) -> Module:
+    """Read a network that `save` wrote.
+
+    Args:
+        path: The file.
+        custom: Classes of one's own that the network is made of.
+
+    Raises:
+        FileFormatError: The file is missing, damaged, or made by a newer version.
+        UnknownNameError: A class of one's own was not passed.
+    """
+    found = read_tensors(path, kind=KIND)
+    return restored(found.tensors, found.metadata, custom)
+
+
+def restored(
+    tensors: Mapping[str, Array], metadata: Mapping[str, Any], custom: Iterable[type[Module]] = ()
+) -> Module:
+    """The network of some values and metadata, as `contents` gave them."""
+    network = rebuild(metadata.get("network"), custom)
+    parameters = network.parameters()
+    if set(parameters) != set(tensors):
+        odd = sorted(set(parameters) ^ set(tensors))
+        raise FileFormatError(
+            "a file of a network holds one array for each of its parameters",
+            f"no match for {', '.join(odd[:5])}",
+            "The file is damaged, or a custom class has changed since.",
+        )
+    for path, parameter in parameters.items():
+        if tensors[path].shape != parameter.shape or tensors[path].dtype.kind != "f":
+            raise FileFormatError(
+                f"{path} must be real numbers of shape {parameter.shape}",
+                f"{tensors[path].dtype} of shape {tensors[path].shape}",
+                "The file is damaged, or a custom class has changed since.",
+            )
+        parameter.dtype = tensors[path].dtype
+        parameter.assign(tensors[path])
+    if metadata.get("head") is not None:
+        network.head = Head.from_config(metadata["head"])
+    return network

@@ -1,0 +1,78 @@
+"""Which rows make which batch: a pure function of seed, epoch and place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullback.errors import ConfigError
+from pullback.ops import philox
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The order in which rows are seen.
+
+    Every epoch goes once through all rows; the last batch of an epoch may be smaller.
+
+    Args:
+        rows: How many rows there are.
+        batch_size: How many rows make a batch.
+        seed: Keys the shuffling.
+        shuffle: Whether every epoch has an order of its own.
+
+    Raises:
+        ConfigError: The batch is larger than the data, or not positive.
+
+    Example:
+        >>> batches = Batches(rows=5, batch_size=2, seed=0, shuffle=False)
+        >>> batches.per_epoch, batches.at(2).tolist()
+        (3, [4])
+    """
+
+    rows: int
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(
+                "the batch size must be a positive whole number", str(self.batch_size), "Use 32."
+            )
+        if self.batch_size > self.rows:
+            raise ConfigError(
+                "a batch cannot be larger than the training data",
+                f"batch_size={self.batch_size}, {self.rows} training rows",
+                f"Use batch_size={self.rows} for full batches, or fewer.",
+            )
+
+    @property
+    def per_epoch(self) -> int:
+        """How many batches make an epoch."""
+        return -(-self.rows // self.batch_size)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, from 0, to which the step with that number, from 0, belongs."""
+        return step // self.per_epoch
+
+    def at(self, step: int) -> Rows:
+        """The rows of the batch of that step, both from 0."""
+        start = (step % self.per_epoch) * self.batch_size
+        return self.order(self.epoch_of(step))[start : start + self.batch_size]
+
+    def order(self, epoch: int) -> Rows:
+        """The order of all rows in that epoch."""
+        if not self.shuffle:
+            return np.arange(self.rows, dtype=np.int64)
+        return _permutation(self.seed, epoch, self.rows)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, rows: int) -> Rows:
+    return philox.permutation(seed, philox.stream("shuffle"), epoch, rows)

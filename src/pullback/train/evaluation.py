@@ -1,0 +1,71 @@
+"""The loss and the metrics of a part of the data, in the mode for use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pullback.execute import Executor, State, executor
+from pullback.graph.dtypes import Array
+from pullback.metrics import Metric, evaluate
+from pullback.nn.head import Head
+from pullback.train.interrupt import Interrupt
+from pullback.train.parts import Rows
+from pullback.train.step import Batch, Recipe
+
+BATCH = 1024
+
+
+@dataclass
+class Evaluator:
+    """Measures a recipe's network on parts of the data; programs are kept by batch shape."""
+
+    recipe: Recipe
+    state: State
+    head: Head
+    metrics: Sequence[Metric]
+    kind: str = "numpy"
+
+    def __post_init__(self) -> None:
+        self._programs: dict[Batch, Executor] = {}
+
+    def measure(self, part: Rows, interrupt: Interrupt | None = None) -> dict[str, float]:
+        """The loss and every metric on one part, by name.
+
+        Raises:
+            Interrupted: A signal came meanwhile.
+        """
+        outputs, loss = self.outputs(part, interrupt)
+        found = {"loss": loss}
+        if self.metrics:
+            scores = self.head.scores(outputs)
+            found |= evaluate(self.metrics, scores, self.targets(part), part.weights)
+        return found
+
+    def targets(self, part: Rows) -> Array:
+        """The targets as metrics take them: class indices, or values in their own units."""
+        if self.head.form == "values":
+            return self.head.scores(part.y)
+        if self.head.form == "sigmoid":
+            return part.y.reshape(len(part.y)).astype(np.int64)
+        return part.y if part.y.ndim == 1 else part.y.argmax(axis=-1)
+
+    def outputs(self, part: Rows, interrupt: Interrupt | None = None) -> tuple[Array, float]:
+        """The raw outputs for all rows, and their mean loss."""
+        pieces, total, weight = [], 0.0, 0.0
+        for start in range(0, len(part.x), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(part.x)))
+            if interrupt is not None:
+                interrupt.check()
+            feeds = part.feeds(rows)
+            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+            if batch not in self._programs:
+                step = self.recipe.evaluation_step(batch)
+                self._programs[batch] = executor(step, self.state, self.kind)
+            found = self._programs[batch].run(feeds)
+            pieces.append(found["output"])
+            total += float(found["loss"])
+            weight += float(found["weight"])
+        return np.concatenate(pieces), total / weight if weight else 0.0

@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM: a flag that training looks at between steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+class Interrupted(Exception):
+    """Raised inside the library to leave off something that can be done again."""
+
+
+class Interrupt:
+    """Catches the signals while its block runs; a second Ctrl-C goes through as usual.
+
+    Outside the main thread nothing is caught, since Python delivers signals there alone.
+
+    Attributes:
+        reason: The signal that came, as text; empty while none has come.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._old: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            for number in NAMES:
+                self._old[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        self._old.clear()
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self.reason:
+            raise Interrupted
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.reason and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.reason = NAMES[signal.Signals(number)]

@@ -1,0 +1,310 @@
+"""The training loop: step after step until a rule says stop.
+
+The loop's own state is small and plain (`Session.position`), the rest is the block of slots; both
+together are a checkpoint, from which the loop goes on bit for bit, in the middle of an epoch too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from pullback.errors import NonFiniteError
+from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_origin
+from pullback.graph.dtypes import Array
+from pullback.train.batches import Batches
+from pullback.train.callbacks import Callback
+from pullback.train.evaluation import Evaluator
+from pullback.train.interrupt import Interrupt, Interrupted
+from pullback.train.parts import Parts
+from pullback.train.rules import Budget, EarlyStopping, Until
+from pullback.train.settings import Settings
+from pullback.train.step import RATE, STEP, Batch, Recipe
+
+Ending = Literal["finished", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What is kept of every step."""
+
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    time: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is kept of every epoch: values by part and name, such as `validation.accuracy`."""
+
+    epoch: int
+    step: int
+    values: dict[str, float]
+    time: float
+
+
+@dataclass
+class Session:
+    """One training while it runs, and what callbacks see of it.
+
+    Attributes:
+        recipe: Network, loss, optimizer and what belongs to the step.
+        state: All slots, in one block.
+        parts: The data.
+        settings: How the training goes.
+        evaluator: Measures parts of the data.
+        until: The level at which to stop.
+        stopping: Early stopping.
+        callbacks: The user's own, then the library's.
+        steps: Records of all steps since this session began.
+        epochs: Records of all epochs, those before a resume included.
+        values: The newest metrics by part and name.
+        elapsed: Seconds of training, sessions before a resume included.
+        reason: Why training stopped; empty while it goes on.
+        ending: How it stopped.
+        best: The weights of the best epoch, with its step.
+    """
+
+    recipe: Recipe
+    state: State
+    parts: Parts
+    settings: Settings
+    evaluator: Evaluator
+    batches: Batches
+    until: Until | None = None
+    stopping: EarlyStopping | None = None
+    callbacks: Sequence[Callback] = ()
+    steps: list[StepRecord] = field(default_factory=list)
+    epochs: list[EpochRecord] = field(default_factory=list)
+    values: dict[str, float] = field(default_factory=dict)
+    elapsed: float = 0.0
+    reason: str = ""
+    ending: Ending = "finished"
+    origin: NonFiniteOrigin | None = None
+    best: tuple[int, dict[str, Array]] | None = None
+
+    def __post_init__(self) -> None:
+        self._programs: dict[tuple[str, Batch | None], Executor] = {}
+        self._loss_sum = self._loss_weight = 0.0
+        self._measured = 0
+        self.budget: Budget = self.settings.budget()
+
+    @property
+    def network(self) -> Any:
+        """The network that is trained; its parameters live in the state."""
+        return self.recipe.network
+
+    @property
+    def step(self) -> int:
+        """How many steps have been taken."""
+        return int(self.state[STEP])
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are complete."""
+        return self.step // self.batches.per_epoch
+
+    @property
+    def last_loss(self) -> float:
+        """The loss of the last step; NaN before the first."""
+        return self.steps[-1].loss if self.steps else float("nan")
+
+    def stop(self, reason: str, ending: Ending = "finished") -> None:
+        """Stop after the present step, and say why."""
+        self.reason, self.ending = reason, ending
+
+    def position(self) -> dict[str, Any]:
+        """The loop's own state, as plain JSON data: with the slots, all that a resume needs."""
+        return {
+            "loss_sum": self._loss_sum,
+            "loss_weight": self._loss_weight,
+            "elapsed": self.elapsed,
+            "measured": self._measured,
+            "values": self.values,
+            "stopping": None if self.stopping is None else self.stopping.state(),
+            "best_step": None if self.best is None else self.best[0],
+        }
+
+    def restore(self, position: dict[str, Any]) -> None:
+        """Go on from a `position()`."""
+        self._loss_sum = float(position["loss_sum"])
+        self._loss_weight = float(position["loss_weight"])
+        self.elapsed = float(position["elapsed"])
+        self._measured = int(position["measured"])
+        self.values = {str(k): float(v) for k, v in position["values"].items()}
+        if self.stopping is not None and position.get("stopping"):
+            self.stopping.restore(position["stopping"])
+
+    def run(self) -> None:
+        """Train until a rule says stop; weights of the best epoch are put back at the end."""
+        began, before = time.perf_counter(), self.elapsed
+        self._adopt()
+        with Interrupt() as interrupt:
+            self._call("on_start")
+            self.reason = self.reason or self.budget.spent(self.epoch, self.step, self.elapsed)
+            while not self.reason:
+                if self._epoch_is_over():
+                    self._end_epoch(interrupt)
+                else:
+                    self._one_step()
+                self.elapsed = before + time.perf_counter() - began
+                if not (self.reason or self._epoch_is_over()):
+                    self.reason = self.budget.spent(self.epoch, self.step, self.elapsed)
+                if interrupt.reason and not self.reason:
+                    self.stop(f"interrupted by {interrupt.reason}", "interrupted")
+            self._call("on_stop")
+        if self.ending != "interrupted":
+            self._put_back_best()
+
+    def _adopt(self) -> None:
+        """Let the network's parameters live in the state while it is trained."""
+        for path, parameter in self.recipe.network.parameters().items():
+            parameter.adopt(self.state[path])
+
+    def _one_step(self) -> None:
+        number = self.step
+        rows = self.batches.at(number)
+        feeds = self.parts.train.feeds(rows)
+        if self.settings.accumulate > 1:
+            found, fed = self._accumulated(feeds)
+        else:
+            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+            found, fed = self._program("step", batch).run(feeds), [feeds]
+        if self.step == number:  # the guard held the update back
+            self._fail(fed, number)
+            return
+        loss = float(found["loss"])
+        weights = feeds.get("weights")
+        weight = float(len(rows) if weights is None else weights.sum(dtype=np.float64))
+        self._loss_sum += loss * weight
+        self._loss_weight += weight
+        epoch = self.batches.epoch_of(number) + 1
+        record = StepRecord(number + 1, epoch, loss, float(found[RATE]), self.elapsed)
+        self.steps.append(record)
+        self._call("on_step")
+
+    def _accumulated(
+        self, feeds: dict[str, Array]
+    ) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+        """One step whose batch is computed in several parts."""
+        cuts = np.array_split(np.arange(len(feeds["x"])), self.settings.accumulate)
+        fed = []
+        for rows in cuts:
+            if len(rows):
+                part = {name: array[rows] for name, array in feeds.items()}
+                batch = Batch.of(part["x"], part["y"], part.get("weights"))
+                part["row"] = np.asarray(rows[0], np.int64)
+                self._program("part", batch).run(part)
+                fed.append(part)
+        return self._program("apply", None).run({}), fed
+
+    def _program(self, kind: str, batch: Batch | None) -> Executor:
+        key = (kind, batch)
+        if key not in self._programs:
+            if batch is None:
+                step = self.recipe.apply_step()
+            elif kind == "part":
+                step = self.recipe.part_step(batch)
+            else:
+                step = self.recipe.training_step(batch)
+            self._programs[key] = executor(step, self.state, self.settings.executor)
+        return self._programs[key]
+
+    def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
+        """Find out where the NaN or inf arose; the state is still that before the step."""
+        for label in self.state:
+            if label.startswith("part/"):
+                self.state[label][...] = 0
+        for feeds in fed:
+            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+            accumulating = self.settings.accumulate > 1
+            step = (
+                self.recipe.part_step(batch) if accumulating else self.recipe.training_step(batch)
+            )
+            self.origin = find_origin(step, self.state, feeds)
+            if self.origin is not None:
+                break
+        place = self.origin or "a sum over the batch"
+        self.stop(
+            f"stopped in step {number + 1}: {place}; the weights before it are kept", "failed"
+        )
+
+    def error(self) -> NonFiniteError:
+        """The error that says where a NaN or inf arose."""
+        return NonFiniteError(
+            "the loss and every gradient must be finite",
+            f"{self.origin} in step {self.step + 1}",
+            "Lower the learning rate, clip the gradient (clip_norm=1), or check the data there.",
+        )
+
+    def _epoch_is_over(self) -> bool:
+        """Whether the last step ended an epoch that has not been measured yet."""
+        return self.step % self.batches.per_epoch == 0 and self._measured < self.epoch
+
+    def _end_epoch(self, interrupt: Interrupt) -> None:
+        """Measure, tell, and ask the rules; left for later if an interrupt comes meanwhile."""
+        try:
+            found = self._measure(interrupt)
+        except Interrupted:
+            return
+        mean = self._loss_sum / self._loss_weight if self._loss_weight else 0.0
+        self._loss_sum = self._loss_weight = 0.0
+        self._measured = self.epoch
+        self.values = {"epoch": float(self.epoch), "step": float(self.step), "time": self.elapsed}
+        self.values |= {"train.loss": mean, **found}
+        self.epochs.append(EpochRecord(self.epoch, self.step, dict(self.values), self.elapsed))
+        progress = self._watch()
+        self._call("on_epoch")
+        if self.until is not None and not self.reason:
+            self.reason = self.until.reason(self.values)
+        if progress == "stop" and self.stopping is not None and not self.reason:
+            self.stop(self.stopping.reason())
+
+    def _measure(self, interrupt: Interrupt) -> dict[str, float]:
+        """The metrics after an epoch, by part and name."""
+        parts = {}
+        if self._wants_training_metrics():
+            parts["train"] = self.parts.train
+        if self.parts.validation is not None:
+            parts["validation"] = self.parts.validation
+        values = {}
+        for name, part in parts.items():
+            found = self.evaluator.measure(part, interrupt)
+            values |= {f"{name}.{metric}": value for metric, value in found.items()}
+        values.pop("train.loss", None)  # the mean over the epoch's steps is shown instead
+        return values
+
+    def _watch(self) -> str:
+        """Keep the weights of the best epoch."""
+        if self.stopping is None:
+            return "waiting"
+        part, _, name = self.stopping.metric.rpartition(".")
+        value = self.values.get(f"{part or 'validation'}.{name}", float("nan"))
+        progress = self.stopping.update(self.epoch, value)
+        if progress == "improved" and self.settings.restore_best:
+            paths = self.recipe.network.parameters()
+            self.best = (self.step, {path: self.state[path].copy() for path in paths})
+        return progress
+
+    def _wants_training_metrics(self) -> bool:
+        keys = () if self.until is None else self.until.keys()
+        watched = "" if self.stopping is None else self.stopping.metric
+        wanted = [*keys, watched]
+        return any(k.startswith("train.") and k != "train.loss" for k in wanted)
+
+    def _put_back_best(self) -> None:
+        """The weights of the best epoch, unless the level asked for was reached later."""
+        reached = self.until is not None and self.epochs and self.until.reached(self.values)
+        if self.best is not None and self.settings.restore_best and not reached:
+            for path, array in self.best[1].items():
+                self.state[path] = array
+
+    def _call(self, moment: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, moment)(self)

@@ -1,0 +1,117 @@
+"""A trained network that takes raw rows: the network, and the encoder that was fitted with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pullback.container import read_tensors
+from pullback.errors import ConfigError, FileFormatError
+from pullback.graph.dtypes import Array
+from pullback.nn import Module, storage
+from pullback.nn.head import Head, needs_fit
+from pullback.nn.inference import outputs
+
+
+@dataclass
+class Model:
+    """A network with what turns raw rows into its inputs.
+
+    Attributes:
+        network: The network.
+        encoder: From raw tables to rows of numbers and back; None for networks on arrays.
+        warnings: What the last call noticed: unseen categories, columns ignored.
+    """
+
+    network: Module
+    encoder: Any = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def head(self) -> Head | None:
+        """What the outputs mean."""
+        return self.network.head
+
+    def features(self, rows: Any) -> Array:
+        """The network's inputs for raw rows: a file, a frame, or an array."""
+        if self.encoder is None:
+            return np.asarray(rows)
+        from pullback.data import read_table
+
+        table = read_table(rows)
+        self.warnings = list(self.encoder.report(table).warnings)
+        return np.asarray(self.encoder.features(table))
+
+    def outputs(self, rows: Any, batch_size: int = 1024) -> Array:
+        """The raw outputs for raw rows."""
+        return outputs(self.network, self.features(rows), batch_size)
+
+    def predict(self, rows: Any, *, probabilities: bool = False) -> Array:
+        """One class (or value) a row; with `probabilities`, those of every class instead.
+
+        Args:
+            rows: A file, a frame or an array, with the columns that it was trained on.
+            probabilities: Ask for (rows, classes).
+        """
+        needs_fit(probabilities, self.head)
+        found = self.outputs(rows)
+        if self.head is None:
+            return found
+        return self.head.scores(found) if probabilities else self.head.decide(found)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network and encoder to one file; `pb.load` reads it."""
+        storage.save(self.network, path, self.extra())
+
+    def extra(self) -> dict[str, Any]:
+        """What a file of the model holds beside the network."""
+        return {"encoder": None if self.encoder is None else self.encoder.to_json()}
+
+
+def load(path: str | os.PathLike[str], custom: Iterable[type[Module]] = ()) -> Model:
+    """Read a trained model: from a run's folder, or from a file that `save` wrote.
+
+    Args:
+        path: The folder or the file.
+        custom: Layer classes of one's own that the network is made of.
+
+    Raises:
+        FileFormatError: It is missing, damaged, or made by a newer version.
+        UnknownNameError: A class of one's own was not passed.
+    """
+    where = Path(path)
+    file = where / "model.safetensors" if where.is_dir() else where
+    if where.is_dir() and not file.exists():
+        raise FileFormatError(
+            f"{where} must hold a trained model",
+            "no model.safetensors in it" + (", but a run" if (where / "run.json").exists() else ""),
+            f"Finish the run first: pullback resume {where}."
+            if (where / "run.json").exists()
+            else "Name a run's folder, such as runs/penguins-1.",
+        )
+    found = read_tensors(file, kind=storage.KIND)
+    return model_of(found.tensors, found.metadata, custom)
+
+
+def model_of(
+    tensors: Mapping[str, Array], metadata: Mapping[str, Any], custom: Iterable[type[Module]] = ()
+) -> Model:
+    """The model of a file's contents."""
+    network = storage.restored(tensors, metadata, custom)
+    return Model(network, encoder_of(metadata.get("encoder")))
+
+
+def encoder_of(config: Any) -> Any:
+    """The encoder of plain JSON data; None where there is none."""
+    if config is None:
+        return None
+    from pullback.data import Encoder
+
+    if not isinstance(config, dict):
+        raise ConfigError("an encoder is a JSON object", type(config).__name__, "Save it again.")
+    return Encoder.from_json(config)

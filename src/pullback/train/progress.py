@@ -1,0 +1,98 @@
+"""What a person sees while training goes on: a bar on a terminal, else a plain line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import IO, Any, Literal
+
+from pullback.train.callbacks import Callback
+from pullback.train.loop import Session
+
+Show = Literal["auto", "bar", "plain", "none"]
+LINE_SECONDS = 1.0
+
+
+def progress(show: Show = "auto", stream: IO[str] | None = None) -> Callback:
+    """The callback that shows progress.
+
+    Args:
+        show: `bar`, `plain`, `none`; `auto` is a bar where the stream is a terminal, else none.
+        stream: Where it is shown; standard error when None.
+    """
+    out = stream or sys.stderr
+    if show == "bar" or (show == "auto" and out.isatty()):
+        return Bar(out)
+    return Lines(out) if show == "plain" else Callback()
+
+
+class Lines(Callback):
+    """A line about the newest epoch, at most one a second."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+        self._last = 0.0
+
+    def on_epoch(self, session: Session) -> None:
+        if time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            print(f"epoch {session.epoch}  {status(session)}", file=self.stream, flush=True)
+
+
+class Bar(Callback):
+    """A bar with loss, metric and the time left."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+        self._shown: Any = None
+        self._task: Any = None
+        self._last = 0.0
+
+    def on_start(self, session: Session) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._shown = Progress(
+            TextColumn("training"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}"),
+            console=Console(file=self.stream),
+            transient=True,
+        )
+        self._shown.start()
+        self._task = self._shown.add_task("training", total=1.0, status="")
+
+    def on_step(self, session: Session) -> None:
+        if time.monotonic() - self._last >= 0.1:
+            self._last = time.monotonic()
+            self._shown.update(self._task, completed=done(session), status=status(session))
+
+    def on_stop(self, session: Session) -> None:
+        self._shown.stop()
+
+
+def done(session: Session) -> float:
+    """Which part of the budget is used up, from 0 to 1."""
+    budget = session.budget
+    shares = [0.0]
+    if budget.epochs is not None:
+        shares.append(session.step / (budget.epochs * session.batches.per_epoch))
+    if budget.steps is not None:
+        shares.append(session.step / budget.steps)
+    if budget.time is not None:
+        shares.append(session.elapsed / budget.time)
+    return min(1.0, max(shares))
+
+
+def status(session: Session) -> str:
+    """The loss and the metric that matters, in a few words."""
+    words = [f"loss {session.last_loss:.4f}"]
+    for name in ("accuracy", "r2"):
+        value = session.values.get(f"validation.{name}")
+        if value is not None:
+            words.append(f"validation {name} {value:.3f}")
+    if "validation.loss" in session.values:
+        words.append(f"validation loss {session.values['validation.loss']:.4f}")
+    return "  ".join(words)

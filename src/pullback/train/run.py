@@ -1,0 +1,112 @@
+"""What a training leaves behind: the network, its history, how good it is, why it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pullback.graph.dtypes import Array
+from pullback.nn.module import Module
+from pullback.train.loop import Ending, EpochRecord, StepRecord
+from pullback.train.model import Model
+
+
+@dataclass
+class Run:
+    """One training that has ended.
+
+    Attributes:
+        model: The network with what turns raw rows into its inputs.
+        reason: Why training stopped, in a sentence.
+        ending: `finished`, `interrupted` (can go on) or `failed` (NaN or inf).
+        steps: Records of the steps of this session.
+        epochs: Records of all epochs.
+        scores: The final network's metrics by part and name, such as `test.accuracy`.
+        elapsed: Seconds of training.
+        step: How many steps were taken.
+        best_step: The step whose weights were put back, if any.
+        path: The run's folder, if it was saved.
+        notes: What the user should know.
+    """
+
+    model: Model
+    reason: str
+    ending: Ending
+    steps: list[StepRecord]
+    epochs: list[EpochRecord]
+    scores: dict[str, float]
+    elapsed: float
+    step: int
+    best_step: int | None = None
+    path: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def network(self) -> Module:
+        """The trained network."""
+        return self.model.network
+
+    @property
+    def losses(self) -> Array:
+        """The loss of every step of this session."""
+        return np.array([s.loss for s in self.steps])
+
+    def history(self, name: str) -> Array:
+        """One value an epoch: `train.loss`, `validation.accuracy`, ...
+
+        Example:
+            >>> import numpy as np, pullback as pb
+            >>> x = np.linspace(-1, 1, 20)[:, None]
+            >>> run = pb.fit(pb.nn.dense(1, [4], 1), (x, x), epochs=3, loss="mse")
+            >>> run.history("train.loss").shape
+            (3,)
+        """
+        known = sorted({key for e in self.epochs for key in e.values})
+        if known and name not in known:
+            from pullback.errors import unknown
+
+            raise unknown("history", name, known)
+        return np.array([e.values.get(name, np.nan) for e in self.epochs])
+
+    def predict(self, rows: Any, *, probabilities: bool = False) -> Any:
+        """See `Model.predict`."""
+        return self.model.predict(rows, probabilities=probabilities)
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as plain data."""
+        return {
+            "ending": self.ending,
+            "reason": self.reason,
+            "steps": self.step,
+            "epochs": self.epochs[-1].epoch if self.epochs else 0,
+            "seconds": round(self.elapsed, 3),
+            "best_step": self.best_step,
+            "scores": {k: _finite(v) for k, v in self.scores.items()},
+            "path": None if self.path is None else str(self.path),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        parts = [p for p in ("train", "validation", "test") if f"{p}.loss" in self.scores]
+        names = list(dict.fromkeys(k.partition(".")[2] for k in self.scores))
+        lines = [f"{self.ending}: {self.reason}"]
+        epochs = self.epochs[-1].epoch if self.epochs else 0
+        lines.append(f"{epochs:,} epochs, {self.step:,} steps, {self.elapsed:.2f} s of training")
+        if self.best_step is not None and self.best_step != self.step:
+            lines.append(f"weights of the best epoch (after step {self.best_step:,}) put back")
+        if parts:
+            width = max(len(n) for n in names)
+            lines.append(f"{'':<{width}}  " + "  ".join(f"{p:>10}" for p in parts))
+        for name in names:
+            row = [self.scores.get(f"{p}.{name}", float("nan")) for p in parts]
+            lines.append(f"{name:<{width}}  " + "  ".join(f"{v:>10.4f}" for v in row))
+        if self.path is not None:
+            lines.append(f"saved in {self.path}")
+        return "\n".join([*lines, *self.notes])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

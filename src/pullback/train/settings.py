@@ -1,0 +1,121 @@
+"""How a training goes: one record of all settings, checked when it is made, kept with the run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pullback.errors import ConfigError, unknown
+from pullback.train.rules import Budget, seconds
+
+EXECUTORS = ("numpy", "reference")
+EPOCHS = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training, beside network, data, loss and optimizer.
+
+    Attributes:
+        batch_size: Rows a step.
+        epochs: Times through the data, at most.
+        steps: Steps, at most.
+        time: Seconds, at most.
+        until: A level at which training stops, such as "accuracy >= 0.95".
+        patience: Epochs without improvement after which training stops; None never does.
+        monitor: What has to improve: "loss" or a metric; without a part it means validation.
+        min_delta: By how much it has to improve.
+        restore_best: Whether the weights of the best epoch are put back at the end.
+        clip_norm: Largest global norm of the gradient.
+        l1: Coefficient of the sum of absolute weights.
+        l2: Coefficient of the sum of squared weights.
+        accumulate: Into how many micro-batches a batch is cut.
+        shuffle: Whether every epoch has an order of its own.
+        seed: Keys initial values, shuffling and dropout.
+        metrics: Names of what is measured after every epoch; None takes the task's defaults.
+        checkpoint_steps: Save after so many steps; None saves every few seconds.
+        executor: `numpy`, or `reference` (the oracle, slow).
+    """
+
+    batch_size: int = 32
+    epochs: int | None = None
+    steps: int | None = None
+    time: float | None = None
+    until: str | None = None
+    patience: int | None = None
+    monitor: str = "loss"
+    min_delta: float = 0.0
+    restore_best: bool = True
+    clip_norm: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    accumulate: int = 1
+    shuffle: bool = True
+    seed: int = 0
+    metrics: tuple[str, ...] | None = None
+    checkpoint_steps: int | None = None
+    executor: str = "numpy"
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulate"):
+            _whole(name, getattr(self, name), 1)
+        for name in ("epochs", "steps", "patience", "checkpoint_steps"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1)
+        _whole("seed", self.seed, 0)
+        if self.time is not None:
+            object.__setattr__(self, "time", seconds(self.time))
+        for name in ("l1", "l2", "min_delta"):
+            _real(name, getattr(self, name), zero=True)
+        if self.clip_norm is not None:
+            _real("clip_norm", self.clip_norm, zero=False)
+        if self.accumulate > self.batch_size:
+            raise ConfigError(
+                "a batch can be cut into at most as many parts as it has rows",
+                f"accumulate={self.accumulate}, batch_size={self.batch_size}",
+                "Use a smaller number of parts.",
+            )
+        if self.executor not in EXECUTORS:
+            raise unknown("executor", self.executor, EXECUTORS)
+
+    def budget(self) -> Budget:
+        """The most that training may take; 100 epochs where nothing limits it."""
+        limited = self.epochs or self.steps or self.time
+        return Budget(self.epochs if limited else EPOCHS, self.steps, self.time)
+
+    def to_config(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Settings:
+        """From plain JSON data.
+
+        Raises:
+            UnknownNameError: A setting that does not exist; the nearest is named.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in config:
+            if name not in known:
+                raise unknown("setting", name, known)
+        values = dict(config)
+        if values.get("metrics") is not None:
+            values["metrics"] = tuple(values["metrics"])
+        return cls(**values)
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ConfigError(
+            f"{name} must be a whole number of at least {least}",
+            repr(value),
+            f"Use {least} or more.",
+        )
+
+
+def _real(name: str, value: Any, *, zero: bool) -> None:
+    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not numeric or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "0 or more" if zero else "positive"
+        raise ConfigError(f"{name} must be {least} and finite", repr(value), "Change it.")

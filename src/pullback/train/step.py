@@ -1,0 +1,211 @@
+"""The training step as a graph: forward pass, loss, backward pass, update.
+
+A step is a pure function of the batch and the state. It says which slots get which new values;
+the planner and the executor do the rest. It is traced once for each shape of batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pullback import losses, ops, optim
+from pullback.autodiff import gradient
+from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.graph.node import Node, placeholder, slot
+from pullback.graph.origin import scope
+from pullback.nn.inference import dtype_of
+from pullback.nn.mode import Mode, mode
+from pullback.nn.module import Module
+from pullback.nn.parameter import bound
+from pullback.plan import Step
+
+INT64 = np.dtype(np.int64)
+STEP, SEED, RATE = "step", "seed", "learning_rate"
+PART_LOSS, PART_WEIGHT = "part/loss", "part/weight"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The shapes and dtypes of one batch: a step is traced for each."""
+
+    x: tuple[Shape, Dtype]
+    y: tuple[Shape, Dtype]
+    weighted: bool
+
+    @classmethod
+    def of(cls, x: Array, y: Array, weights: Array | None) -> Batch:
+        """The shapes and dtypes of these arrays."""
+        return cls((x.shape, x.dtype), (y.shape, y.dtype), weights is not None)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and by which rule.
+
+    Attributes:
+        network: The network.
+        loss: What it should make small.
+        optimizer: How gradients become updates, with the schedule of the learning rate.
+        total_steps: How many steps the schedule spans; None where it is not known.
+        clip_norm: The largest global norm of the gradient; None does not clip.
+        l1: Coefficient of the sum of absolute weights in the loss.
+        l2: Coefficient of the sum of squared weights in the loss.
+        accumulate: Into how many micro-batches a batch is cut.
+    """
+
+    network: Module
+    loss: losses.Loss
+    optimizer: optim.Optimizer
+    total_steps: int | None = None
+    clip_norm: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    accumulate: int = 1
+
+    def initial_state(self, seed: int) -> dict[str, Array]:
+        """Every slot of the training with its first value."""
+        dtype = dtype_of(self.network)
+        state: dict[str, Array] = {}
+        for path, p in self.network.parameters().items():
+            state[path] = p.numpy()
+        for path, p in self.network.parameters().items():
+            if p.trainable:
+                for name, fill in self.optimizer.slots(p.shape, p.dtype).items():
+                    state[f"optimizer/{path}.{name}"] = np.full(p.shape, fill, p.dtype)
+                if self.accumulate > 1:
+                    state[f"part/{path}"] = np.zeros(p.shape, p.dtype)
+        state[STEP] = np.asarray(0, INT64)
+        state[SEED] = np.asarray(seed, INT64)
+        state[RATE] = np.asarray(self.optimizer.learning_rate, dtype)
+        if self.accumulate > 1:
+            state[PART_LOSS] = np.zeros((), dtype)
+            state[PART_WEIGHT] = np.zeros((), dtype)
+        return state
+
+    def training_step(self, batch: Batch) -> Step:
+        """The whole step for one shape of batch."""
+        trace = _Trace(self, training=True)
+        with trace:
+            outputs, y, weights = trace.forward(batch)
+            data_loss = self.loss(outputs, y, weights)
+            objective = trace.with_penalty(data_loss)
+        gradients = gradient(objective, trace.trained)
+        return trace.updated(data_loss, gradients, "training step")
+
+    def part_step(self, batch: Batch) -> Step:
+        """One micro-batch: adds its sums of losses, weights and gradients to the state's."""
+        trace = _Trace(self, training=True, row=placeholder("row", (), INT64))
+        with trace:
+            outputs, y, weights = trace.forward(batch)
+            total, weight = self.loss.sums(outputs, y, weights)
+        gradients = gradient(total, trace.trained)
+        with scope(role="update"):
+            assigns = {
+                f"part/{path}": slot(f"part/{path}", p.shape, p.dtype) + g
+                for (path, p), g in zip(trace.trainable.items(), gradients, strict=True)
+            }
+            dtype = total.dtype
+            assigns[PART_LOSS] = slot(PART_LOSS, (), dtype) + total
+            assigns[PART_WEIGHT] = slot(PART_WEIGHT, (), dtype) + weight.astype(dtype)
+        return Step({"loss": total}, assigns, name="micro-batch")
+
+    def apply_step(self) -> Step:
+        """The update from the sums of all micro-batches of a batch; sets the sums to zero."""
+        trace = _Trace(self, training=True)
+        with trace:
+            total = slot(PART_LOSS, (), dtype_of(self.network))
+            weight = slot(PART_WEIGHT, (), dtype_of(self.network))
+            one = ops.where(weight == 0, 1, weight)
+            sums = [slot(f"part/{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
+            gradients = [g / one for g in sums]
+            penalty = trace.penalty()
+        if penalty is not None:
+            bars = gradient(penalty, trace.trained)
+            gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
+        step = trace.updated(total / one, gradients, "update of a batch")
+        zeros = {f"part/{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()}
+        zeros |= {label: ops.zeros((), total.dtype) for label in (PART_LOSS, PART_WEIGHT)}
+        return Step(step.outputs, {**step.assigns, **zeros}, step.guard, step.name)
+
+    def evaluation_step(self, batch: Batch) -> Step:
+        """Outputs and the loss's two sums for one batch, in the mode for use."""
+        trace = _Trace(self, training=False)
+        with trace:
+            outputs, y, weights = trace.forward(batch)
+            total, weight = self.loss.sums(outputs, y, weights)
+        return Step({"output": outputs, "loss": total, "weight": weight}, name="evaluation")
+
+
+class _Trace:
+    """Binds the network's parameters to slots of the state while a step is built."""
+
+    def __init__(self, recipe: Recipe, *, training: bool, row: Node | None = None) -> None:
+        self.recipe = recipe
+        parameters = recipe.network.parameters()
+        self.nodes = {p: slot(path, p.shape, p.dtype) for path, p in parameters.items()}
+        self.trainable = {path: p for path, p in parameters.items() if p.trainable}
+        self.trained = [self.nodes[p] for p in self.trainable.values()]
+        self.step = slot(STEP, (), INT64)
+        here = Mode(training, slot(SEED, (), INT64), self.step)
+        if row is not None:
+            here.row = row
+        self._mode = mode(here)
+        self._bound = bound(self.nodes)
+
+    def __enter__(self) -> None:
+        self._mode.__enter__()
+        self._bound.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._bound.__exit__(None, None, None)
+        self._mode.__exit__(None, None, None)
+
+    def forward(self, batch: Batch) -> tuple[Node, Node, Node | None]:
+        """The network's outputs for a batch, with its targets and weights."""
+        x = placeholder("x", *batch.x)
+        y = placeholder("y", *batch.y)
+        rows = batch.x[0][0]
+        weights = placeholder("weights", (rows,), batch.x[1]) if batch.weighted else None
+        return self.recipe.network(x), y, weights
+
+    def penalty(self) -> Node | None:
+        """The penalty on the weights, None where there is none."""
+        if not (self.recipe.l1 or self.recipe.l2):
+            return None
+        weights = [n for n in self.trained if n.ndim > 1]
+        return optim.penalty(weights, l1=self.recipe.l1, l2=self.recipe.l2)
+
+    def with_penalty(self, loss: Node) -> Node:
+        """The loss with the penalty on the weights."""
+        penalty = self.penalty()
+        return loss if penalty is None else loss + penalty
+
+    def updated(self, loss: Node, gradients: Sequence[Node], name: str) -> Step:
+        """The step that ends in an update, unless the loss or a gradient is not finite."""
+        recipe, outputs = self.recipe, {"loss": loss}
+        with scope(role="update"):
+            guard = ops.is_finite(loss)
+            for g in gradients:
+                guard = guard & ops.is_finite(g).all()
+            bars = list(gradients)
+            if recipe.clip_norm is not None:
+                bars, outputs["gradient_norm"] = optim.clip_by_global_norm(bars, recipe.clip_norm)
+            now = self.step + 1
+            rate = recipe.optimizer.rate(
+                slot(RATE, (), dtype_of(recipe.network)), now, recipe.total_steps
+            )
+            outputs[RATE] = rate
+            assigns = {STEP: now}
+            for (path, p), bar in zip(self.trainable.items(), bars, strict=True):
+                with scope(path=path.rpartition(".")[0]):
+                    labels = [*recipe.optimizer.slots(p.shape, p.dtype)]
+                    old = {n: slot(f"optimizer/{path}.{n}", p.shape, p.dtype) for n in labels}
+                    new, slots = recipe.optimizer.update(
+                        self.nodes[p], bar, old, rate.astype(p.dtype), now
+                    )
+                assigns[path] = new
+                assigns |= {f"optimizer/{path}.{n}": v for n, v in slots.items()}
+        return Step(outputs, assigns, guard, name)
