@@ -310,6 +310,21 @@ def test_a_damaged_latest_checkpoint_names_the_one_before(store):
     assert store.load_checkpoint().step == 1
 
 
+def test_a_byte_that_looks_like_a_newer_version_can_be_fallen_back_from(store):
+    store.save_checkpoint(1, weights(1), {"s": 1})
+    file = store.path / "checkpoints/000000001.safetensors"
+    file.write_bytes(file.read_bytes().replace(b'"version": "1"', b'"version": "9"'))
+    with pytest.raises(NewerVersionError, match="Upgrade"):
+        store.load_checkpoint()
+    assert store.load_checkpoint(fallback=True).step == 0
+    store.close()
+    connection = sqlite3.connect(store.path / "telemetry.sqlite")
+    connection.execute("PRAGMA user_version=65537")
+    connection.close()
+    with RunStore.open(store.path, write=True) as again:
+        assert again.problems() == []
+
+
 def test_no_intact_checkpoint_says_train_again(store):
     (store.path / "checkpoints/000000000.safetensors").write_bytes(b"")
     for fallback in (False, True):

@@ -222,12 +222,12 @@ class RunStore:
             )
         try:
             return self._checkpoints.load(wanted)
-        except NewerVersionError:
-            raise
         except FileFormatError as error:
             earlier = self._checkpoints.load_newest(up_to=wanted - 1)
             if earlier is not None and fallback:
                 return earlier
+            if isinstance(error, NewerVersionError):
+                raise
             advice = "No earlier checkpoint is intact: train again."
             if earlier is not None:
                 advice = (
@@ -341,8 +341,10 @@ class RunStore:
         try:
             self._telemetry = Telemetry(path, write=True)
             self._telemetry.history()
-        except (LockedError, NewerVersionError):
+        except LockedError:
             raise
+        # Also a newer version: the run's record says that this version may read the run, and a
+        # damaged byte can look like one. What is set aside is not lost.
         except FileFormatError as error:
             if self._telemetry is not None:
                 self._telemetry.close()
