@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from pullback.errors import ConfigError, unknown
@@ -56,6 +56,7 @@ class Named:
         above: float | None = None,
         least: float | None = None,
         below: float | None = None,
+        most: float | None = None,
     ) -> None:
         """Check that a setting is a finite number in its range, and keep it as a float.
 
@@ -70,9 +71,13 @@ class Named:
             and (above is None or number > above)
             and (least is None or number >= least)
             and (below is None or number < below)
+            and (most is None or number <= most)
         )
         if not inside:
-            bounds = (("above", above), ("at least", least), ("below", below))
+            bounds = (
+                *(("above", above), ("at least", least)),
+                *(("below", below), ("at most", most)),
+            )
             said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
             raise ConfigError(
                 f"{setting} of the {self.kind} {self.name!r} must be a number {said}",
@@ -97,7 +102,7 @@ class Named:
 
     def _advice(self, setting: str) -> str:
         default = next(f.default for f in fields(self) if f.name == setting)
-        return f"Its default is {default!r}." if default is not None else "Leave it out."
+        return "Choose another value." if default is MISSING else f"Its default is {default!r}."
 
 
 N = TypeVar("N", bound=Named)
