@@ -84,8 +84,8 @@ def fault(module: str, target: str) -> str:
         return f"imports {target}, where pullback._version has it"
     if not room(target):
         return "imports the package's front door, which imports every room"
-    if room(target) not in LEVEL:
-        return f"imports {target}, which has no row in LAYERS"
+    if not {room(module), room(target)} <= set(LEVEL):
+        return f"imports {target}, and one of the two has no row in LAYERS"
     if LEVEL[room(target)] >= LEVEL[room(module)]:
         return f"imports {target}, which is not below it"
     return ""
