@@ -211,6 +211,15 @@ def test_a_number_stands_for_every_target() -> None:
     assert losses.binary_cross_entropy_with_logits([0.0, 0.0], 1).item() == pytest.approx(np.log(2))
 
 
+def test_lists_of_numbers_lose_no_digits() -> None:
+    y = pb.tensor([0.3, 0.7], "float64")
+    total, weight = losses.mse.sums(y, [0.1, 0.2], [0.1, 0.2])
+    assert total.item() == pytest.approx(0.1 * 0.2**2 + 0.2 * 0.5**2, rel=1e-14)
+    assert weight.item() == pytest.approx(0.3, rel=1e-15)
+    soft = losses.cross_entropy(np.zeros((1, 2)), [[0.1, 0.8]])
+    assert soft.item() == pytest.approx(0.9 * np.log(2), rel=1e-15)
+
+
 def test_the_kinks() -> None:
     assert not gradient(losses.mae, [1.0], [1.0]).any()
     np.testing.assert_array_equal(

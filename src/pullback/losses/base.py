@@ -124,11 +124,13 @@ class Loss(named.Named):
             right = self.spread(float(targets), said)
         else:
             right = as_node(targets)
+            if is_float(right.dtype) and isinstance(targets, (list, tuple)):
+                right = as_node(targets, said.dtype)  # Python's floats have no dtype of their own
         losses = self.per_row(said, right)
         counted = self.row_weights(right, losses.dtype)
         if weights is None:
             return losses, counted
-        given = as_node(weights).astype(losses.dtype)
+        given = as_node(weights, losses.dtype).astype(losses.dtype)
         if given.shape != losses.shape:
             raise ShapeError(
                 f"{self.name} needs one weight a row",

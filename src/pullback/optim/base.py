@@ -47,7 +47,7 @@ class Optimizer(named.Named):
             raise ConfigError(
                 "a schedule is a factor of the learning rate, not a rate",
                 f"learning_rate={self.learning_rate.describe()}",
-                "Write learning_rate=1e-3, schedule=... instead.",
+                f"Write learning_rate=1e-3, schedule={self.learning_rate.describe()} instead.",
             )
         self.check_number("learning_rate", above=0)
         self.check_number("weight_decay", least=0)

@@ -50,7 +50,7 @@ def clip_by_global_norm(gradients: Sequence[Node], limit: Operand) -> tuple[list
     dtype = promote(*(g.dtype for g in gradients))
     # Lengths of lengths: squares of large gradients would overflow in float32.
     norm = ops.norm(ops.stack([ops.norm(g).astype(dtype) for g in gradients]))
-    most = as_node(limit).astype(dtype)
+    most = as_node(limit, dtype).astype(dtype)
     factor = most / ops.maximum(norm, most)
     return [g * factor.astype(g.dtype) for g in gradients], norm
 

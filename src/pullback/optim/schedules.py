@@ -49,8 +49,8 @@ class Schedule(named.Named):
         Raises:
             ConfigError: The schedule depends on the length of the run, and it is not known.
         """
-        length = None if total is None else ops.maximum(as_node(total).astype(FLOAT64), 1)
-        return self.factor(as_node(step).astype(FLOAT64), length)
+        length = None if total is None else ops.maximum(as_node(total, FLOAT64).astype(FLOAT64), 1)
+        return self.factor(as_node(step, FLOAT64).astype(FLOAT64), length)
 
     def factor(self, step: Node, total: Node | None) -> Node:
         """The factor at `step`, in float64."""

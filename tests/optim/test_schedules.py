@@ -1,0 +1,148 @@
+"""Schedules against their closed forms, over the whole run and beyond it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback import optim
+from pullback.errors import ConfigError, UnknownNameError
+from pullback.graph import placeholder
+from pullback.optim import Constant, Cosine, Schedule, Step, WarmUp, schedules
+
+Form = Callable[[int, int], float]
+
+
+def cosine(s: int, n: int, final: float = 0.0) -> float:
+    return final + (1 - final) * (1 + math.cos(math.pi * min((s - 1) / n, 1))) / 2
+
+
+FORMS: dict[str, list[tuple[Schedule, Form]]] = {
+    "constant": [(Constant(), lambda s, n: 1.0)],
+    "step": [
+        (Step(), lambda s, n: 0.1 ** ((s - 1) // math.ceil(n / 3))),
+        (Step(every=7, gamma=0.5), lambda s, n: 0.5 ** ((s - 1) // 7)),
+        (Step(every=0.1, gamma=1.0), lambda s, n: 1.0),
+    ],
+    "cosine": [
+        (Cosine(), cosine),
+        (Cosine(final=0.2), lambda s, n: cosine(s, n, 0.2)),
+        (Cosine(steps=5), lambda s, n: cosine(s, 5)),
+        (Cosine(steps=0.5), lambda s, n: cosine(s, math.ceil(n / 2))),
+    ],
+    "warmup": [
+        (WarmUp(4), lambda s, n: s / 4 if s <= 4 else cosine(s - 4, max(n - 4, 1))),
+        (WarmUp(1, then="constant"), lambda s, n: 1.0),
+        (
+            WarmUp(0.25, then=Step(2, 0.5)),
+            lambda s, n: (
+                s / math.ceil(n / 4)
+                if s <= math.ceil(n / 4)
+                else 0.5 ** ((s - math.ceil(n / 4) - 1) // 2)
+            ),
+        ),
+        (
+            WarmUp(2, then=WarmUp(3, then="constant")),
+            lambda s, n: s / 2 if s <= 2 else min((s - 2) / 3, 1),
+        ),
+    ],
+}
+"""Each schedule with its closed form of step s of n."""
+
+EVERY = [(schedule, form) for pairs in FORMS.values() for schedule, form in pairs]
+
+
+def test_every_schedule_has_a_closed_form() -> None:
+    assert sorted(FORMS) == sorted(schedules.registry())
+    for name, pairs in FORMS.items():
+        assert {schedule.name for schedule, _ in pairs} == {name}
+
+
+@pytest.mark.parametrize(("schedule", "form"), EVERY, ids=[s.describe() for s, _ in EVERY])
+def test_the_closed_form(schedule: Schedule, form: Form) -> None:
+    for total in (1, 2, 5, 12, 30):
+        for step in range(1, total + 4):
+            want = form(step, total)
+            got = schedule(step, total)
+            assert got.dtype == "float64"
+            assert got.item() == pytest.approx(want, rel=1e-12, abs=1e-15), (step, total)
+            traced = schedule(pb.tensor(step), pb.tensor(total))
+            assert traced.item() == got.item()
+
+
+@pytest.mark.parametrize(("schedule", "form"), EVERY, ids=[s.describe() for s, _ in EVERY])
+def test_a_factor_stays_between_zero_and_one(schedule: Schedule, form: Form) -> None:
+    factors = [schedule(step, 10).item() for step in range(1, 30)]
+    assert 0 <= min(factors) <= max(factors) <= 1
+    assert max(factors) == 1
+
+
+@pytest.mark.parametrize(("schedule", "form"), EVERY, ids=[s.describe() for s, _ in EVERY])
+def test_a_factor_is_a_graph_of_the_step(schedule: Schedule, form: Form) -> None:
+    step, total = placeholder("step", (), "int64"), placeholder("total", (), "int64")
+    factor = schedule(step, total)
+    assert (factor.shape, factor.value) == ((), None)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "step", "warmup", WarmUp(10), Cosine(steps=0.5)])
+def test_a_run_of_unknown_length_is_refused(schedule: Any) -> None:
+    with pytest.raises(ConfigError, match="how many steps"):
+        schedules.get(schedule)(1)
+
+
+@pytest.mark.parametrize(
+    "schedule", [Constant(), Step(5), Cosine(steps=9), WarmUp(3, then=Cosine(steps=9))]
+)
+def test_a_run_of_unknown_length_with_a_length_of_its_own(schedule: Schedule) -> None:
+    known = [schedule(step, 12).item() for step in range(1, 20)]
+    assert known == [schedule(step).item() for step in range(1, 20)]
+
+
+@pytest.mark.parametrize("name", sorted(schedules.registry()))
+def test_declared_in_full(name: str) -> None:
+    cls = schedules.registry()[name]
+    assert cls.__name__ in optim.__all__
+    assert "Example:" in (cls.__doc__ or "")
+    for alias in (name, name.upper(), *cls.aliases):
+        assert schedules.get(alias) == cls()
+
+
+@pytest.mark.parametrize("schedule", [s for s, _ in EVERY], ids=lambda s: s.describe())
+def test_a_configuration_goes_round(schedule: Schedule) -> None:
+    assert schedules.get(json.loads(json.dumps(schedule.to_config()))) == schedule
+
+
+def test_warm_up_then_cosine_by_name() -> None:
+    assert schedules.get("warmup_cosine") == WarmUp(then=Cosine())
+    with pytest.raises(UnknownNameError, match="Did you mean 'cosine'"):
+        WarmUp(then="cosin")
+
+
+@pytest.mark.parametrize(
+    ("config", "setting"),
+    [
+        ({"name": "step", "every": 0}, "every=0"),
+        ({"name": "step", "every": 2.5}, "every=2.5"),
+        ({"name": "step", "every": -3}, "every=-3"),
+        ({"name": "step", "every": True}, "every=True"),
+        ({"name": "step", "every": float("inf")}, "every=inf"),
+        ({"name": "step", "gamma": 0}, "gamma=0"),
+        ({"name": "step", "gamma": 1.5}, "gamma=1.5"),
+        ({"name": "cosine", "final": -0.1}, "final=-0.1"),
+        ({"name": "cosine", "final": float("nan")}, "final=nan"),
+        ({"name": "cosine", "steps": 0}, "steps=0"),
+        ({"name": "warmup", "steps": "5%"}, "steps='5%'"),
+        ({"name": "warmup", "steps": np.nan}, "steps=nan"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(config: dict[str, Any], setting: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        schedules.get(config)
+    assert setting in str(caught.value)
+    assert "to do" in str(caught.value)
