@@ -95,8 +95,9 @@ class Scale(Elementwise):
     r"""The safe product: 0 where $a = 0$, else $a b$.
 
     Derivative rules use it to multiply a cotangent $a$ by a local derivative $b$ that may be
-    infinite. It is a primitive with the product's own derivative: built from `where`, the second
-    derivative would be wrong wherever a cotangent is zero.
+    infinite or, where the input is NaN, NaN: once a rule, `scale(y_bar, everything else)`. It is a
+    primitive with the product's own derivative: built from `where`, the second derivative would
+    be wrong wherever a cotangent is zero.
     """
 
     name = "scale"
@@ -130,7 +131,7 @@ class Div(Elementwise):
 
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         inverse = reciprocal(b)
-        return scale(y_bar, inverse), -scale(scale(y_bar, y), inverse)
+        return scale(y_bar, inverse), -scale(y_bar, y * inverse)
 
 
 @register
@@ -198,6 +199,7 @@ class Power(Elementwise):
     latex = "{{{0}}}^{{{1}}}"
     binding = 2
     domain = ((0.5, 2.0), (-2.0, 2.0))
+    hard_points = (0.0, 0.5, 1.0, 4.0)
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.power(a, b)
@@ -207,7 +209,7 @@ class Power(Elementwise):
         slope = scale(b, power(a, b - 1))
         at_zero = equal(a, 0)
         logarithm = where(at_zero, 0, log(where(at_zero, 1, a)))
-        return scale(y_bar, slope), scale(scale(y_bar, logarithm), y)
+        return scale(y_bar, slope), scale(y_bar, scale(logarithm, y))
 
 
 @register
@@ -218,13 +220,12 @@ class Abs(Elementwise):
     takes = "number"
     text = "|{0}|"
     latex = r"\left|{0}\right|"
-    hard_points = (0.0,)
 
     def forward(self, x: Array) -> Array:
         return np.absolute(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * sign(x),)
+        return (scale(y_bar, sign(x)),)
 
 
 @register
@@ -331,7 +332,7 @@ class Clip(Elementwise):
 
     name = "clip"
     text = "clip({0}, {low}, {high})"
-    hard_points = (0.0,)
+    hard_points = (0.0, 1.0, float("inf"), float("nan"))
     low: float = 0.0
     high: float = 1.0
 
@@ -356,14 +357,14 @@ class Hypot(Elementwise):
     text = "hypot({0}, {1})"
     latex = r"\sqrt{{{0}^2 + {1}^2}}"
     domain = ((0.5, 2.0), (-2.0, 2.0))
-    hard_points = (0.0,)
+    hard_points = (0.0, 1e-30, 1e30)
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.hypot(a, b)
 
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         length = where(equal(y, 0), 1, y)
-        return y_bar * (a / length), y_bar * (b / length)
+        return scale(y_bar, a / length), scale(y_bar, b / length)
 
 
 def zeros_like(x: Node) -> Node:

@@ -59,7 +59,6 @@ class Log(Elementwise):
     name = "log"
     latex = r"\ln {0}"
     domain = ((0.2, 3.0),)
-    hard_points = (0.0,)
 
     def forward(self, x: Array) -> Array:
         return np.log(x)
@@ -94,7 +93,6 @@ class Sqrt(Elementwise):
     name = "sqrt"
     latex = r"\sqrt{{{0}}}"
     domain = ((0.2, 3.0),)
-    hard_points = (0.0,)
 
     def forward(self, x: Array) -> Array:
         return np.sqrt(x)
@@ -116,7 +114,7 @@ class Sigmoid(Elementwise):
         return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * (y * (1 - y)),)
+        return (scale(y_bar, y * (1 - y)),)
 
 
 @register
@@ -131,7 +129,7 @@ class Softplus(Elementwise):
         return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * sigmoid(x),)
+        return (scale(y_bar, sigmoid(x)),)
 
 
 @register
@@ -149,7 +147,7 @@ class LogSigmoid(Elementwise):
         return np.minimum(x, 0) - np.log1p(np.exp(-np.absolute(x)))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * sigmoid(-x),)
+        return (scale(y_bar, sigmoid(-x)),)
 
 
 exp = function(Exp())

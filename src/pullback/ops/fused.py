@@ -69,8 +69,8 @@ class Softmax(AlongAxes):
         return weights / np.where(number == 0, x.dtype.type(1), number)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        inner = total(y_bar * y, self.axes, keepdims=True).broadcast_to(x.shape)
-        return (y * (y_bar - inner),)
+        inner = total(scale(y_bar, y), self.axes, keepdims=True).broadcast_to(x.shape)
+        return (scale(y_bar - inner, y),)
 
     def decompose(self, x: Node) -> Node:
         top = largest(x, self.axes, keepdims=True)
@@ -100,7 +100,7 @@ class LogSoftmax(AlongAxes):
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         inner = total(y_bar, self.axes, keepdims=True).broadcast_to(x.shape)
-        return (y_bar - exp(y) * inner,)
+        return (y_bar - scale(inner, exp(y)),)
 
     def decompose(self, x: Node) -> Node:
         total_weight = apply(LogSumExp(self.axes, True), x)

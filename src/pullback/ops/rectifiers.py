@@ -9,6 +9,7 @@ import numpy as np
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, Operand, function
 from pullback.graph.op import Op, register
+from pullback.ops.arithmetic import scale
 from pullback.ops.comparison import less, where
 from pullback.ops.exponential import exp
 from pullback.ops.families import Elementwise
@@ -72,7 +73,7 @@ class Elu(Elementwise):
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         below = self.alpha * exp(where(less(0, x), 0, x))
-        return (where(less(0, x), y_bar, y_bar * below),)
+        return (where(less(0, x), y_bar, scale(y_bar, below)),)
 
     @classmethod
     def instances(cls) -> Iterable[Op]:

@@ -300,7 +300,7 @@ class Norm(Reduction):
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         length = self.back(where(equal(y, 0), 1, y), x)
-        return (self.back(y_bar, x) * (x / length),)
+        return (scale(self.back(y_bar, x), x / length),)
 
 
 class Question(Reduction):

@@ -9,7 +9,7 @@ import numpy as np
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, function
 from pullback.graph.op import register
-from pullback.ops.arithmetic import square
+from pullback.ops.arithmetic import scale, square
 from pullback.ops.exponential import exp
 from pullback.ops.families import Elementwise
 
@@ -112,7 +112,7 @@ class Erf(Elementwise):
         return erf_values(np.asarray(x, np.float64)).astype(x.dtype)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * (_SLOPE * exp(-square(x))),)
+        return (scale(y_bar, _SLOPE * exp(-square(x))),)
 
 
 @register
@@ -130,7 +130,7 @@ class Erfc(Elementwise):
         return erfc_values(np.asarray(x, np.float64)).astype(x.dtype)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (-(y_bar * (_SLOPE * exp(-square(x)))),)
+        return (-scale(y_bar, _SLOPE * exp(-square(x))),)
 
 
 erf = function(Erf())

@@ -26,7 +26,7 @@ class Sin(Elementwise):
         return np.sin(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * cos(x),)
+        return (scale(y_bar, cos(x)),)
 
 
 @register
@@ -40,7 +40,7 @@ class Cos(Elementwise):
         return np.cos(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (-(y_bar * sin(x)),)
+        return (-scale(y_bar, sin(x)),)
 
 
 @register
@@ -65,7 +65,7 @@ class Asin(Elementwise):
     name = "asin"
     latex = r"\arcsin {0}"
     domain = ((-0.8, 0.8),)
-    hard_points = (1.0,)
+    hard_points = (0.0, 1.0, -1.0)
 
     def forward(self, x: Array) -> Array:
         return np.arcsin(x)
@@ -81,7 +81,7 @@ class Acos(Elementwise):
     name = "acos"
     latex = r"\arccos {0}"
     domain = ((-0.8, 0.8),)
-    hard_points = (1.0,)
+    hard_points = (0.0, 1.0, -1.0)
 
     def forward(self, x: Array) -> Array:
         return np.arccos(x)
@@ -96,12 +96,13 @@ class Atan(Elementwise):
 
     name = "atan"
     latex = r"\arctan {0}"
+    hard_points = (0.0, 1e30, -1e30)
 
     def forward(self, x: Array) -> Array:
         return np.arctan(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * reciprocal(1 + square(x)),)
+        return (scale(y_bar, reciprocal(1 + square(x))),)
 
 
 @register
@@ -117,7 +118,7 @@ class Atan2(Elementwise):
     text = "atan2({0}, {1})"
     latex = r"\operatorname{{atan2}}({0}, {1})"
     domain = ((-2.0, 2.0), (0.5, 2.0))
-    hard_points = (0.0,)
+    hard_points = (0.0, 1e-30, 1e30)
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.arctan2(a, b)
@@ -125,7 +126,7 @@ class Atan2(Elementwise):
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         r = hypot(a, b)
         r = where(equal(r, 0), 1, r)  # divided by twice: its square may underflow
-        return y_bar * (b / r / r), -(y_bar * (a / r / r))
+        return scale(y_bar, b / r / r), -scale(y_bar, a / r / r)
 
 
 @register
@@ -134,6 +135,7 @@ class Sinh(Elementwise):
 
     name = "sinh"
     latex = r"\sinh {0}"
+    hard_points = (0.0, 1000.0, -1000.0)
 
     def forward(self, x: Array) -> Array:
         return np.sinh(x)
@@ -148,6 +150,7 @@ class Cosh(Elementwise):
 
     name = "cosh"
     latex = r"\cosh {0}"
+    hard_points = (0.0, 1000.0, -1000.0)
 
     def forward(self, x: Array) -> Array:
         return np.cosh(x)
@@ -171,7 +174,7 @@ class Tanh(Elementwise):
         return np.tanh(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (y_bar * (1 - square(y)),)
+        return (scale(y_bar, 1 - square(y)),)
 
 
 sin = function(Sin())
