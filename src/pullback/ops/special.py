@@ -77,14 +77,12 @@ _SLOPE = 2 / math.sqrt(math.pi)
 
 def erfc_values(x: Array) -> Array:
     """The complementary error function of float64 numbers, to a few units in the last place."""
-    size = np.absolute(x)
-    with np.errstate(invalid="ignore"):
-        t = np.where(np.isinf(size), 1.0, (size - 4) / (size + 4))
-    reach = np.minimum(size, 30)
+    reach = np.minimum(np.absolute(x), 30)  # beyond, the value is 0
     coarse = np.rint(reach * 16) / 16
     # exp(-x^2) in two factors, since rounding x^2 would cost up to 700 units in the last place
     fall = np.exp(-coarse * coarse) * np.exp(-(reach - coarse) * (reach + coarse))
-    tail = fall * np.polynomial.chebyshev.chebval(t, _TAIL) / (1 + 2 * size)
+    t = (reach - 4) / (reach + 4)
+    tail = fall * np.polynomial.chebyshev.chebval(t, _TAIL) / (1 + 2 * reach)
     return np.where(np.isnan(x), x, np.where(x < 0, 2 - tail, tail))
 
 
