@@ -1,0 +1,318 @@
+"""From raw data to encoded parts, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullback.data.arrays import Arrays
+from pullback.data.checks import leaks, left_out, twins
+from pullback.data.encoder import Encoder, with_details
+from pullback.data.images import ImageInputs
+from pullback.data.partition import partition, row_values, row_weights
+from pullback.data.reading import read
+from pullback.data.roles import ColumnRole, find_roles
+from pullback.data.splits import Split
+from pullback.data.table import Table, no_such_column
+from pullback.data.table_inputs import TableInputs
+from pullback.data.targets import Target, find_target, label_text
+from pullback.errors import ConfigError, DataError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """Encoded rows, ready for a network.
+
+    Args:
+        x: The features, float32.
+        y: Class indices (int64), or standardised values (float32).
+        weight: The weight of each row, if there are weights.
+        rows: Which rows of the source these are.
+
+    Shape:
+        x: (rows, features), or (rows, *shape) for arrays kept whole
+        y: (rows,) or (rows, outputs)
+        weight, rows: (rows,)
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+    weight: NDArray[np.float32] | None
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """Data ready for training, with everything that was decided on the way.
+
+    Args:
+        encoder: Encodes further rows in the same way.
+        train: The training part.
+        validation: The part that decides when to stop; it may be empty.
+        test: The part that nothing looks at until the end; it may be empty.
+        split: How rows were divided.
+        source: What was read.
+        hash: SHA-256 of the file, or of the arrays.
+        rows: The number of rows in the source.
+        warnings: Sentences for the user.
+    """
+
+    encoder: Encoder
+    train: Part
+    validation: Part
+    test: Part
+    split: str
+    source: str
+    hash: str
+    rows: int
+    warnings: tuple[str, ...]
+
+    @property
+    def task(self) -> str:
+        """ "classification" or "regression"."""
+        return self.encoder.target.task
+
+    @property
+    def roles(self) -> tuple[ColumnRole, ...]:
+        """The role of each column."""
+        return self.encoder.roles
+
+    def summary(self) -> dict[str, Any]:
+        """What was read and decided, as plain data."""
+        target = self.encoder.target
+        summary: dict[str, Any] = {
+            "source": self.source,
+            "hash": self.hash,
+            "rows": self.rows,
+            "target": list(target.names),
+            "task": target.task,
+            "task_reason": target.reason,
+            "roles": [dataclasses.asdict(role) for role in self.roles],
+            "features": int(np.prod(self.encoder.input_shape)),
+            "split": self.split,
+            "parts": {name: len(getattr(self, name)) for name in ("train", "validation", "test")},
+            "warnings": list(self.warnings),
+        }
+        if target.classes:
+            counts = np.bincount(self.train.y, minlength=len(target.classes))
+            names = [label_text(label) for label in target.classes]
+            summary["classes"] = dict(zip(names, counts.tolist(), strict=True))
+        return summary
+
+
+def prepare(
+    source: Any,
+    target: str | Sequence[str] | None = None,
+    *,
+    task: str | None = None,
+    roles: Mapping[str, str] | None = None,
+    split: str | Mapping[str, Any] | Split = "auto",
+    validation: float = 0.2,
+    test: float = 0.2,
+    group: Any = None,
+    time: Any = None,
+    weight: Any = None,
+    seed: int = 0,
+    drop_missing_target: bool = False,
+    encoding: str = "utf-8",
+    separator: str | None = None,
+    missing: Sequence[str] = (),
+) -> Prepared:
+    """Read data, find what each column is for, split the rows, and encode them.
+
+    Every statistic (medians, means, levels, words, roles) is of training rows alone.
+
+    Args:
+        source: What `read_table` takes; arrays of several axes are kept whole.
+        target: The target column, or several for a regression. A pair (X, y) needs none.
+        task: "classification" or "regression"; found from the target if `None`.
+        roles: Roles that replace the ones found: column to "numeric", "categorical",
+            "boolean", "date", "text" or "drop".
+        split: "auto" (by group or time if given, stratified for classes, else random), a
+            strategy of `split`, a column that names the part of each row, or the rows of
+            each part.
+        validation: The share of all rows for validation; 0 for none.
+        test: The share of all rows for the test; 0 for none.
+        group: The column (or array) whose groups stay in one part.
+        time: The column (or array) by whose order the rows are split.
+        weight: The column (or array) of weights of rows.
+        seed: Which random split.
+        drop_missing_target: Whether rows without a target are left out, not refused.
+        encoding: How the bytes of a text stand for characters.
+        separator: The character between fields of a text; found by itself if `None`.
+        missing: Words that mean 'no value', beside the usual ones.
+
+    Raises:
+        DataError: The data cannot be read, checked, encoded or split.
+        ConfigError: A setting cannot be used.
+
+    Example:
+        >>> from pullback import datasets
+        >>> prepared = prepare(datasets.path("penguins"), "species")
+        >>> prepared.task, len(prepared.train), len(prepared.test)
+        ('classification', 206, 69)
+    """
+    found = read(source, encoding=encoding, separator=separator, missing=missing)
+    if isinstance(found, Arrays) and target is None and found.y is None:
+        raise DataError("the data must hold targets", "features only", "Pass a pair (X, y).")
+    whole = found if isinstance(found, Arrays) and found.whole else None
+    table, names = _table_and_target(found, whole, target)
+    given = _Given(split, group, time, weight, roles or {})
+    taken = given.check(table, names)
+    kept = _rows_with_target(table, names, drop_missing_target)
+    warnings = [f"{table.rows - len(kept)} rows without a target are left out"]
+    warnings = warnings if len(kept) < table.rows else []
+    source_rows, table_all = table.rows, table
+    table = table if len(kept) == table.rows else table.take(kept)
+    goal = find_target(table, names, task)
+    apart = found.test[kept] if isinstance(found, Arrays) and found.test is not None else None
+    parts = partition(
+        table, goal, split, validation, test, seed, apart,
+        group=row_values(table_all, group, "group", kept),
+        time=row_values(table_all, time, "time", kept),
+    )
+    weights = row_weights(table_all, weight, kept)
+    goal = goal.fit(table.take(parts.train))
+    if whole is not None:
+        encoder, x = _whole(whole, goal, parts, kept)
+    else:
+        encoder, x = _columns(table, goal, parts, taken, roles, missing)
+        warnings += left_out(encoder.roles)
+        warnings += leaks(table.take(parts.train), encoder.roles, goal) + twins(table, parts)
+    y = goal.encode(table)
+    train, held_out, last = (
+        Part(x[rows], y[rows], None if weights is None else weights[rows], kept[rows])
+        for rows in (parts.train, parts.validation, parts.test)
+    )
+    return Prepared(
+        *(encoder, train, held_out, last, parts.how, table.source, found.hash, source_rows),
+        tuple([*parts.warnings, *warnings]),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Given:
+    """Columns that the user named for a part in training."""
+
+    split: Any
+    group: Any
+    time: Any
+    weight: Any
+    roles: Mapping[str, str]
+
+    def check(self, table: Table, names: Sequence[str]) -> dict[str, str]:
+        """Column to its part in training; every one exists and has one part only."""
+        named = [("group", self.group), ("time", self.time), ("weight", self.weight)]
+        if isinstance(self.split, str) and self.split in table.columns:
+            named.append(("split", self.split))
+        taken = dict.fromkeys(names, "target")
+        for part, name in named:
+            if not isinstance(name, str):
+                continue
+            if name not in table.columns:
+                raise no_such_column(name, table, f"the {part} must be a column of {table.source}")
+            if name in taken:
+                raise ConfigError(
+                    f"the column {name!r} must have one part",
+                    f"{taken[name]} and {part}",
+                    f"Name another column as the {part}.",
+                )
+            taken[name] = part
+        for name in names:
+            if name in self.roles:
+                raise ConfigError(
+                    "the target must not have another role",
+                    f"{name!r} as {self.roles[name]}",
+                    'Take it out of roles; task="classification" or "regression" says what it is.',
+                )
+        return taken
+
+
+def _table_and_target(
+    found: Table | Arrays, whole: Arrays | None, target: str | Sequence[str] | None
+) -> tuple[Table, list[str]]:
+    if isinstance(found, Arrays):
+        targets = found.target_table()
+        table = found.as_table() if whole is None else targets
+        if target is None and targets is not None:
+            return table or targets, targets.names
+        if table is None:
+            raise DataError("the data must hold targets", "features only", "Pass a pair (X, y).")
+    else:
+        table = found
+    if target is None:
+        shown = ", ".join(table.names[:20]) + (", ..." if len(table.names) > 20 else "")
+        raise DataError("a target column must be named", f"the columns {shown}", "Name one.")
+    names = [target] if isinstance(target, str) else list(target)
+    for name in names:
+        if name not in table.columns:
+            raise no_such_column(name, table, f"the target must be a column of {table.source}")
+    if not names or len(set(names)) < len(names):
+        raise ConfigError("each target column must be named once", repr(names), "Name it once.")
+    return table, names
+
+
+def _rows_with_target(table: Table, names: Sequence[str], drop: bool) -> NDArray[np.int64]:
+    if not drop:
+        return np.arange(table.rows)
+    kept = np.flatnonzero(~np.any([table[name].missing for name in names], axis=0))
+    if not len(kept):
+        raise DataError(
+            "some row must have a target", f"none of {table.rows}", "Name another target."
+        )
+    return kept
+
+
+def _whole(
+    arrays: Arrays, goal: Target, parts: Split, kept: NDArray[np.int64]
+) -> tuple[Encoder, NDArray[np.float32]]:
+    inputs = ImageInputs.fit(arrays.x[kept[parts.train]])
+    roles = (
+        ColumnRole(
+            "x",
+            "numeric",
+            f"arrays of shape {inputs.shape} of {arrays.x.dtype}",
+            "standardised by one mean and one standard deviation",
+        ),
+        *(ColumnRole(name, "target", "as given") for name in goal.names),
+    )
+    x = inputs.encode(dataclasses.replace(arrays, x=arrays.x[kept]))
+    return Encoder(inputs, goal, roles), x
+
+
+def _columns(
+    table: Table,
+    goal: Target,
+    parts: Split,
+    taken: Mapping[str, str],
+    roles: Mapping[str, str] | None,
+    missing: Sequence[str],
+) -> tuple[Encoder, NDArray[np.float32]]:
+    found = find_roles(table, parts.train, taken=taken, roles=roles)
+    training = table.take(parts.train)
+    y = goal.encode(training)
+    indicator = np.eye(goal.outputs)[y] if goal.classes and goal.outputs <= 100 else None
+    inputs = TableInputs.fit(training, found, indicator if goal.classes else y)
+    used = {column.name for column in inputs.columns}
+    found = [
+        dataclasses.replace(role, role="text (left out)", detail="no word tells of the target")
+        if role.used and role.name not in used
+        else role
+        for role in with_details(found, inputs)
+    ]
+    if not used:
+        reasons = "; ".join(f"{r.name!r} is {r.role} ({r.reason})" for r in found[:8])
+        raise DataError(
+            "some column must serve as a feature",
+            reasons,
+            'Give a column a role, for instance roles={"name": "categorical"}.',
+        )
+    encoder = Encoder(inputs, goal, tuple(found), tuple(missing))
+    return encoder, inputs.encode(table)

@@ -1,0 +1,287 @@
+"""What is predicted: the task found, targets encoded, outputs turned back into answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pullback.data.column_encoder import center_and_scale, text_among_numbers
+from pullback.data.fields import Fields, damaged
+from pullback.data.table import Column, Table, number_text
+from pullback.errors import ConfigError, DataError, ShapeError
+
+Task = Literal["classification", "regression"]
+Label = str | int | float | bool
+MOST_NUMBER_CLASSES = 20
+MOST_CLASSES = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The target columns, and how they are encoded.
+
+    Args:
+        names: The target columns; one, unless it is a regression with several outputs.
+        task: "classification" or "regression".
+        reason: Why this task.
+        classes: The labels, sorted; empty for a regression.
+        center: The mean of each output over the training rows.
+        scale: The standard deviation of each output over the training rows.
+    """
+
+    names: tuple[str, ...]
+    task: Task
+    reason: str = ""
+    classes: tuple[Label, ...] = ()
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network for this target has: one a class, or one a column."""
+        return len(self.classes) or len(self.names)
+
+    def fit(self, table: Table) -> Target:
+        """The target with center and scale of training rows."""
+        if self.task == "classification":
+            return self
+        pairs = [center_and_scale(numeric_target(table[name], table)) for name in self.names]
+        return dataclasses.replace(
+            self, center=tuple(c for c, _ in pairs), scale=tuple(s for _, s in pairs)
+        )
+
+    def encode(self, table: Table) -> NDArray[Any]:
+        """Class indices, or standardised values.
+
+        Shape:
+            Returns: (rows,) int64, or (rows, outputs) float32
+
+        Raises:
+            DataError: A value is missing, not finite or no known class.
+        """
+        if self.task == "classification":
+            return self._indices(table[self.names[0]], table)
+        values = [numeric_target(table[name], table) for name in self.names]
+        z = (np.column_stack(values) - self.center) / self.scale
+        return z.astype(np.float32)
+
+    def _indices(self, column: Column, table: Table) -> NDArray[np.int64]:
+        _no_missing(column, table)
+        text = column.as_text()
+        place = {label_text(label): index for index, label in enumerate(self.classes)}
+        found = np.array([place.get(level, -1) for level in text.levels], np.int64)[text.values]
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
+            known = ", ".join(label_text(label) for label in self.classes[:10])
+            raise DataError(
+                f"every value of the target {column.name!r} must be a class known from training",
+                f"{text.cell(int(unknown[0]))!r} on {table.places(unknown)}; known are {known}",
+                "Mend those labels, or train again with them.",
+            )
+        return found
+
+    def predictions(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Answers from a network's raw outputs, as columns.
+
+        For a classification `prediction` (the label), `probability` (of that label) and
+        `probability_<class>`; for a regression `prediction`, or `prediction_<column>` where
+        there are several, in the units of the table.
+
+        Args:
+            outputs: Logits, or standardised values.
+
+        Shape:
+            outputs: (rows, outputs)
+
+        Example:
+            >>> two = Target(("sex",), "classification", "", ("female", "male"))
+            >>> two.predictions(np.array([[0.0, 0.0], [-50.0, 50.0]]))["prediction"].tolist()
+            ['female', 'male']
+        """
+        raw = np.asarray(outputs, np.float64)
+        raw = raw.reshape(-1, 1) if raw.ndim == 1 else raw
+        if raw.ndim != 2 or raw.shape[1] != self.outputs:
+            raise ShapeError(
+                f"outputs must have shape (rows, {self.outputs})",
+                f"shape {np.shape(outputs)}",
+                "Pass what the network returns for these features.",
+            )
+        if self.task == "classification":
+            return self._class_columns(raw)
+        values = raw * self.scale + self.center
+        if len(self.names) == 1:
+            return {"prediction": values[:, 0]}
+        named = zip(self.names, values.T, strict=True)
+        return {f"prediction_{name}": column for name, column in named}
+
+    def _class_columns(self, logits: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probability = shifted / shifted.sum(axis=1, keepdims=True)
+        best = probability.argmax(axis=1)
+        columns: dict[str, NDArray[Any]] = {
+            "prediction": label_array(self.classes)[best],
+            "probability": np.take_along_axis(probability, best[:, None], 1)[:, 0],
+        }
+        for label, share in zip(self.classes, probability.T, strict=True):
+            columns[f"probability_{label_text(label)}"] = share
+        return columns
+
+    def content(self) -> dict[str, Any]:
+        """Plain data from which `read` makes the target again."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def read(cls, fields: Fields) -> Target:
+        """The target stored as `fields`."""
+        names, classes = fields.texts("names"), fields.list("classes")
+        center, scale = fields.numbers("center"), fields.numbers("scale")
+        task = fields.text("task", ("classification", "regression"))
+        kinds = {type(label) for label in classes}
+        if not names or len(kinds) > 1 or not kinds <= {str, int, float, bool}:
+            raise damaged("a stored target must have names, and labels of one type", classes)
+        if task == "classification":
+            if len(names) > 1 or len(classes) < 2 or len(set(classes)) < len(classes):
+                raise damaged("a stored target must have two classes or more", classes)
+            return cls(names, "classification", fields.text("reason"), tuple(classes))
+        if classes or not len(names) == len(center) == len(scale) or min(scale) <= 0:
+            raise damaged("a stored target must have a center and a scale an output", scale)
+        return cls(names, "regression", fields.text("reason"), (), center, scale)
+
+
+def find_target(table: Table, names: Sequence[str], task: str | None = None) -> Target:
+    """Find the task from the target columns.
+
+    Text and truth values are classes; so are whole numbers with few values that repeat.
+    Other numbers are quantities.
+
+    Raises:
+        ConfigError: The task is not one of the two.
+        DataError: The target cannot serve that task.
+    """
+    if task not in (None, "classification", "regression"):
+        raise ConfigError(
+            "task must be 'classification' or 'regression'",
+            repr(task),
+            "Leave it out to have it found.",
+        )
+    columns = [table[name] for name in names]
+    for column in columns:
+        _no_missing(column, table)
+    if len(columns) > 1:
+        if task == "classification":
+            raise DataError(
+                "a classification must have one target column",
+                ", ".join(names),
+                "Name one of them.",
+            )
+        for column in columns:
+            numeric_target(column, table)
+        return Target(tuple(names), "regression", "several target columns")
+    found, reason = (task, "as asked for") if task else _find_task(columns[0])
+    if found == "regression":
+        _varies(numeric_target(columns[0], table), names[0])
+        return Target(tuple(names), "regression", reason)
+    return Target(tuple(names), "classification", reason, _classes(columns[0], reason))
+
+
+def _find_task(column: Column) -> tuple[str, str]:
+    if column.kind == "boolean":
+        return "classification", "true or false"
+    if column.kind == "text":
+        return "classification", f"text with {len(np.unique(column.values))} distinct values"
+    distinct = np.unique(column.values)
+    if (distinct == np.floor(distinct)).all() and np.isfinite(distinct).all():
+        few = len(distinct) <= MOST_NUMBER_CLASSES and 2 * len(distinct) <= len(column)
+        if few and (len(distinct) <= 2 or distinct[-1] - distinct[0] < 3 * len(distinct)):
+            return "classification", f"whole numbers with {len(distinct)} distinct values"
+        return "regression", f"whole numbers with {len(distinct)} distinct values"
+    return "regression", "numbers with fractions"
+
+
+def _classes(column: Column, reason: str) -> tuple[Label, ...]:
+    """The labels, sorted, in the type they have in the table."""
+    if column.kind == "date":
+        raise DataError(
+            "a target must hold classes or numbers", f"dates in {column.name!r}", "Name another."
+        )
+    distinct = np.unique(column.values)
+    if len(distinct) < 2:
+        raise DataError(
+            f"the target {column.name!r} must have two classes or more",
+            f"only {column.cell(0)!r}",
+            "Check the column, or name another target.",
+        )
+    if len(distinct) > MOST_CLASSES or (len(distinct) == len(column) > 20):
+        raise DataError(
+            f"the classes of the target {column.name!r} must repeat",
+            f"{len(distinct)} distinct values in {len(column)} rows, first {column.cell(0)!r}",
+            'Name another target, or pass task="regression" if these are quantities.',
+        )
+    if column.kind == "text":
+        return tuple(column.levels[code] for code in distinct)
+    if column.kind == "boolean":
+        return tuple(bool(value) for value in distinct)
+    if not np.isfinite(distinct).all():
+        numeric_target(column, Table({column.name: column}, "the table", ""))
+    whole = (distinct == np.floor(distinct)).all() and np.abs(distinct).max() < 2**53
+    return tuple(int(value) if whole else float(value) for value in distinct)
+
+
+def _no_missing(column: Column, table: Table) -> None:
+    rows = np.flatnonzero(column.missing)
+    if len(rows):
+        raise DataError(
+            f"every row must have a value in the target {column.name!r}",
+            f"{len(rows)} of {len(column)} without one: {table.places(rows)}",
+            "Fill them in, or have those rows left out: drop_missing_target=True.",
+        )
+
+
+def numeric_target(column: Column, table: Table) -> NDArray[np.float64]:
+    """A target column as finite numbers, or a `DataError` that names the first bad cells."""
+    _no_missing(column, table)
+    if column.kind == "date":
+        raise DataError(
+            "a target must hold classes or numbers", f"dates in {column.name!r}", "Name another."
+        )
+    if column.kind == "text":
+        bad = np.flatnonzero(~np.isfinite(column.level_numbers())[column.values])
+        if len(bad):
+            raise text_among_numbers(column, table, bad)
+        return column.level_numbers()[column.values]
+    infinite = np.flatnonzero(~np.isfinite(column.values))
+    if len(infinite):
+        raise DataError(
+            f"every value of the target {column.name!r} must be finite",
+            f"{column.cell(int(infinite[0]))} on {table.places(infinite)}",
+            "Mend those cells, or leave those rows out.",
+        )
+    values: NDArray[np.float64] = column.values
+    return values
+
+
+def _varies(values: NDArray[np.float64], name: str) -> None:
+    if len(values) and (values == values[0]).all():
+        raise DataError(
+            f"the target {name!r} must vary",
+            f"{number_text(float(values[0]))} in every row",
+            "Check the column, or name another target.",
+        )
+
+
+def label_text(label: Label) -> str:
+    """A label as it stands in a table."""
+    return label if isinstance(label, str) else str(label) if isinstance(label, bool) else (
+        number_text(float(label))
+    )
+
+
+def label_array(classes: Sequence[Label]) -> NDArray[Any]:
+    """Labels as an array of their type."""
+    if all(isinstance(label, str) for label in classes):
+        return np.array(classes, dtype=object)
+    return np.array(classes)
