@@ -25,7 +25,7 @@ LAYERS = (
     ("tensor",),
     ("functional",),
     ("nn", "losses", "metrics", "optim"),
-    ("data",),
+    ("data", "runs"),
     ("train",),
     ("insight",),
     ("compare",),

@@ -31,7 +31,7 @@ from pullback.train.run import Run
 from pullback.train.settings import Settings
 from pullback.train.sources import Source, source_of
 from pullback.train.step import Batch, Recipe
-from pullback.train.store import RunStore
+from pullback.runs.store import RunStore
 
 
 def fit(

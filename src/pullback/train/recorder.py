@@ -7,7 +7,7 @@ from typing import Any
 
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
-from pullback.train.store import RunStore
+from pullback.runs.store import RunStore
 
 SAVE_SECONDS = 5.0
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from pullback.errors import PullbackError
-from pullback.train.index import list_runs
-from pullback.train.store import RunStore
+from pullback.runs.index import list_runs
+from pullback.runs.store import RunStore
 
 TENSORS = {
     "w": np.arange(600, dtype=np.float32).reshape(20, 30),

@@ -8,9 +8,9 @@ import sqlite3
 
 import pytest
 
-from pullback.train import index as module
-from pullback.train.index import list_runs
-from pullback.train.store import RunStore
+from pullback.runs import index as module
+from pullback.runs.index import list_runs
+from pullback.runs.store import RunStore
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_an_index_that_cannot_be_written_is_done_without(root, monkeypatch):
     (root / "index.sqlite").unlink()
     (root / "index.sqlite").mkdir()
     assert list_runs(root) == runs
-    monkeypatch.setattr("pullback.train.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("pullback.runs.database.BUSY_SECONDS", 0.05)
     (root / "index.sqlite").rmdir()
     list_runs(root)
     other = sqlite3.connect(root / "index.sqlite", isolation_level=None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullback.errors import ConfigError, FileFormatError
-from pullback.train.checkpoint import CheckpointFolder, KeepPolicy
+from pullback.runs.checkpoint import CheckpointFolder, KeepPolicy
 
 W = {"w": np.ones(3)}
 

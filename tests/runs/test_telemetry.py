@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from pullback.document import NewerVersionError
 from pullback.errors import FileFormatError, StorageError
-from pullback.train import database
-from pullback.train import telemetry as module
-from pullback.train.telemetry import Telemetry
+from pullback.runs import database
+from pullback.runs import telemetry as module
+from pullback.runs.telemetry import Telemetry
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_disk_that_is_full_is_said(tmp_path, path):
         import resource, sys
         from pathlib import Path
         from pullback.errors import StorageError
-        from pullback.train.telemetry import Telemetry
+        from pullback.runs.telemetry import Telemetry
         telemetry = Telemetry(Path(sys.argv[1]), write=True)
         telemetry.append_step(0, 0, 1.0, 1.0, 1.0)
         telemetry.flush()

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullback.document import damaged
-from pullback.train.database import (
+from pullback.runs.database import (
     checked_rows,
     create_database,
     open_database,

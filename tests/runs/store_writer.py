@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pullback.train.store import RunStore
+from pullback.runs.store import RunStore
 
 
 def tensors(step: int) -> dict[str, np.ndarray]:

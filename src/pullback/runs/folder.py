@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pullback.errors import StorageError
 from pullback.files import storage_error, sync_folder, temporary_beside
-from pullback.train.lock import is_locked
+from pullback.runs.lock import is_locked
 
 STALE_SECONDS = 600.0
 """The age from which an unfinished folder that nobody has locked is taken for abandoned."""

@@ -18,11 +18,11 @@ import pytest
 from pullback.container import read_tensors
 from pullback.document import NewerVersionError, write_document
 from pullback.errors import ConfigError, DtypeError, FileFormatError, StorageError
-from pullback.train import store as module
-from pullback.train.checkpoint import KeepPolicy
-from pullback.train.folder import folder_name
-from pullback.train.status import Status, write_status
-from pullback.train.store import RunStore
+from pullback.runs import store as module
+from pullback.runs.checkpoint import KeepPolicy
+from pullback.runs.folder import folder_name
+from pullback.runs.status import Status, write_status
+from pullback.runs.store import RunStore
 
 
 def weights(step: int = 0) -> dict[str, np.ndarray]:
@@ -236,7 +236,7 @@ def test_a_real_limit_on_file_size(store):
         import resource, sys
         import numpy as np
         from pullback.errors import StorageError
-        from pullback.train.store import RunStore
+        from pullback.runs.store import RunStore
         store = RunStore.open(sys.argv[1], write=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         for save in (
@@ -365,7 +365,7 @@ def test_a_run_that_nobody_holds_was_interrupted(store):
 
 
 def test_a_second_writer_is_refused_also_in_one_process(store, monkeypatch):
-    monkeypatch.setattr("pullback.train.lock.PATIENCE", 0.05)
+    monkeypatch.setattr("pullback.runs.lock.PATIENCE", 0.05)
     with pytest.raises(StorageError, match="only one process at a time"):
         RunStore.open(store.path, write=True)
     store.close()
@@ -431,7 +431,7 @@ def test_damaged_telemetry_takes_nothing_else_along(store):
 
 def test_locked_telemetry_is_not_set_aside(store, monkeypatch):
     store.close()
-    monkeypatch.setattr("pullback.train.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("pullback.runs.database.BUSY_SECONDS", 0.05)
     other = sqlite3.connect(store.path / "telemetry.sqlite", isolation_level=None)
     other.execute("PRAGMA locking_mode=EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
@@ -493,7 +493,7 @@ def test_writing_through_a_linked_lock_is_refused(store, tmp_path):
 
 def test_the_library_does_not_import_the_database():
     program = (
-        "import sys, pullback.train.store, pullback.train.index; print('sqlite3' in sys.modules)"
+        "import sys, pullback.runs.store, pullback.runs.index; print('sqlite3' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.store_corruptor import make_run
+from tests.runs.store_corruptor import make_run
 
 CORRUPTOR = Path(__file__).with_name("store_corruptor.py")
 LOG = "telemetry.sqlite-wal"

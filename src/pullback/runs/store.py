@@ -28,12 +28,12 @@ from pullback.container import Array, Contents, read_tensors, write_tensors
 from pullback.document import NewerVersionError, read_document, write_document
 from pullback.errors import FileFormatError, PullbackError
 from pullback.files import sweep_temporaries
-from pullback.train.checkpoint import Checkpoint, CheckpointFolder, KeepPolicy
-from pullback.train.database import LockedError, set_aside
-from pullback.train.folder import discard, folder_name, new_draft, publish
-from pullback.train.lock import RunLock
-from pullback.train.status import STATUS, State, Status, read_status, write_status
-from pullback.train.telemetry import Telemetry
+from pullback.runs.checkpoint import Checkpoint, CheckpointFolder, KeepPolicy
+from pullback.runs.database import LockedError, set_aside
+from pullback.runs.folder import discard, folder_name, new_draft, publish
+from pullback.runs.lock import RunLock
+from pullback.runs.status import STATUS, State, Status, read_status, write_status
+from pullback.runs.telemetry import Telemetry
 
 COPY_LIMIT = 64 * 2**20
 """Arrays of fewer bytes than this are copied into the run."""

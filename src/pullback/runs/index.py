@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullback.document import read_document
 from pullback.errors import FileFormatError, StorageError
-from pullback.train.database import (
+from pullback.runs.database import (
     LockedError,
     checked_rows,
     create_database,
@@ -27,8 +27,8 @@ from pullback.train.database import (
     transaction,
     translated,
 )
-from pullback.train.status import STATUS, read_status
-from pullback.train.store import RUN
+from pullback.runs.status import STATUS, read_status
+from pullback.runs.store import RUN
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pullback.train.folder import STALE_SECONDS
-from pullback.train.index import list_runs
-from pullback.train.store import RunStore
-from tests.train.store_writer import loss, tensors
+from pullback.runs.folder import STALE_SECONDS
+from pullback.runs.index import list_runs
+from pullback.runs.store import RunStore
+from tests.runs.store_writer import loss, tensors
 
 WRITER = Path(__file__).with_name("store_writer.py")
 
@@ -119,7 +119,7 @@ def test_two_processes_cannot_train_one_run(tmp_path, writer):
 def test_processes_that_start_at_once_get_names_of_their_own(tmp_path):
     program = """if True:
         import sys, time, numpy, sqlite3
-        from pullback.train.store import RunStore
+        from pullback.runs.store import RunStore
         print("ready", flush=True)
         sys.stdin.readline()
         for _ in range(5):
@@ -152,7 +152,7 @@ def test_processes_that_open_at_once_share_nothing(tmp_path):
     program = """if True:
         import sys
         from pullback.errors import StorageError
-        from pullback.train.store import RunStore
+        from pullback.runs.store import RunStore
         print("ready", flush=True)
         sys.stdin.readline()
         try:
@@ -188,14 +188,14 @@ def test_abandoned_drafts_go_when_the_next_run_starts(tmp_path, monkeypatch):
     assert list_runs(tmp_path) == []
     RunStore.create(tmp_path, "a", record={}, tensors={}, state={}).close()
     assert (tmp_path / ".old.0123456789ab.tmp").exists()  # its process may yet be alive
-    monkeypatch.setattr("pullback.train.folder.STALE_SECONDS", -STALE_SECONDS)
+    monkeypatch.setattr("pullback.runs.folder.STALE_SECONDS", -STALE_SECONDS)
     RunStore.create(tmp_path, "a", record={}, tensors={}, state={}).close()
     assert sorted(run.name for run in list_runs(tmp_path)) == ["a-1", "a-2"]
     assert not (tmp_path / ".old.0123456789ab.tmp").exists()
 
 
 def test_the_lock_file_may_hold_anything(tmp_path, monkeypatch):
-    monkeypatch.setattr("pullback.train.lock.PATIENCE", 0.05)
+    monkeypatch.setattr("pullback.runs.lock.PATIENCE", 0.05)
     with RunStore.create(tmp_path, "a", record={}, tensors={}, state={}) as store:
         for note in (b"", b"[]", b"\xff", json.dumps({"process": "x"}).encode(), b"9" * 5000):
             (store.path / "lock").write_bytes(note)

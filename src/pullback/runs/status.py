@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pullback.document import read_document, write_document
 from pullback.errors import FileFormatError
-from pullback.train.checkpoint import CheckpointFolder
-from pullback.train.lock import is_locked
+from pullback.runs.checkpoint import CheckpointFolder
+from pullback.runs.lock import is_locked
 
 State = Literal["running", "finished", "interrupted", "failed"]
 STATES: tuple[State, ...] = ("running", "finished", "interrupted", "failed")
