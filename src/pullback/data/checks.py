@@ -14,6 +14,7 @@ from pullback.data.table import Column, Table
 from pullback.data.targets import Target
 
 LEAST_ROWS = 20
+SAMPLE = 20_000
 NEARLY_ALL = 0.999
 
 
@@ -26,6 +27,7 @@ def leaks(training: Table, roles: Sequence[ColumnRole], target: Target) -> list[
     """
     if training.rows < LEAST_ROWS or len(target.names) > 1:
         return []
+    training = sample(training)
     y = target.encode(training).reshape(training.rows, -1)[:, 0]
     warnings = []
     for role in roles:
@@ -86,7 +88,8 @@ def _explained(codes: NDArray[np.int64], y: NDArray[np.float64]) -> bool:
 def twins(table: Table, parts: Split) -> list[str]:
     """Warn of held-out rows that are equal, in every column, to a training row."""
     held_out = np.concatenate([parts.validation, parts.test])
-    varied = any(len(np.unique(c.values)) > 0.2 * table.rows for c in table.columns.values())
+    few = sample(table)
+    varied = any(len(np.unique(c.values)) > 0.2 * few.rows for c in few.columns.values())
     if not len(held_out) or not varied:
         return []  # with a few coarse columns equal rows are no sign of copies
     hashes = row_hashes(table)
@@ -97,6 +100,13 @@ def twins(table: Table, parts: Split) -> list[str]:
         f"{count} of {len(held_out)} validation and test rows are copies of training rows, so that "
         "their scores flatter: remove the copies, or split by a group"
     ]
+
+
+def sample(table: Table) -> Table:
+    """Up to 20,000 rows, evenly spread: enough to warn by."""
+    if table.rows <= SAMPLE:
+        return table
+    return table.take(np.linspace(0, table.rows - 1, SAMPLE).astype(np.int64))
 
 
 def row_hashes(table: Table) -> NDArray[np.uint64]:

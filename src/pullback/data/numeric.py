@@ -101,7 +101,7 @@ class NumericEncoder(ColumnEncoder):
     def describe(self) -> str:
         parts = ["standardised" if self.curve == "linear" else "asinh (heavy tails), standardised"]
         parts += [f"an indicator for each of {len(self.levels)} values"] if self.levels else []
-        parts += [f"missing: {number_text(self.fill)} and an indicator"] if self.indicator else []
+        parts += [f"missing: {self.fill:.6g} and an indicator"] if self.indicator else []
         parts += ["text counts as missing"] if self.lenient else []
         return "; ".join(parts)
 
@@ -125,7 +125,8 @@ def heavy_tailed(values: Floats) -> bool:
     """Whether skewness or kurtosis is far from that of a normal distribution."""
     center, scale = center_and_scale(values)
     z = (values - center) / scale
-    skewness, excess = float(np.mean(z**3)), float(np.mean(z**4)) - 3.0
+    square = z * z
+    skewness, excess = float(np.mean(square * z)), float(np.mean(square * square)) - 3.0
     return abs(skewness) > HEAVY or excess > 2 * HEAVY**2
 
 

@@ -118,36 +118,36 @@ def _find_role(column: Column, table: Table, rows: NDArray[np.int64]) -> ColumnR
     name = column.name
     if not len(present):
         return ColumnRole(name, "empty", "no value in the training rows")
-    distinct = np.unique(present)
-    if len(distinct) == 1 and len(present) == len(column):
+    if present.min() == present.max() and len(present) == len(column):
         return ColumnRole(name, "constant", f"only {column.cell(0)!r}")
     if column.kind == "boolean":
         return ColumnRole(name, "boolean", "true or false")
     if column.kind == "date":
         return ColumnRole(name, "date", "dates")
     if column.kind == "text":
-        return _text_role(column, table, distinct, len(present))
-    return _number_role(column, present, distinct, rows, table.rows)
+        return _text_role(column, table, np.unique(present), len(present))
+    return _number_role(column, present, rows, table.rows)
 
 
 def _number_role(
     column: Column,
     present: NDArray[np.float64],
-    distinct: NDArray[np.float64],
     rows: NDArray[np.int64],
     total: int,
 ) -> ColumnRole:
     name = column.name
-    if np.isin(distinct, (0.0, 1.0)).all():
+    if ((present == 0.0) | (present == 1.0)).all():
         return ColumnRole(name, "boolean", "only 0 and 1")
-    whole = (distinct == np.floor(distinct)).all() and np.isfinite(distinct).all()
-    if whole and len(distinct) == len(column) >= 5:
+    if not (present == np.floor(present)).all() or not np.isfinite(present).all():
+        return ColumnRole(name, "numeric", "numbers with fractions")
+    distinct = np.unique(present)
+    if len(distinct) == len(column) >= 5:
         if (column.values - rows == column.values[0] - rows[0]).all():
             return ColumnRole(name, "identifier", "counts the rows", "number")
         dense = len(column) >= 50 and distinct[-1] - distinct[0] < 1.05 * total
         if dense or (len(column) >= 20 and ID_NAME.search(name)):
             return ColumnRole(name, "identifier", "a whole number of its own in every row", "number")
-    return ColumnRole(name, "numeric", f"numbers, {len(distinct)} distinct")
+    return ColumnRole(name, "numeric", f"whole numbers, {len(distinct)} distinct")
 
 
 def _text_role(
