@@ -22,7 +22,7 @@ from pullback.train.batches import Batches
 from pullback.train.callbacks import Callback
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import EpochRecord, Session
-from pullback.train.model import Model, encoder_of
+from pullback.train.model import Model, encoder_of, stored_encoder
 from pullback.train.parts import Parts
 from pullback.train.progress import Show, progress as shown
 from pullback.train.recorder import Recorder
@@ -351,7 +351,7 @@ def _new_store(
     record = {
         **extra,
         "task": source.head.task,
-        "target": source.record.get("target", ""),
+        "target": ", ".join(source.record.get("target", ())),
         "data": source.record,
         "build": build_info(),
         "training": {
@@ -369,7 +369,7 @@ def _new_store(
         record=record,
         tensors=session.state.snapshot(),
         state={**session.position(), "epochs": []},
-        encoder=None if source.encoder is None else source.encoder.to_json(),
+        encoder=stored_encoder(source.encoder),
         arrays=source.parts.arrays(),
     )
 

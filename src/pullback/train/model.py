@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from pullback.container import read_tensors
-from pullback.errors import ConfigError, FileFormatError
+from pullback.data.encoder import Encoder
+from pullback.errors import FileFormatError
 from pullback.graph.dtypes import Array
 from pullback.nn import Module, storage
 from pullback.nn.head import Head, needs_fit
@@ -29,7 +31,7 @@ class Model:
     """
 
     network: Module
-    encoder: Any = None
+    encoder: Encoder | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -41,11 +43,9 @@ class Model:
         """The network's inputs for raw rows: a file, a frame, or an array."""
         if self.encoder is None:
             return np.asarray(rows)
-        from pullback.data import read_table
-
-        table = read_table(rows)
+        table = self.encoder.read(rows)
         self.warnings = list(self.encoder.report(table).warnings)
-        return np.asarray(self.encoder.features(table))
+        return self.encoder.features(table)
 
     def outputs(self, rows: Any, batch_size: int = 1024) -> Array:
         """The raw outputs for raw rows."""
@@ -70,7 +70,7 @@ class Model:
 
     def extra(self) -> dict[str, Any]:
         """What a file of the model holds beside the network."""
-        return {"encoder": None if self.encoder is None else self.encoder.to_json()}
+        return {"encoder": stored_encoder(self.encoder)}
 
 
 def load(path: str | os.PathLike[str], custom: Iterable[type[Module]] = ()) -> Model:
@@ -106,12 +106,11 @@ def model_of(
     return Model(network, encoder_of(metadata.get("encoder")))
 
 
-def encoder_of(config: Any) -> Any:
-    """The encoder of plain JSON data; None where there is none."""
-    if config is None:
-        return None
-    from pullback.data import Encoder
+def stored_encoder(encoder: Encoder | None) -> dict[str, Any] | None:
+    """An encoder as plain JSON data."""
+    return None if encoder is None else json.loads(encoder.to_json())
 
-    if not isinstance(config, dict):
-        raise ConfigError("an encoder is a JSON object", type(config).__name__, "Save it again.")
-    return Encoder.from_json(config)
+
+def encoder_of(stored: Any) -> Encoder | None:
+    """The encoder of plain JSON data; None where there is none."""
+    return None if stored is None else Encoder.from_json(json.dumps(stored))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from pullback import losses
+from pullback.data.encoder import Encoder
+from pullback.data.prepare import Part, Prepared
 from pullback.errors import ConfigError, DataError, LabelError
 from pullback.graph.dtypes import Array, Dtype
 from pullback.losses import Loss
@@ -31,7 +33,7 @@ class Source:
     parts: Parts
     head: Head
     loss: Loss
-    encoder: Any
+    encoder: Encoder | None
     record: dict[str, Any]
 
 
@@ -57,7 +59,7 @@ def source_of(
     Raises:
         DataError: Features or targets that cannot be trained on.
     """
-    if hasattr(data, "encoder"):
+    if isinstance(data, Prepared):
         return _prepared(data, dtype, loss, class_weight)
     x, y, weights = _arrays(data)
     chosen = losses.get(loss) if loss is not None else losses.get(_natural_loss(y))
@@ -74,19 +76,19 @@ def source_of(
     return Source(Parts(rows, held), head, chosen, None, {"kind": "arrays"})
 
 
-def _prepared(data: Any, dtype: Dtype, loss: Any, class_weight: Any) -> Source:
+def _prepared(data: Prepared, dtype: Dtype, loss: Any, class_weight: Any) -> Source:
     """From `pb.data.prepare`: already split, encoded and checked."""
-    classification = data.task.kind == "classification"
+    classification = data.task == "classification"
     chosen = losses.get(loss or ("cross_entropy" if classification else "mse"))
     if (_form(chosen) == "values") == classification:
         raise ConfigError(
-            f"the loss must be one for {data.task.kind}",
+            f"the loss must be one for {data.task}",
             f"{chosen.name!r}",
             "Use cross_entropy for classes; mse, mae or huber for numbers.",
         )
 
-    def rows(part: Any) -> Rows | None:
-        if part is None or not len(part.x):
+    def rows(part: Part) -> Rows | None:
+        if not len(part):
             return None
         y = part.y if classification else part.y.astype(dtype)
         if _form(chosen) == "sigmoid":
@@ -98,9 +100,14 @@ def _prepared(data: Any, dtype: Dtype, loss: Any, class_weight: Any) -> Source:
     if train is None:
         raise DataError("there must be rows to train on", "none", "Use a larger table.")
     parts = Parts(train, rows(data.validation), rows(data.test))
-    head = data.head(_form(chosen))
+    target = data.encoder.target
+    if classification:
+        head = Head(_form(chosen), target.classes)
+    else:
+        head = Head("values", None, target.scale, target.center)
     chosen = _with_class_weight(chosen, class_weight, train, head.classes)
-    return Source(parts, head, chosen, data.encoder, dict(data.record()))
+    record = {"kind": "table", **data.summary()}
+    return Source(parts, head, chosen, data.encoder, record)
 
 
 def _arrays(data: Any) -> tuple[Array, Array, Array | None]:
