@@ -364,9 +364,9 @@ def as_node(value: Operand, dtype: DTypeLike | None = None) -> Node:
         return value
     if isinstance(value, (list, tuple)):
         return _FUNCTIONS["stack"](value) if _has_node(value) else constant(value, dtype)
-    if isinstance(value, HasNode):
-        return value.__node__()
-    return constant(value, dtype)
+    # isinstance(value, HasNode) would be slow: a protocol is looked up name by name
+    stands_for: Callable[[], Node] | None = getattr(value, "__node__", None)
+    return constant(value, dtype) if stands_for is None else stands_for()
 
 
 def _has_node(value: Any) -> bool:

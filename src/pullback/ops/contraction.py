@@ -10,6 +10,7 @@ from pullback.errors import ShapeError
 from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, Array, Dtype, Shape, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
+from pullback.ops.families import converted
 from pullback.ops.samples import Real, Sample
 
 __all__ = ["matmul"]
@@ -80,7 +81,7 @@ def matmul(a: Operand, b: Operand) -> Node:
         raise ShapeError("a matrix product needs at least one axis", "a scalar", "Use * instead.")
     dtype = promote(left.dtype, right.dtype)
     dtype = DEFAULT_FLOAT if dtype == BOOL else dtype
-    left, right = left.astype(dtype), right.astype(dtype)
+    left, right = converted(a, left, dtype), converted(b, right, dtype)
     row = left if left.ndim > 1 else left.reshape((1, -1))
     column = right if right.ndim > 1 else right.reshape((-1, 1))
     try:

@@ -50,11 +50,23 @@ def numbers(op: type[Elementwise], operands: Sequence[Operand]) -> list[Node]:
         raise DtypeError(f"{op.name} takes booleans", str(dtype), "Compare first: x != 0.")
     rest = iter(strong)
     nodes = [as_node(x, dtype) if w else next(rest) for x, w in zip(operands, weak, strict=True)]
-    return [node if node.dtype == dtype else functions()["cast"](node, dtype) for node in nodes]
+    return [converted(x, node, dtype) for x, node in zip(operands, nodes, strict=True)]
+
+
+def converted(x: Operand, node: Node, dtype: Dtype) -> Node:
+    """`node`, which was made of `x`, in `dtype`; a list's numbers keep all their digits."""
+    if node.dtype == dtype:
+        return node
+    if isinstance(x, (list, tuple)) and node.value is not None:
+        return as_node(x, dtype)
+    return functions()["cast"](node, dtype)
 
 
 def same_shape(op: Op, nodes: Sequence[Node]) -> list[Node]:
     """`nodes`, broadcast to their common shape where they differ."""
+    shape = nodes[0].shape
+    if all(node.shape == shape for node in nodes):
+        return list(nodes)
     shape = broadcast_shape(op.name, nodes)
     return [node if node.shape == shape else node.broadcast_to(shape) for node in nodes]
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback.errors import DtypeError, LabelError, ShapeError, TraceError
-from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, promote
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
 from pullback.graph.origin import here
-from pullback.ops.families import normal_axes
+from pullback.ops.families import converted, normal_axes
 from pullback.ops.samples import Real, Sample
 
 __all__ = [
@@ -419,13 +419,25 @@ def concatenate(xs: Sequence[Operand], axis: int = 0) -> Node:
             " and ".join(str(node.shape) for node in nodes),
             "Reshape them first.",
         )
-    return apply(Concatenate(normal), *(node.astype(dtype) for node in nodes))
+    return apply(
+        Concatenate(normal),
+        *(converted(x, node, dtype) for x, node in zip(xs, nodes, strict=True)),
+    )
 
 
 @function
 def stack(xs: Sequence[Operand], axis: int = 0) -> Node:
     """Arrays of one shape joined along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
+    nodes = [as_node(x) for x in xs]
+    chosen = [node.dtype for x, node in zip(xs, nodes, strict=True) if hasattr(x, "dtype")]
+    dtype = promote(*(chosen or [node.dtype for node in nodes] or [DEFAULT_FLOAT]))
+    if not is_float(dtype) and any(is_float(node.dtype) for node in nodes):
+        dtype = DEFAULT_FLOAT
+    rows = [
+        node if hasattr(x, "dtype") or node.value is None else as_node(x, dtype)
+        for x, node in zip(xs, nodes, strict=True)
+    ]
+    return concatenate([expand_dims(row, axis) for row in rows], axis)
 
 
 @function
