@@ -13,16 +13,21 @@ from pullback._version import __version__
 
 if TYPE_CHECKING:
     from pullback import data, datasets, losses, metrics, nn, optim
-    from pullback.autodiff import gradcheck, gradient, hvp, jvp, value_and_grad, vjp
+    from pullback.autodiff.gradcheck import gradcheck
+    from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.ops import *
-    from pullback.tensor import Tensor, tensor
-    from pullback.train import Callback, Model, Run, fit, load, resume
+    from pullback.tensors import Tensor, tensor
+    from pullback.train.auto import fit_table
+    from pullback.train.callbacks import Callback
+    from pullback.train.fit import fit, resume
+    from pullback.train.model import Model, load
+    from pullback.train.run import Run
 
 _ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
 _HOMES = {
-    "Tensor": "pullback.tensor",
-    "tensor": "pullback.tensor",
-    **dict.fromkeys(("Callback", "Model", "Run", "fit", "load", "resume"), "pullback.train"),
+    "Tensor": "pullback.tensors",
+    "tensor": "pullback.tensors",
+    **dict.fromkeys(("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"),
     **dict.fromkeys(
         ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
     ),
@@ -34,8 +39,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"pullback.{name}")
     if name.startswith("_"):
         raise AttributeError(f"module 'pullback' has no attribute {name!r}")
-    # Loading the submodule put it in the place of the function of its name.
-    globals()["tensor"] = importlib.import_module("pullback.tensor").tensor
+    importlib.import_module("pullback.tensors")  # which says how the value of a node is found
     ops = importlib.import_module("pullback.ops")
     home = importlib.import_module(_HOMES[name]) if name in _HOMES else ops
     if not hasattr(home, name):

@@ -1,0 +1,113 @@
+"""What to train a table with of which nothing is known: network, optimizer, batch, patience."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pullback import optim
+from pullback.data.prepare import Prepared, prepare
+from pullback.nn import Flatten, Module, Sequential, dense
+from pullback.train.fit import fit
+from pullback.train.run import Run
+
+ROWS_PER_BATCH = ((32, 4_000), (64, 16_000), (128, 64_000), (256, 256_000))
+LARGEST_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A network and how to train it, each replaceable by the user's own wish.
+
+    Attributes:
+        hidden: The width of each hidden layer.
+        activation: Of the hidden layers.
+        dropout: Probability of dropping a hidden number while training.
+        optimizer: With its rates and schedule.
+        batch_size: Rows a step.
+        epochs: Times through the data, at most.
+        patience: Epochs without improvement after which training stops.
+        monitor: What has to improve.
+        clip_norm: Largest global norm of the gradient; None does not clip.
+        reasons: Why, by the name of the field, where there is more to say than 'usual'.
+    """
+
+    hidden: tuple[int, ...]
+    activation: str
+    dropout: float
+    optimizer: optim.Optimizer
+    batch_size: int
+    epochs: int
+    patience: int
+    monitor: str = "loss"
+    clip_norm: float | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def network(self, prepared: Prepared, outputs: int) -> Module:
+        """A fresh network for these data, without values."""
+        shape = prepared.encoder.input_shape
+        size = 1
+        for length in shape:
+            size *= length
+        body = dense(size, self.hidden, outputs, activation=self.activation, dropout=self.dropout)
+        return Sequential(Flatten(), *body) if len(shape) > 1 else body
+
+    def fitting(self) -> dict[str, Any]:
+        """What `fit` is told."""
+        return {
+            "optimizer": self.optimizer,
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+            "patience": self.patience,
+            "monitor": self.monitor,
+            "clip_norm": self.clip_norm,
+        }
+
+
+def choose(prepared: Prepared, seed: int = 0) -> Choice:
+    """What to train these data with.
+
+    Args:
+        prepared: The data.
+        seed: Keys whatever is tried out on the way.
+    """
+    rows = len(prepared.train)
+    batch = next((size for size, most in ROWS_PER_BATCH if rows <= most), LARGEST_BATCH)
+    reasons = {"batch_size": f"for {rows:,} training rows"}
+    rule: Any = optim.AdamW(2e-3, weight_decay=1e-2, schedule="warmup")
+    return Choice((64, 64), "silu", 0.1, rule, batch, 200, 30, reasons=reasons)
+
+
+def fit_table(source: Any, target: str | Sequence[str] | None = None, **options: Any) -> Run:
+    """Train on a table of which nothing is known: what `pullback train FILE --target COLUMN` does.
+
+    Args:
+        source: A file, a frame, arrays: whatever `pb.data.prepare` reads.
+        target: The column to learn, or several numeric ones.
+        options: Of `pb.data.prepare` (`task`, `roles`, `split`, `validation`, `test`, ...) and of
+            `pb.fit` (`epochs`, `until`, `save`, ...); `seed` goes to both.
+
+    Returns:
+        The run, with scores on training, validation and test rows.
+
+    Raises:
+        DataError: A table that cannot be learned from.
+        ConfigError: An option that cannot be used.
+
+    Example:
+        >>> import pullback as pb
+        >>> run = pb.fit_table(pb.datasets.path("penguins"), "species", epochs=3)
+        >>> run.scores["test.accuracy"] > 0.8
+        True
+    """
+    known = inspect.signature(prepare).parameters
+    for_data = {k: options.pop(k) for k in list(options) if k in known and k != "seed"}
+    seed = options.get("seed", 0)
+    prepared = prepare(source, target, seed=seed, **for_data)
+    choice = choose(prepared, seed)
+    network = choice.network(prepared, prepared.encoder.target.outputs)
+    if not len(prepared.validation):
+        choice = replace(choice, monitor="train.loss")
+    return fit(network, prepared, **{**choice.fitting(), **options})
