@@ -5,7 +5,8 @@
 
 from pullback.data.arrays import Arrays
 from pullback.data.encoder import Encoder, Report
-from pullback.data.prepare import Part, Prepared, prepare
+from pullback.data.prepare import prepare
+from pullback.data.prepared import Part, Prepared
 from pullback.data.reading import read_table
 from pullback.data.roles import ColumnRole, find_roles
 from pullback.data.splits import Split, split

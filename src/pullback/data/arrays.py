@@ -57,9 +57,10 @@ class Arrays:
             if array is None:
                 continue
             digest.update(f"{array.dtype.str}{array.shape}".encode())
-            plain = array.dtype.kind == "O"
-            content = repr(array.tolist()).encode() if plain else np.ascontiguousarray(array)
-            digest.update(content)
+            if array.dtype.kind == "O":
+                digest.update(repr(array.tolist()).encode())
+            else:
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     @property

@@ -79,7 +79,8 @@ class CategoricalEncoder(ColumnEncoder):
         text = as_categories(column)
         known = {*self.levels, *self.pooled}
         new = np.array([*(level not in known for level in text.levels), False])
-        return new[text.values]
+        found: NDArray[np.bool_] = new[text.values]
+        return found
 
     @classmethod
     def read(cls, fields: Fields) -> CategoricalEncoder:

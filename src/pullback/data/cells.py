@@ -47,17 +47,17 @@ def column_from_text(
 
     if not missing:  # most columns of numbers need no second look
         numbers = cells.cast(pl.Float64, strict=False)
-        if numbers.null_count() == cells.null_count() < len(cells):
-            if not cells.str.contains(LEADING_ZERO).any():
-                return _number_column(name, numbers)
+        clean = numbers.null_count() == cells.null_count() < len(cells)
+        if clean and not cells.str.contains(LEADING_ZERO).any():
+            return _number_column(name, numbers)
     cells = cells.str.strip_chars()
     absent = cells.is_in([*MISSING, *missing]).fill_null(True)
     cells = pl.select(pl.when(~absent).then(cells)).to_series()
     present = len(cells) - cells.null_count()
     numbers = _numbers(cells, comma)
-    if len(numbers) - numbers.null_count() == present:
-        if not present or not cells.str.contains(LEADING_ZERO).any():
-            return _number_column(name, numbers)
+    clean = len(numbers) - numbers.null_count() == present
+    if clean and (not present or not cells.str.contains(LEADING_ZERO).any()):
+        return _number_column(name, numbers)
     levels = cells.drop_nulls().unique().sort()
     codes = cells.cast(pl.Enum(levels)).to_physical().cast(pl.Int32).fill_null(-1)
     return Column(name, "text", codes.to_numpy(), tuple(levels.to_list()))

@@ -33,8 +33,8 @@ def leaks(training: Table, roles: Sequence[ColumnRole], target: Target) -> list[
     for role in roles:
         if role.used and _tells(training[role.name], y, target):
             warnings.append(
-                f"{role.name!r} tells the target {target.names[0]!r} almost without error: if it is "
-                f'not known when predicting, leave it out (roles={{"{role.name}": "drop"}})'
+                f"{role.name!r} tells the target {target.names[0]!r} almost without error: if it "
+                f'is not known when predicting, leave it out (roles={{"{role.name}": "drop"}})'
             )
     return warnings
 

@@ -67,8 +67,8 @@ def center_and_scale(values: Floats) -> tuple[float, float]:
     """Mean and standard deviation of finite values, safe from overflow; a spread of 0 gives 1.
 
     Example:
-        >>> center_and_scale(np.array([1e300, 3e300]))
-        (2e+300, 1e+300)
+        >>> center_and_scale(np.array([-1e300, 1e300]))
+        (0.0, 1e+300)
     """
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
@@ -118,8 +118,8 @@ def _parsed(column: Column, table: Table, lenient: bool) -> Floats:
     if len(rows) and not lenient:
         raise text_among_numbers(column, table, rows)
     numbers[bad] = np.nan
-    padded = np.append(numbers, np.nan)
-    return padded[column.values]
+    padded: Floats = np.append(numbers, np.nan)[column.values]
+    return padded
 
 
 def text_among_numbers(column: Column, table: Table, rows: NDArray[np.int64]) -> DataError:
@@ -141,5 +141,3 @@ def wrong_kind(column: Column, expected: str) -> DataError:
         f"{KIND_WORDS[column.kind]}, first {column.cell(0)!r}",
         "Give the column in the form it had at training.",
     )
-
-

@@ -43,9 +43,10 @@ def date_format(column: Column) -> str | None:
         return None
     few = Column(column.name, "text", column.values[:0], column.levels[:50])
     for form in FORMATS:
-        if not np.isnan(level_seconds(few, form)).any():
-            if len(column.levels) <= 50 or not np.isnan(level_seconds(column, form)).any():
-                return form
+        if np.isnan(level_seconds(few, form)).any():
+            continue
+        if len(column.levels) <= 50 or not np.isnan(level_seconds(column, form)).any():
+            return form
     return None
 
 
@@ -87,7 +88,8 @@ def seconds_of(column: Column, form: str, table: Table) -> Floats:
             f"{column.cell(int(bad[0]))!r} on {table.places(bad)}",
             "Mend those cells, or leave them empty.",
         )
-    return np.append(seconds, np.nan)[column.values]
+    all_seconds: Floats = np.append(seconds, np.nan)[column.values]
+    return all_seconds
 
 
 @dataclasses.dataclass(frozen=True)

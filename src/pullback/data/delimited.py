@@ -1,4 +1,4 @@
-"""Comma- and tab-separated text: decoded, its separator found, its records checked, its cells typed."""
+"""Comma- and tab-separated text: decoded, divided into records, checked, its cells typed."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def ragged(
     if height > 1:
         return _unclosed(source, line)
     return DataError(
-        f"every row of {source} must have as many fields as the first line has names ({len(names)})",
+        f"every row of {source} must have as many fields as there are names ({len(names)})",
         f"line {line} with {fields}",
         f"Mend that line, or pass the separator if it is not {separator!r}.",
     )

@@ -1,4 +1,4 @@
-"""Members of a JSON object read with their types checked, for files that anyone may have written."""
+"""Members of a JSON object read with their types checked: anyone may have written the file."""
 
 from __future__ import annotations
 

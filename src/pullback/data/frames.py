@@ -24,7 +24,7 @@ def column_from_array(name: str, values: Any, missing: Sequence[str] = ()) -> Co
         >>> column_from_array("x", [1, 2]).kind, column_from_array("ok", [True, None]).kind
         ('number', 'boolean')
     """
-    array = values if isinstance(values, np.ndarray) else _as_array(values)
+    array: Any = values if isinstance(values, np.ndarray) else _as_array(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -34,8 +34,8 @@ def column_from_array(name: str, values: Any, missing: Sequence[str] = ()) -> Co
             "Give each column on its own, or the whole as a pair (X, y).",
         )
     if isinstance(array, np.ma.MaskedArray):
-        fill = np.nan if array.dtype.kind in "fiub" else None
-        array = array.astype(float if fill is not None else object).filled(fill)
+        number, masked = array.dtype.kind in "fiu", array
+        array = np.ma.filled(masked.astype(float if number else object), np.nan if number else None)
     kind = array.dtype.kind
     if kind in "fiu":
         return Column(name, "number", array.astype(np.float64))
@@ -145,9 +145,8 @@ def _column_from_series(name: str, series: Any, missing: Sequence[str]) -> Colum
 
     dtype = series.dtype
     if dtype == nw.Boolean or dtype.is_numeric():
-        kind = "boolean" if dtype == nw.Boolean else "number"
         values = series.cast(nw.Float64).to_numpy().astype(np.float64)
-        return Column(name, kind, values)
+        return Column(name, "boolean" if dtype == nw.Boolean else "number", values)
     if dtype in (nw.Date, nw.Datetime):
         series = series if dtype == nw.Date else series.dt.replace_time_zone(None)
         values = np.array(series.cast(nw.Datetime("us")).to_numpy(), "datetime64[us]")

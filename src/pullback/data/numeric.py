@@ -204,5 +204,6 @@ def truths(column: Column) -> Floats:
     """
     if column.kind == "text":
         values = [TRUTHS.get(level.casefold(), np.nan) for level in column.levels]
-        return np.array([*values, np.nan])[column.values]
+        found: Floats = np.array([*values, np.nan])[column.values]
+        return found
     return np.where(np.isin(column.values, (0.0, 1.0)), column.values, np.nan)

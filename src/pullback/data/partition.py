@@ -18,7 +18,7 @@ from pullback.data.splits import (
     split_by_rows,
 )
 from pullback.data.splits import split as split_rows
-from pullback.data.table import Column, Table
+from pullback.data.table import Table
 from pullback.data.targets import Target
 from pullback.errors import DataError, unknown
 
@@ -71,9 +71,7 @@ def partition(
     return parts(part, f"{how}, with the test rows given", (validation > 0, True), inner.warnings)
 
 
-def row_values(
-    table: Table, given: Any, what: str, kept: NDArray[np.int64]
-) -> NDArray[Any] | None:
+def row_values(table: Table, given: Any, what: str, kept: NDArray[np.int64]) -> NDArray[Any] | None:
     """The value of each row by which to group or order them, from a column or an array.
 
     Raises:
@@ -102,9 +100,7 @@ def row_values(
     return seconds_of(column, form, table) if form else column.values
 
 
-def row_weights(
-    table: Table, given: Any, kept: NDArray[np.int64]
-) -> NDArray[np.float32] | None:
+def row_weights(table: Table, given: Any, kept: NDArray[np.int64]) -> NDArray[np.float32] | None:
     """The weight of each row, checked: finite, not negative, not all zero."""
     if given is None:
         return None
@@ -119,9 +115,9 @@ def row_weights(
         else np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     )
     if len(bad) or not weights.sum() > 0:
-        column = Column(name, "number", weights.astype(np.float64)) if len(bad) else None
-        what = f"{column.cell(int(bad[0])) or 'NaN'} on {table.place(int(kept[bad[0]]))}" if (
-            column) else "only zeros"
+        what = "only zeros"
+        if len(bad):
+            what = f"{weights[bad[0]]} in {name!r} on {table.place(int(kept[bad[0]]))}"
         raise DataError(
             "weights must be finite and not negative, and some of them positive",
             what,

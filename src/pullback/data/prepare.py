@@ -14,97 +14,14 @@ from pullback.data.checks import leaks, left_out, twins
 from pullback.data.encoder import Encoder, with_details
 from pullback.data.images import ImageInputs
 from pullback.data.partition import partition, row_values, row_weights
+from pullback.data.prepared import Part, Prepared
 from pullback.data.reading import read
 from pullback.data.roles import ColumnRole, find_roles
 from pullback.data.splits import Split
 from pullback.data.table import Table, no_such_column
 from pullback.data.table_inputs import TableInputs
-from pullback.data.targets import Target, find_target, label_text
+from pullback.data.targets import Target, find_target
 from pullback.errors import ConfigError, DataError
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Part:
-    """Encoded rows, ready for a network.
-
-    Args:
-        x: The features, float32.
-        y: Class indices (int64), or standardised values (float32).
-        weight: The weight of each row, if there are weights.
-        rows: Which rows of the source these are.
-
-    Shape:
-        x: (rows, features), or (rows, *shape) for arrays kept whole
-        y: (rows,) or (rows, outputs)
-        weight, rows: (rows,)
-    """
-
-    x: NDArray[np.float32]
-    y: NDArray[Any]
-    weight: NDArray[np.float32] | None
-    rows: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Prepared:
-    """Data ready for training, with everything that was decided on the way.
-
-    Args:
-        encoder: Encodes further rows in the same way.
-        train: The training part.
-        validation: The part that decides when to stop; it may be empty.
-        test: The part that nothing looks at until the end; it may be empty.
-        split: How rows were divided.
-        source: What was read.
-        hash: SHA-256 of the file, or of the arrays.
-        rows: The number of rows in the source.
-        warnings: Sentences for the user.
-    """
-
-    encoder: Encoder
-    train: Part
-    validation: Part
-    test: Part
-    split: str
-    source: str
-    hash: str
-    rows: int
-    warnings: tuple[str, ...]
-
-    @property
-    def task(self) -> str:
-        """ "classification" or "regression"."""
-        return self.encoder.target.task
-
-    @property
-    def roles(self) -> tuple[ColumnRole, ...]:
-        """The role of each column."""
-        return self.encoder.roles
-
-    def summary(self) -> dict[str, Any]:
-        """What was read and decided, as plain data."""
-        target = self.encoder.target
-        summary: dict[str, Any] = {
-            "source": self.source,
-            "hash": self.hash,
-            "rows": self.rows,
-            "target": list(target.names),
-            "task": target.task,
-            "task_reason": target.reason,
-            "roles": [dataclasses.asdict(role) for role in self.roles],
-            "features": int(np.prod(self.encoder.input_shape)),
-            "split": self.split,
-            "parts": {name: len(getattr(self, name)) for name in ("train", "validation", "test")},
-            "warnings": list(self.warnings),
-        }
-        if target.classes:
-            counts = np.bincount(self.train.y, minlength=len(target.classes))
-            names = [label_text(label) for label in target.classes]
-            summary["classes"] = dict(zip(names, counts.tolist(), strict=True))
-        return summary
 
 
 def prepare(
@@ -160,91 +77,51 @@ def prepare(
         ('classification', 206, 69)
     """
     found = read(source, encoding=encoding, separator=separator, missing=missing)
-    if isinstance(found, Arrays) and target is None and found.y is None:
-        raise DataError("the data must hold targets", "features only", "Pass a pair (X, y).")
-    whole = found if isinstance(found, Arrays) and found.whole else None
-    table, names = _table_and_target(found, whole, target)
-    given = _Given(split, group, time, weight, roles or {})
-    taken = given.check(table, names)
-    kept = _rows_with_target(table, names, drop_missing_target)
-    warnings = [f"{table.rows - len(kept)} rows without a target are left out"]
-    warnings = warnings if len(kept) < table.rows else []
-    source_rows, table_all = table.rows, table
-    table = table if len(kept) == table.rows else table.take(kept)
-    goal = find_target(table, names, task)
-    apart = found.test[kept] if isinstance(found, Arrays) and found.test is not None else None
-    parts = partition(
-        table, goal, split, validation, test, seed, apart,
-        group=row_values(table_all, group, "group", kept),
-        time=row_values(table_all, time, "time", kept),
+    table, names = _table_and_target(found, target)
+    taken = _parts_of_columns(
+        table, names, roles or {}, split=split, group=group, time=time, weight=weight
     )
-    weights = row_weights(table_all, weight, kept)
-    goal = goal.fit(table.take(parts.train))
-    if whole is not None:
-        encoder, x = _whole(whole, goal, parts, kept)
+    kept = _rows_with_target(table, names, drop_missing_target)
+    apart = found.test[kept] if isinstance(found, Arrays) and found.test is not None else None
+    steering = {
+        name: row_values(table, given, name, kept)
+        for name, given in (("group", group), ("time", time))
+    }
+    weights = row_weights(table, weight, kept)
+    rows = table if len(kept) == table.rows else table.take(kept)
+    goal = find_target(rows, names, task)
+    parts = partition(rows, goal, split, validation, test, seed, apart, **steering)
+    goal = goal.fit(rows.take(parts.train))
+    left = table.rows - len(kept)
+    warnings = [f"{left} rows without a target are left out"] if left else []
+    if isinstance(found, Arrays) and found.whole:
+        encoder, x = _whole(found, goal, parts, kept)
     else:
-        encoder, x = _columns(table, goal, parts, taken, roles, missing)
-        warnings += left_out(encoder.roles)
-        warnings += leaks(table.take(parts.train), encoder.roles, goal) + twins(table, parts)
-    y = goal.encode(table)
+        encoder, x = _columns(rows, goal, parts, taken, roles or {}, missing)
+        warnings += left_out(encoder.roles) + twins(rows, parts)
+        warnings += leaks(rows.take(parts.train), encoder.roles, goal)
+    y = goal.encode(rows)
     train, held_out, last = (
-        Part(x[rows], y[rows], None if weights is None else weights[rows], kept[rows])
-        for rows in (parts.train, parts.validation, parts.test)
+        Part(x[part], y[part], None if weights is None else weights[part], kept[part])
+        for part in (parts.train, parts.validation, parts.test)
     )
     return Prepared(
-        *(encoder, train, held_out, last, parts.how, table.source, found.hash, source_rows),
-        tuple([*parts.warnings, *warnings]),
+        *(encoder, train, held_out, last, parts.how, table.source, found.hash, table.rows),
+        (*parts.warnings, *warnings),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Given:
-    """Columns that the user named for a part in training."""
-
-    split: Any
-    group: Any
-    time: Any
-    weight: Any
-    roles: Mapping[str, str]
-
-    def check(self, table: Table, names: Sequence[str]) -> dict[str, str]:
-        """Column to its part in training; every one exists and has one part only."""
-        named = [("group", self.group), ("time", self.time), ("weight", self.weight)]
-        if isinstance(self.split, str) and self.split in table.columns:
-            named.append(("split", self.split))
-        taken = dict.fromkeys(names, "target")
-        for part, name in named:
-            if not isinstance(name, str):
-                continue
-            if name not in table.columns:
-                raise no_such_column(name, table, f"the {part} must be a column of {table.source}")
-            if name in taken:
-                raise ConfigError(
-                    f"the column {name!r} must have one part",
-                    f"{taken[name]} and {part}",
-                    f"Name another column as the {part}.",
-                )
-            taken[name] = part
-        for name in names:
-            if name in self.roles:
-                raise ConfigError(
-                    "the target must not have another role",
-                    f"{name!r} as {self.roles[name]}",
-                    'Take it out of roles; task="classification" or "regression" says what it is.',
-                )
-        return taken
 
 
 def _table_and_target(
-    found: Table | Arrays, whole: Arrays | None, target: str | Sequence[str] | None
+    found: Table | Arrays, target: str | Sequence[str] | None
 ) -> tuple[Table, list[str]]:
+    """The table (of arrays kept whole, the targets alone) and the names of the target columns."""
     if isinstance(found, Arrays):
         targets = found.target_table()
-        table = found.as_table() if whole is None else targets
-        if target is None and targets is not None:
-            return table or targets, targets.names
-        if table is None:
+        if targets is None and (target is None or found.whole):
             raise DataError("the data must hold targets", "features only", "Pass a pair (X, y).")
+        table = targets if found.whole and targets is not None else found.as_table()
+        if target is None and targets is not None:
+            return table, targets.names
     else:
         table = found
     if target is None:
@@ -257,6 +134,33 @@ def _table_and_target(
     if not names or len(set(names)) < len(names):
         raise ConfigError("each target column must be named once", repr(names), "Name it once.")
     return table, names
+
+
+def _parts_of_columns(
+    table: Table, names: Sequence[str], roles: Mapping[str, str], **given: Any
+) -> dict[str, str]:
+    """Column to its part in training; each exists and has one part only."""
+    taken = dict.fromkeys(names, "target")
+    for part, name in given.items():
+        if not isinstance(name, str) or (part == "split" and name not in table.columns):
+            continue
+        if name not in table.columns:
+            raise no_such_column(name, table, f"the {part} must be a column of {table.source}")
+        if name in taken:
+            raise ConfigError(
+                f"the column {name!r} must have one part",
+                f"{taken[name]} and {part}",
+                f"Name another column as the {part}.",
+            )
+        taken[name] = part
+    for name in names:
+        if name in roles:
+            raise ConfigError(
+                "the target must not have another role",
+                f"{name!r} as {roles[name]}",
+                'Take it out of roles; task="classification" or "regression" says what it is.',
+            )
+    return taken
 
 
 def _rows_with_target(table: Table, names: Sequence[str], drop: bool) -> NDArray[np.int64]:
@@ -292,7 +196,7 @@ def _columns(
     goal: Target,
     parts: Split,
     taken: Mapping[str, str],
-    roles: Mapping[str, str] | None,
+    roles: Mapping[str, str],
     missing: Sequence[str],
 ) -> tuple[Encoder, NDArray[np.float32]]:
     found = find_roles(table, parts.train, taken=taken, roles=roles)

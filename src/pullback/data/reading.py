@@ -69,8 +69,9 @@ def read(
     if isinstance(source, (np.ndarray, list)):
         return pair(source, None, "X")
     if isinstance(source, Mapping):
-        arrays = {str(name): np.asarray(values, dtype=None) for name, values in source.items()
-                  if isinstance(values, np.ndarray)}
+        arrays = {
+            str(name): values for name, values in source.items() if isinstance(values, np.ndarray)
+        }
         if len(arrays) == len(source) and any(array.ndim > 1 for array in arrays.values()):
             return from_named(arrays, "a dict of arrays")
         return table_from_arrays(source, missing=missing)
@@ -109,9 +110,10 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        guess = nearest(path.name, siblings)
-        do = f"Did you mean {str(path.parent / guess)!r}?" if guess else "Check the path."
+        siblings = list(path.parent.iterdir()) if path.parent.is_dir() else []
+        by_stem = {sibling.stem: sibling for sibling in siblings}
+        guess = nearest(path.stem, by_stem)
+        do = f"Did you mean {str(by_stem[guess])!r}?" if guess else "Check the path."
         raise DataError(f"the file {path} must exist", "no such file", do) from None
     except IsADirectoryError:
         files = sorted(p.name for p in path.iterdir() if p.is_file())[:5]

@@ -19,7 +19,7 @@ from pullback.errors import unknown
 OVERRIDES = ("numeric", "categorical", "boolean", "date", "text", "drop")
 FEATURE_ROLES = ("numeric", "categorical", "boolean", "date", "text")
 MOSTLY = 0.9
-"""With so large a share of numbers among its cells, a column of text is one of numbers with mistakes."""
+"""With so large a share of numbers, a column of text is one of numbers with mistakes."""
 ID_NAME = re.compile(r"(^|[_\s-])(id|ids|uuid|guid|key|index|idx|rownum|serial)$|[a-z]I[dD]$", re.I)
 
 
@@ -146,13 +146,13 @@ def _number_role(
             return ColumnRole(name, "identifier", "counts the rows", "number")
         dense = len(column) >= 50 and distinct[-1] - distinct[0] < 1.05 * total
         if dense or (len(column) >= 20 and ID_NAME.search(name)):
-            return ColumnRole(name, "identifier", "a whole number of its own in every row", "number")
+            return ColumnRole(
+                name, "identifier", "a whole number of its own in every row", "number"
+            )
     return ColumnRole(name, "numeric", f"whole numbers, {len(distinct)} distinct")
 
 
-def _text_role(
-    column: Column, table: Table, codes: NDArray[np.int32], present: int
-) -> ColumnRole:
+def _text_role(column: Column, table: Table, codes: NDArray[np.int32], present: int) -> ColumnRole:
     name, distinct = column.name, len(codes)
     levels = [column.levels[code] for code in codes]
     if distinct <= 2 and {level.casefold() for level in levels} <= set(TRUTHS):
@@ -163,9 +163,9 @@ def _text_role(
     if form:
         return ColumnRole(name, "date", f"texts of the form {form}")
     several = sum(" " in level.strip() for level in levels) >= 0.5 * distinct
-    if several and (distinct > 0.5 * present or distinct > max(100, 0.1 * present)) > 0:
-        if present >= 20:
-            return ColumnRole(name, "text", f"words, {distinct} distinct in {present} rows")
+    many = distinct > 0.5 * present or distinct > max(100, 0.1 * present)
+    if several and many and present >= 20:
+        return ColumnRole(name, "text", f"words, {distinct} distinct in {present} rows")
     if distinct > 0.5 * present and (present >= 20 or distinct == present > 4):
         return ColumnRole(name, "identifier", f"{distinct} distinct texts in {present} rows")
     return ColumnRole(name, "categorical", f"text with {distinct} distinct values")

@@ -108,8 +108,9 @@ def parts(
     train, validation, test = (np.flatnonzero(part == i) for i in range(3))
     named = {"training": len(train), "validation": len(validation), "test": len(test)}
     needed = [True, *wanted]
-    empty = [name for (name, size), need in zip(named.items(), needed, strict=True)
-             if need and not size]
+    empty = [
+        name for (name, size), need in zip(named.items(), needed, strict=True) if need and not size
+    ]
     if empty:
         sizes = ", ".join(f"{size} {name}" for name, size in named.items())
         raise DataError(
@@ -250,21 +251,21 @@ def _allot(counts: Rows, total: int, room: Rows) -> Rows:
         open_ = np.flatnonzero(given < room)
         best = open_[np.argsort(-(exact - given)[open_], kind="stable")]
         given[best[: total - int(given.sum())]] += 1
-    return given
+    allotted: Rows = given
+    return allotted
 
 
 def _grouped(groups: NDArray[Any], order: Rows, sizes: tuple[int, int]) -> NDArray[np.int8]:
     """Whole groups, in random order, until each part is full."""
-    _, first, codes, counts = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
     codes = codes.reshape(-1)
     place = np.full(len(counts), len(order))
     np.minimum.at(place, codes[order], np.arange(len(order)))
     part_of_group = np.zeros(len(counts), np.int8)
     taken = {1: 0, 2: 0}
-    queue = np.argsort(place, kind="stable")[:-1] if len(counts) > 1 else []
-    for group in queue:  # one group at least stays for training
+    for group in np.argsort(place, kind="stable")[
+        :-1
+    ].tolist():  # one group at least stays for training
         for part, size in ((2, sizes[1]), (1, sizes[0])):
             if taken[part] < size and taken[part] + counts[group] <= max(1.25 * size, size + 1):
                 part_of_group[group] = part

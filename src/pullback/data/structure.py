@@ -86,14 +86,15 @@ def _blank(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_
     carriage = np.zeros(len(ends), bool)
     one = np.flatnonzero(length == 1)
     carriage[one] = text[ends[one] - 1] == 13
-    return (length == 0) | carriage
+    blank: NDArray[np.bool_] = (length == 0) | carriage
+    return blank
 
 
 def sniff_separator(text: str) -> str:
-    """The separator that divides the first lines most evenly.
+    r"""The separator that divides the first lines most evenly.
 
     Example:
-        >>> sniff_separator("a;b;c\\n1,5;2;3\\n")
+        >>> sniff_separator("a;b;c\n1,5;2;3\n")
         ';'
     """
     best, best_score = ",", (0.0, 0)

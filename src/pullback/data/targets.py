@@ -73,6 +73,7 @@ class Target:
         _no_missing(column, table)
         text = column.as_text()
         place = {label_text(label): index for index, label in enumerate(self.classes)}
+        found: NDArray[np.int64]
         found = np.array([place.get(level, -1) for level in text.levels], np.int64)[text.values]
         unknown = np.flatnonzero(found < 0)
         if len(unknown):
@@ -252,7 +253,8 @@ def numeric_target(column: Column, table: Table) -> NDArray[np.float64]:
         bad = np.flatnonzero(~np.isfinite(column.level_numbers())[column.values])
         if len(bad):
             raise text_among_numbers(column, table, bad)
-        return column.level_numbers()[column.values]
+        values: NDArray[np.float64] = column.level_numbers()[column.values]
+        return values
     infinite = np.flatnonzero(~np.isfinite(column.values))
     if len(infinite):
         raise DataError(
@@ -260,8 +262,7 @@ def numeric_target(column: Column, table: Table) -> NDArray[np.float64]:
             f"{column.cell(int(infinite[0]))} on {table.places(infinite)}",
             "Mend those cells, or leave those rows out.",
         )
-    values: NDArray[np.float64] = column.values
-    return values
+    return column.values
 
 
 def _varies(values: NDArray[np.float64], name: str) -> None:
@@ -275,9 +276,7 @@ def _varies(values: NDArray[np.float64], name: str) -> None:
 
 def label_text(label: Label) -> str:
     """A label as it stands in a table."""
-    return label if isinstance(label, str) else str(label) if isinstance(label, bool) else (
-        number_text(float(label))
-    )
+    return str(label) if isinstance(label, (str, bool)) else number_text(float(label))
 
 
 def label_array(classes: Sequence[Label]) -> NDArray[Any]:
