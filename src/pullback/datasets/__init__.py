@@ -13,7 +13,10 @@ from pathlib import Path
 
 from pullback.errors import unknown
 
-NAMES = ("penguins", "auto-mpg")
+TARGETS = {"penguins": "species", "auto-mpg": "mpg"}
+"""The column that each table is usually asked about."""
+
+NAMES = tuple(TARGETS)
 
 
 def path(name: str) -> Path:

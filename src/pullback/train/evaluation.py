@@ -9,7 +9,7 @@ import numpy as np
 
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import Array
-from pullback.metrics import Metric, evaluate
+from pullback.metrics import ClassReport, Metric, evaluate, report
 from pullback.nn.head import Head
 from pullback.train.interrupt import Interrupt
 from pullback.train.parts import Rows
@@ -44,13 +44,14 @@ class Evaluator:
             found |= evaluate(self.metrics, scores, self.targets(part), part.weights)
         return found
 
+    def report(self, part: Rows) -> ClassReport:
+        """How each class fares in one part, with the confusion matrix."""
+        scores = self.head.scores(self.outputs(part)[0])
+        return report(scores, self.targets(part), part.weights, names=self.head.classes)
+
     def targets(self, part: Rows) -> Array:
         """The targets as metrics take them: class indices, or values in their own units."""
-        if self.head.form == "values":
-            return self.head.scores(part.y)
-        if self.head.form == "sigmoid":
-            return part.y.reshape(len(part.y)).astype(np.int64)
-        return part.y if part.y.ndim == 1 else part.y.argmax(axis=-1)
+        return targets_of(self.head, part.y)
 
     def outputs(self, part: Rows, interrupt: Interrupt | None = None) -> tuple[Array, float]:
         """The raw outputs for all rows, and their mean loss."""
@@ -69,3 +70,12 @@ class Evaluator:
             total += float(found["loss"])
             weight += float(found["weight"])
         return np.concatenate(pieces), total / weight if weight else 0.0
+
+
+def targets_of(head: Head, y: Array) -> Array:
+    """Encoded targets as metrics take them: class indices, or values in their own units."""
+    if head.form == "values":
+        return head.scores(y)
+    if head.form == "sigmoid":
+        return y.reshape(len(y)).astype(np.int64)
+    return y if y.ndim == 1 else y.argmax(axis=-1)

@@ -13,11 +13,13 @@ import numpy as np
 
 from pullback.container import read_tensors
 from pullback.data.encoder import Encoder
-from pullback.errors import FileFormatError
+from pullback.errors import ConfigError, FileFormatError, LabelError
 from pullback.graph.dtypes import Array
+from pullback.metrics import ClassReport, MetricLike, as_metrics, defaults, evaluate, report
 from pullback.nn import Module, storage
 from pullback.nn.head import Head, needs_fit
 from pullback.nn.inference import outputs
+from pullback.train.evaluation import targets_of
 
 
 @dataclass
@@ -63,6 +65,48 @@ class Model:
         if self.head is None:
             return found
         return self.head.scores(found) if probabilities else self.head.decide(found)
+
+    def evaluate(self, data: Any, metrics: Iterable[MetricLike] | None = None) -> dict[str, float]:
+        """How good it is on rows whose answers are known.
+
+        Args:
+            data: A file or a frame with the target column, or a pair (X, y). Without an encoder,
+                (X, y) with y as class indices or values.
+            metrics: Names, metrics or functions; those usual for the task when None.
+
+        Returns:
+            Each metric by its name.
+
+        Raises:
+            DataError: The target is absent, or a value of it is missing or unknown.
+            ConfigError: The network was never fitted, or a metric is not one for its task.
+        """
+        head, scores, targets = self.scored(data)
+        if metrics is None:
+            metrics = defaults(head.task, scores.shape[1]).shown
+        return evaluate(as_metrics(metrics, head.task), scores, targets)
+
+    def report(self, data: Any) -> ClassReport | None:
+        """How each class fares, with the confusion matrix; None for a regression."""
+        head, scores, targets = self.scored(data)
+        if head.task == "regression":
+            return None
+        return report(scores, targets, names=head.classes)
+
+    def scored(self, data: Any) -> tuple[Head, Array, Array]:
+        """What metrics take, for rows whose answers are known: head, scores, targets."""
+        if self.head is None:
+            raise ConfigError(
+                "a network that is evaluated must have been fitted",
+                "one that was not",
+                "Fit it, or compare network.predict(X) with your targets.",
+            )
+        if self.encoder is None:
+            x, y = data
+            return self.head, self.head.scores(self.outputs(x)), _codes(self.head, np.asarray(y))
+        found = self.encoder.read(data)
+        targets = targets_of(self.head, self.encoder.targets(found))
+        return self.head, self.head.scores(self.outputs(found)), targets
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network and encoder to one file; `pb.load` reads it."""
@@ -114,3 +158,20 @@ def stored_encoder(encoder: Encoder | None) -> dict[str, Any] | None:
 def encoder_of(stored: Any) -> Encoder | None:
     """The encoder of plain JSON data; None where there is none."""
     return None if stored is None else Encoder.from_json(json.dumps(stored))
+
+
+def _codes(head: Head, y: Array) -> Array:
+    """Plain targets as metrics take them: labels become indices of classes."""
+    if head.form == "values":
+        return y.reshape(len(y), -1)
+    if head.classes is None:
+        return y.reshape(len(y)).astype(np.int64)
+    place = {label: index for index, label in enumerate(head.classes)}
+    strange = [label for label in y.reshape(-1).tolist() if label not in place]
+    if strange:
+        raise LabelError(
+            "targets must be classes that the network knows",
+            repr(strange[0]),
+            f"The classes are {', '.join(map(repr, head.classes[:10]))}.",
+        )
+    return np.array([place[label] for label in y.reshape(-1).tolist()], np.int64)

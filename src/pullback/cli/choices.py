@@ -1,0 +1,136 @@
+"""What `pullback train` shows before it begins: what it read, and every choice with its flag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pullback.cli import output
+from pullback.cli.closing import duration
+
+if TYPE_CHECKING:
+    from pullback.cli.plan import Plan
+
+MOST_COLUMNS = 40
+
+
+def show_choices(plan: Plan) -> None:
+    """Print the columns with their roles, and the settings with the flags that change them."""
+    summary = plan.prepared.summary()
+    target = ", ".join(summary["target"])
+    about = f"{summary['task']}, since it holds {summary['task_reason']}"
+    if summary["task_reason"] in ("as asked for", "several target columns"):
+        about = f"{summary['task']}, {summary['task_reason']}"
+    blocks: list[Any] = [
+        output.heading(f"{summary['source']}: {output.counted(summary['rows'], 'row')}"),
+        f"Predict {target}: {about}.",
+        "",
+        _columns(summary["roles"]),
+        "",
+        _settings(plan, summary),
+    ]
+    warnings = [f"warning: {text}" for text in summary["warnings"]]
+    output.show(*blocks, *([""] if warnings else []), *warnings)
+
+
+def _columns(roles: list[dict[str, str]]) -> Any:
+    rows = [
+        (role["name"], role["role"], "; ".join(t for t in (role["reason"], role["detail"]) if t))
+        for role in roles[:MOST_COLUMNS]
+    ]
+    if len(roles) > MOST_COLUMNS:
+        rows.append((f"... {len(roles) - MOST_COLUMNS} more", "", "--json lists them all"))
+    return output.table(["column", "role", "because"], rows, dim=[2], keep=[0, 1])
+
+
+def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
+    from pullback import losses
+
+    s, choice = plan.settings, plan.choice
+    parts = summary["parts"]
+    parameters = sum(p.size for p in plan.network.parameters().values())
+    shape = "-".join(map(str, [summary["features"], *choice.hidden, _outputs(plan)]))
+    dropout = f", dropout {choice.dropout:g}" if choice.dropout and choice.hidden else ""
+    activation = f", {choice.activation}" if choice.hidden else ", linear"
+    steps = -(-parts["train"] // s["batch_size"])
+    rows = [
+        (
+            "rows",
+            f"{parts['train']:,} training, {parts['validation']:,} validation, "
+            f"{parts['test']:,} test ({summary['split']})",
+            "--validation --test --split",
+        ),
+        (
+            "network",
+            f"{shape}{activation}{dropout}; {parameters:,} parameters",
+            "--hidden --activation --dropout",
+        ),
+        ("loss", losses.get(s["loss"]).describe(), "--loss --class-weight"),
+        ("optimizer", _optimizer(s["optimizer"]), "--optimizer --learning-rate --schedule"),
+        (
+            "batch",
+            f"{output.counted(s['batch_size'], 'row')}; {output.counted(steps, 'step')} an epoch",
+            "--batch-size",
+        ),
+        ("stops", _stops(s, bool(parts["validation"])), "--until --epochs --patience --time"),
+        *_extras(s),
+        ("seed", s["seed"], "--seed"),
+    ]
+    return output.table(["setting", "chosen", "change with"], rows, dim=[2], keep=[0])
+
+
+def _outputs(plan: Plan) -> int:
+    from pullback.cli.plan import outputs_of
+
+    return outputs_of(plan.prepared, plan.settings["loss"])
+
+
+def _optimizer(rule: Any) -> str:
+    text = f"{rule.name}, learning rate {rule.learning_rate:g}"
+    if rule.weight_decay:
+        text += f", weight decay {rule.weight_decay:g}"
+    usual = {"learning_rate", "weight_decay", "schedule"}
+    defaults = type(rule)().to_config()
+    for key, value in rule.to_config().items():
+        if key not in usual and value != defaults[key]:
+            text += f", {key} {value}"
+    words = {"warmup": "warm-up, then cosine", "constant": "constant rate"}
+    name = rule.schedule.name
+    then = getattr(rule.schedule, "then", None)
+    if name == "warmup" and then is not None and then.name != "cosine":
+        return f"{text}; warm-up, then {then.name}"
+    return f"{text}; {words.get(name, name)}"
+
+
+def _stops(s: dict[str, Any], has_validation: bool) -> str:
+    found = []
+    if s.get("until"):
+        found.append(f"when {s['until']}")
+    if s["patience"]:
+        name = s["monitor"]
+        if "." not in name:
+            name = f"{'validation' if has_validation else 'training'} {name}"
+        found.append(f"after {output.counted(s['patience'], 'epoch')} without a better {name}")
+    if s["epochs"]:
+        found.append(f"after {output.counted(s['epochs'], 'epoch')}")
+    if s.get("steps"):
+        found.append(f"after {output.counted(s['steps'], 'step')}")
+    if s.get("time"):
+        from pullback.train.rules import seconds
+
+        found.append(f"after {duration(seconds(s['time']))}")
+    return ", or ".join(found)
+
+
+def _extras(s: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Settings that are shown only where they do something."""
+    rows = []
+    if s["clip_norm"]:
+        rows.append(("clipping", f"gradients of a norm above {s['clip_norm']:g}", "--clip-norm"))
+    for name in ("l1", "l2", "accumulate", "executor", "checkpoint_steps"):
+        if s.get(name) not in (None, 0, 0.0):
+            rows.append((name.replace("_", " "), str(s[name]), f"--{name.replace('_', '-')}"))
+    if s.get("metrics"):
+        rows.append(("metrics", ", ".join(s["metrics"]), "--metrics"))
+    if s.get("class_weight"):
+        rows.append(("class weights", str(s["class_weight"]), "--class-weight"))
+    return rows

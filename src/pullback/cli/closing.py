@@ -1,0 +1,151 @@
+"""What is shown when a training has ended: why it stopped, how good it is, what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pullback.cli import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pullback.metrics import ClassReport
+    from pullback.train import Run
+
+PARTS = {"train": "training", "validation": "validation", "test": "test"}
+MOST_CLASSES = 12
+"""With more classes than this, the confusions are listed instead of drawn as a matrix."""
+STATUS = {"finished": 0, "interrupted": 130, "failed": 2}
+
+
+def exit_status(run: Run) -> int:
+    """0 when the training ended by its own rules, 128 + the signal's number otherwise."""
+    return 143 if run.reason.endswith("SIGTERM") else STATUS[run.ending]
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    """The outcome of a training as plain data."""
+    return {**run.to_json(), "classes": {name: r.as_dict() for name, r in run.classes.items()}}
+
+
+def show(run: Run) -> None:
+    """Print the closing tables."""
+    blocks: list[RenderableType] = ["", output.heading(_ending(run)), _effort(run), ""]
+    blocks.append(scores_table(run.scores))
+    for part in ("test", "validation", "train"):
+        if part in run.classes:
+            blocks += ["", *class_tables(run.classes[part], f"the {PARTS[part]} rows")]
+            break
+    if run.notes:
+        blocks += ["", *(f"note: {note}" for note in run.notes)]
+    output.show(*blocks, "", *_next(run))
+
+
+def scores_table(scores: dict[str, float]) -> RenderableType:
+    """One row a metric, one column a part."""
+    parts = [part for part in PARTS if any(key.startswith(f"{part}.") for key in scores)]
+    names = list(dict.fromkeys(key.partition(".")[2] for key in scores))
+    rows = [
+        [name.replace("_", " "), *(output.number(scores.get(f"{part}.{name}")) for part in parts)]
+        for name in names
+    ]
+    headers = ["", *(PARTS[part] for part in parts)]
+    return output.table(headers, rows, right=range(1, len(headers)))
+
+
+def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
+    """The confusion matrix with precision and recall beside it."""
+    names = [row.name for row in report.rows]
+    rows: list[list[str]] = []
+    scores = [
+        [output.number(value) for value in (row.precision, row.recall, row.f1)]
+        + [_count(row.support)]
+        for row in report.rows
+    ]
+    headers = ["class", "precision", "recall", "F1", "rows"]
+    shorter = [name if len(name) <= 12 else name[:11] + "…" for name in names]
+    room = output.width() - 34 - max(map(len, names)) - sum(len(name) + 2 for name in shorter)
+    if len(names) > MOST_CLASSES or room < 0:
+        rows = [[name, *score] for name, score in zip(names, scores, strict=True)]
+        blocks: list[RenderableType] = [
+            output.heading(f"Classes of {what}"),
+            output.table(headers, rows[:30], right=range(1, 5)),
+        ]
+        if len(rows) > 30:
+            blocks.append(f"... and {len(rows) - 30} more; --json has them all")
+        return blocks + _confusions(report)
+    for name, counts, score in zip(names, report.matrix, scores, strict=True):
+        rows.append([name, *map(_count, counts), *score])
+    headers = ["actual", *shorter, *headers[1:]]
+    return [
+        output.heading(
+            f"Classes of {what}: how many of each (rows) were taken for which (columns)"
+        ),
+        output.table(headers, rows, right=range(1, len(headers))),
+    ]
+
+
+def _confusions(report: ClassReport) -> list[RenderableType]:
+    """The most frequent mistakes, where a matrix would be too wide."""
+    names = [row.name for row in report.rows]
+    pairs = [
+        (count, names[i], names[j])
+        for i, counts in enumerate(report.matrix)
+        for j, count in enumerate(counts)
+        if i != j and count
+    ]
+    if not pairs:
+        return []
+    pairs.sort(key=lambda pair: -pair[0])
+    rows = [[_count(count), f"{actual} taken for {said}"] for count, actual, said in pairs[:8]]
+    return [
+        "",
+        output.heading("Most frequent mistakes"),
+        output.table(["rows", ""], rows, right=[0], keep=[]),
+    ]
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _ending(run: Run) -> str:
+    verb = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed"}[run.ending]
+    reason = run.reason.removeprefix("interrupted ")
+    return f"{verb} {reason}" if run.ending == "interrupted" else f"{verb}: {reason}"
+
+
+def _effort(run: Run) -> str:
+    epochs = run.epochs[-1].epoch if run.epochs else 0
+    text = f"{output.counted(epochs, 'epoch')}, {output.counted(run.step, 'step')}, "
+    text += duration(run.elapsed)
+    if run.best_step is not None and run.best_step != run.step and run.ending != "interrupted":
+        text += f"; the weights of the best epoch (step {run.best_step:,}) were put back"
+    return text
+
+
+def _next(run: Run) -> list[RenderableType]:
+    if run.path is None:
+        return ["Nothing was saved."]
+    if run.ending == "interrupted":
+        return [f"Saved in {run.path}. Go on with:", "", f"  pullback resume {run.path}"]
+    rows = [
+        (f"  pullback predict {run.path} FILE", "predictions for new rows"),
+        (f"  pullback evaluate {run.path} FILE", "scores on rows whose answers are known"),
+        (f"  pullback show {run.path} --history", "the network, its settings, how it learned"),
+    ]
+    return [f"Saved in {run.path}. Next:", "", output.table(["", ""], rows, dim=[1])]
+
+
+def duration(seconds: float) -> str:
+    """A span of time in words.
+
+    Example:
+        >>> duration(0.314), duration(75), duration(7300)
+        ('0.31 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"

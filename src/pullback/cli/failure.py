@@ -1,0 +1,173 @@
+"""How a failure is told: on standard error in words, or as one JSON object."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+
+from pullback.cli import output
+from pullback.errors import ConfigError, DataError, PullbackError
+from pullback.files import storage_error
+
+BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
+_KEYWORD = re.compile(r"(?<![\w.(])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
+_CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
+# What the library calls by a Python name and the command line by a flag.
+FLAGS = frozenset(
+    [
+        "accumulate",
+        "activation",
+        "batch_size",
+        "checkpoint_steps",
+        "class_weight",
+        "clip_norm",
+        "drop_missing_target",
+        "dropout",
+        "encoding",
+        "epochs",
+        "executor",
+        "group",
+        "l1",
+        "l2",
+        "learning_rate",
+        "loss",
+        "metrics",
+        "min_delta",
+        "monitor",
+        "name",
+        "optimizer",
+        "patience",
+        "schedule",
+        "seed",
+        "separator",
+        "split",
+        "steps",
+        "target",
+        "task",
+        "test",
+        "time",
+        "until",
+        "validation",
+        "weight",
+        "weight_decay",
+        "probabilities",
+    ]
+)
+
+
+def expected(error: PullbackError | MemoryError | OSError, as_json: bool) -> int:
+    """Tell of bad input or a full disk; the exit status."""
+    if isinstance(error, MemoryError):
+        error = DataError(
+            "the data and the network must fit into memory",
+            "not enough memory",
+            "Use fewer rows, a smaller network, or a larger machine.",
+        )
+    elif not isinstance(error, PullbackError):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EROFS):
+            return bug(error, as_json)
+        error = storage_error(Path(error.filename or "the output"), error)
+    run = getattr(error, "run", None)
+    path = None if run is None or run.path is None else str(run.path)
+    tell(type(error).__name__, error.must, error.received, on_command_line(error.do), as_json, path)
+    return BAD_INPUT
+
+
+def usage(error: click.ClickException, as_json: bool) -> int:
+    """Tell of arguments that are wrong; the exit status."""
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command_path if ctx is not None else "pullback"
+    message = error.format_message()
+    must, _, rest = message.partition(". ")
+    do = f"`{command} --help` lists what there is."
+    tell("UsageError", must.rstrip("."), "", f"{rest} {do}".strip(), as_json)
+    return BAD_INPUT
+
+
+def bug(error: Exception, as_json: bool) -> int:
+    """Tell of a failure that nobody foresaw; the exit status."""
+    text = " ".join(str(error).split())[:300]
+    tell(
+        type(error).__name__,
+        "this is a bug in pullback, not a mistake of yours",
+        f"{type(error).__name__}: {text}" if text else type(error).__name__,
+        "Run the same command with --debug for the traceback, and report it.",
+        as_json,
+    )
+    return BUG
+
+
+def stopped(as_json: bool) -> int:
+    """Tell that Ctrl-C came while nothing was being trained; the exit status."""
+    tell("Interrupted", "stopped by Ctrl-C", "", "Run the command again.", as_json)
+    return INTERRUPTED
+
+
+def tell(
+    kind: str, must: str, received: str, do: str, as_json: bool, run: str | None = None
+) -> None:
+    """Print a failure."""
+    if as_json:
+        error = {"type": kind, "must": must, "received": received, "do": do, "run": run}
+        output.emit("error", {"error": error})
+        return
+    lines = [f"error: {must}"]
+    lines += [f"  received: {received}"] if received else []
+    lines += [f"  to do: {do}"] if do else []
+    lines += [f"  kept: {run}, with the weights before that step"] if run else []
+    text = "\n".join(lines)
+    width = output.width()
+    shown = "\n".join(_wrapped(output.plain(line), width) for line in text.split("\n"))
+    if output.coloured(sys.stderr):
+        shown = shown.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
+    sys.stdout.flush()
+    print(shown, file=sys.stderr, flush=True)
+
+
+def on_command_line(advice: str) -> str:
+    """Advice that names arguments of Python's functions, in flags.
+
+    Example:
+        >>> on_command_line("Have them left out: drop_missing_target=True.")
+        'Have them left out: --drop-missing-target.'
+        >>> on_command_line('Pass separator=";".')
+        'Pass --separator ";".'
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match[1], match[2]
+        if name not in FLAGS:
+            return match[0]
+        spelled = f"--{name.replace('_', '-')}"
+        if value is None:
+            return spelled
+        dots = value[len(value.rstrip(".")) :]
+        value = value.rstrip(".")
+        return spelled + dots if value in ("True", "") else f"{spelled} {value}{dots}"
+
+    return _KEYWORD.sub(flag, _CALL.sub("pullback resume RUN --data FILE", advice))
+
+
+def _wrapped(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=indent,
+        drop_whitespace=True,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def config_error(must: str, received: str, do: str) -> ConfigError:
+    """A setting on the command line that cannot be used."""
+    return ConfigError(must, received, do)

@@ -1,0 +1,173 @@
+"""What all commands print with: tables that fit, plain text where nobody looks, one JSON object."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+WIDEST = 100
+VERSION = 1
+"""Of the JSON objects; it grows when a key changes its meaning or goes away."""
+
+
+def width() -> int:
+    """Columns that output may take: those of the terminal, at most 100."""
+    return max(40, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+
+def coloured(stream: IO[str]) -> bool:
+    """Whether colours are wanted: on a terminal, unless NO_COLOR is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def console() -> Console:
+    """A console on standard output that takes text literally."""
+    from rich.console import Console
+
+    return Console(
+        width=width(),
+        highlight=False,
+        markup=False,
+        emoji=False,
+        no_color=not coloured(sys.stdout),
+        force_terminal=None if coloured(sys.stdout) else False,
+    )
+
+
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines, without the blanks that fill tables up to the right."""
+    out = console()
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part)
+    text = captured.get()
+    if not out.is_terminal:
+        text = "\n".join(line.rstrip() for line in text.split("\n"))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Sequence[int] = (),
+    dim: Sequence[int] = (),
+    keep: Sequence[int] = (0,),
+    title: str = "",
+) -> Table:
+    """A table without lines.
+
+    Args:
+        headers: One for each column; all empty for none.
+        rows: The cells, each shown as its text.
+        right: The columns that are aligned to the right (numbers).
+        dim: The columns that are shown faintly.
+        keep: The columns that are not wrapped.
+        title: What stands above it.
+    """
+    from rich.table import Table
+
+    made = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_header=any(headers),
+        header_style="bold",
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+    )
+    for place, header in enumerate(headers):
+        made.add_column(
+            header,
+            justify="right" if place in right else "left",
+            style="dim" if place in dim else "",
+            no_wrap=place in keep or place in right,
+            overflow="ellipsis" if place in keep else "fold",
+        )
+    for row in rows:
+        made.add_row(*(plain(str(cell)) for cell in row))
+    return made
+
+
+def heading(text: str, *, style: str = "bold") -> RenderableType:
+    """A line that stands out."""
+    from rich.text import Text
+
+    return Text(plain(text), style=style)
+
+
+def plain(text: str) -> str:
+    r"""`text` with its control characters made visible, so that data cannot steer the terminal.
+
+    Example:
+        >>> print(plain("red" + chr(27) + "[31m"))
+        red\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def number(value: float | None) -> str:
+    """A score as people write it; a dash where there is none.
+
+    Example:
+        >>> number(0.97561), number(1234567.8), number(float("nan")), number(0.000012)
+        ('0.9756', '1,234,568', '-', '1.2e-05')
+    """
+    if value is None or math.isnan(value):
+        return "-"
+    size = abs(value)
+    if size == 0 or math.isinf(value) or size < 1e-3:
+        return f"{value:.3g}"
+    if size >= 1e5:
+        return f"{value:,.0f}" if size < 1e12 else f"{value:.4g}"
+    return f"{value:.{5 - max(1, len(str(int(size))))}f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row")
+        ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def emit(schema: str, content: Mapping[str, Any]) -> None:
+    """Print one JSON object on standard output: the only thing that `--json` prints there."""
+    whole = {"schema": f"pullback/{schema}", "version": VERSION, **content}
+    sys.stdout.write(json.dumps(finite(whole), indent=2, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def finite(value: Any) -> Any:
+    """Plain JSON data, with null for NaN and infinities.
+
+    Example:
+        >>> finite({"loss": float("nan"), "rows": (1, 2)})
+        {'loss': None, 'rows': [1, 2]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return finite(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)

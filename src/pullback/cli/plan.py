@@ -1,0 +1,262 @@
+"""What `pullback train` is going to do: what was asked for, and a choice for all the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pullback import datasets
+from pullback.cli.options import words
+from pullback.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pullback.data import Prepared
+    from pullback.nn import Module
+    from pullback.train.auto import Choice
+
+Asked = Mapping[str, Any]
+READING = ("separator", "encoding", "missing")
+
+
+@dataclasses.dataclass
+class Plan:
+    """A training that is about to begin.
+
+    Attributes:
+        file: What was read.
+        target: The target columns that were named, if any.
+        asked: What the user asked for, by option.
+        prepared: The data, split and encoded.
+        choice: Network and training, with the user's wishes put in.
+        network: The network, without values.
+        settings: What `fit` is given beside network and data.
+    """
+
+    file: Path
+    target: list[str]
+    asked: Asked
+    prepared: Prepared
+    choice: Choice
+    network: Module
+    settings: dict[str, Any]
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The settings as the tables of a TOML file, from which the same training follows."""
+        target = self.target[0] if len(self.target) == 1 else self.target
+        data = {"file": str(self.file), "target": target, **_prepare_arguments(self.asked)}
+        data["time_column"] = data.pop("time", None)
+        data.pop("seed")
+        training = {**self.settings}
+        training["optimizer"] = self.settings["optimizer"].to_config()
+        for name in ("patience", "clip_norm"):  # whose absence would mean the usual number
+            training[name] = "none" if self.settings[name] is None else self.settings[name]
+        return {
+            "data": {key: value for key, value in data.items() if value not in (None, [], {})},
+            "network": {
+                "hidden": list(self.choice.hidden),
+                "activation": self.choice.activation,
+                "dropout": self.choice.dropout,
+            },
+            "training": training,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What was read and decided, as plain data."""
+        parameters = self.network.parameters().values()
+        return {
+            "file": str(self.file),
+            "data": self.prepared.summary(),
+            "network": {
+                **self.tables()["network"],
+                "inputs": self.prepared.encoder.input_shape,
+                "outputs": outputs_of(self.prepared, self.settings["loss"]),
+                "parameters": sum(p.size for p in parameters),
+            },
+            "training": self.tables()["training"],
+            "reasons": dict(self.choice.reasons),
+        }
+
+
+def plan_of(asked: Asked) -> Plan:
+    """Read the data and settle every setting; nothing is written.
+
+    Raises:
+        PullbackError: The data or a setting cannot be used.
+    """
+    from pullback.data import prepare
+    from pullback.train import auto
+
+    file, usual = find(str(asked["file"]))
+    target = list(asked.get("target") or ([usual] if usual else []))
+    source = _read(file, target, asked)
+    names: Any = target[0] if len(target) == 1 else target or None
+    prepared = prepare(source, names, **_prepare_arguments(asked))
+    seed = asked.get("seed", 0)
+    choice = _chosen(auto.choose(prepared, seed), asked)
+    settings = _settings(choice, asked, prepared)
+    network = choice.network(prepared, outputs_of(prepared, settings["loss"]))
+    return Plan(file, target, asked, prepared, choice, network, settings)
+
+
+def find(file: str) -> tuple[Path, str | None]:
+    """The file that is meant, and its usual target: a shipped table goes by its name."""
+    path = Path(file)
+    if file in datasets.TARGETS and not path.is_file():
+        return datasets.path(file), datasets.TARGETS[file]
+    return path, None
+
+
+def outputs_of(prepared: Prepared, loss: Mapping[str, Any]) -> int:
+    """How many numbers the network has to give for each row."""
+    from pullback import losses
+
+    binary = losses.get(dict(loss)).task == "binary"
+    return 1 if binary else prepared.encoder.target.outputs
+
+
+def run_name(file: Path) -> str:
+    """The name of a run on a file, without the file's endings."""
+    name = file.name
+    for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz", ".arrow"):
+        name = name.removesuffix(ending)
+    return name or "run"
+
+
+def _read(file: Path, target: list[str], asked: Asked) -> Any:
+    from pullback.data.reading import read
+
+    options = {key: asked[key] for key in READING if key in asked}
+    if options.get("separator") in ("tab", "\\t"):
+        options["separator"] = "\t"
+    found = read(file, **options)
+    names = getattr(found, "names", None)
+    if not target and names is not None:
+        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        raise DataError(
+            "the column to predict must be named",
+            f"the columns {shown}",
+            f"Add for instance --target {names[-1]!r}, if that is the one."
+            if " " in names[-1]
+            else f"Add for instance --target {names[-1]}, if that is the one.",
+        )
+    return found
+
+
+def _prepare_arguments(asked: Asked) -> dict[str, Any]:
+    """What `prepare` is given beside source and target; all but the seed may be repeated later."""
+    roles = dict(asked.get("roles") or ())
+    for column in asked.get("drop") or ():
+        if roles.get(column, "drop") != "drop":
+            raise ConfigError(
+                "a column must have one role",
+                f"{column!r} as {roles[column]} and dropped",
+                "Give --role or --drop, not both.",
+            )
+        roles[column] = "drop"
+    same = ("task", "split", "validation", "test", "group", "weight", "drop_missing_target")
+    found = {key: asked[key] for key in same if key in asked}
+    if "time_column" in asked:
+        found["time"] = asked["time_column"]
+    if "missing" in asked:
+        found["missing"] = list(asked["missing"])
+    for key in ("separator", "encoding"):
+        if key in asked:
+            found[key] = asked[key]
+    return {**found, "roles": roles, "seed": asked.get("seed", 0)}
+
+
+def _chosen(choice: Choice, asked: Asked) -> Choice:
+    """The choice with the user's wishes in the place of its own."""
+    from pullback.nn import activations
+
+    fields = {f.name for f in dataclasses.fields(choice)} - {"optimizer", "reasons"}
+    wishes = {key: asked[key] for key in fields & set(asked)}
+    wishes = {key: None if value == "none" else value for key, value in wishes.items()}
+    if "hidden" in wishes:
+        wishes["hidden"] = tuple(wishes["hidden"])
+    if "activation" in wishes:
+        activations.get(wishes["activation"])  # a wrong name is told of before anything else
+    optimizer = _optimizer(choice.optimizer, asked)
+    if ("steps" in asked or "time" in asked) and "epochs" not in asked:
+        wishes["epochs"] = None  # another budget was given
+    reasons = dict.fromkeys(asked, "as asked for") | {
+        key: why for key, why in choice.reasons.items() if key not in asked
+    }
+    return dataclasses.replace(choice, **wishes, optimizer=optimizer, reasons=reasons)
+
+
+def _optimizer(usual: Any, asked: Asked) -> Any:
+    """The optimizer: another one than the usual starts from its own settings."""
+    from pullback import optim
+
+    config = usual.to_config()
+    if "optimizer" in asked:
+        wish = dict(asked["optimizer"])
+        other = optim.get({"name": wish.get("name", config["name"])})
+        config = wish if other.name != usual.name else {**config, **wish}
+        config.setdefault("name", usual.name)
+    for key in ("learning_rate", "weight_decay"):
+        if key in asked:
+            config[key] = asked[key]
+    if "schedule" in asked:
+        config["schedule"] = optim.schedules.get(dict(asked["schedule"]))
+    elif _endless(asked) and "schedule" not in asked.get("optimizer", {}):
+        config["schedule"] = "constant"  # the others must know how many steps there will be
+    return optim.get(config)
+
+
+def _endless(asked: Asked) -> bool:
+    """Whether the number of steps is not known before: only a time was given."""
+    return "time" in asked and "epochs" not in asked and "steps" not in asked
+
+
+def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any]:
+    """What `fit` is given beside network and data."""
+    classification = prepared.task == "classification"
+    settings: dict[str, Any] = {
+        "loss": asked.get("loss", {"name": "cross_entropy" if classification else "mse"}),
+        "optimizer": choice.optimizer,
+        "batch_size": choice.batch_size,
+        "epochs": choice.epochs,
+        "patience": choice.patience,
+        "monitor": choice.monitor,
+        "clip_norm": choice.clip_norm,
+        "seed": asked.get("seed", 0),
+    }
+    same = ("steps", "time", "until", "min_delta", "l1", "l2", "accumulate", "executor")
+    settings |= {key: asked[key] for key in (*same, "checkpoint_steps") if key in asked}
+    if "metrics" in asked:
+        settings["metrics"] = words(asked["metrics"])
+    if "class_weight" in asked:
+        settings["class_weight"] = _class_weight(asked["class_weight"], prepared)
+    return settings
+
+
+def _class_weight(given: Any, prepared: Prepared) -> Any:
+    """`balanced`, or a weight by the class's label."""
+    from pullback.data.targets import label_text
+    from pullback.errors import unknown
+
+    if tuple(given) == ("balanced",):
+        return "balanced"
+    labels = {label_text(label): label for label in prepared.encoder.target.classes}
+    weights = {}
+    for item in given:
+        name, equals, weight = item.rpartition("=")
+        if not equals:
+            raise ConfigError(
+                "a class weight must be 'balanced' or CLASS=WEIGHT",
+                repr(item),
+                "Write for instance --class-weight yes=2.",
+            )
+        if name not in labels:
+            raise unknown("class", name, labels)
+        try:
+            weights[labels[name]] = float(weight)
+        except ValueError:
+            raise ConfigError(
+                "the weight of a class must be a number", repr(item), "Write for instance yes=2."
+            ) from None
+    return weights
