@@ -13,6 +13,7 @@ from pullback.errors import TraceError
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Leaf, Node, set_evaluator
 from pullback.graph.order import topological
+from pullback.graph.origin import user_line
 
 
 def evaluate(outputs: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -> list[Array]:
@@ -60,8 +61,8 @@ def unknown_value(node: Node) -> TraceError:
     """The error for a number that is asked for before it is known."""
     return TraceError(
         "a value must be known before Python can use it",
-        f"{node.op} of shape {node.shape}, made in {node.origin}",
-        "Inside a traced step keep to pb operations (pb.where for a choice), or pass dynamic=True.",
+        f"{node.op} of shape {node.shape}, made in {node.origin}, asked for in {user_line()}",
+        "Inside a traced step keep to pb operations: pb.where for a choice between two values.",
     )
 
 
