@@ -104,15 +104,16 @@ def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
     """The cotangent that arrived; zeros where the loss does not depend on x.
 
     A comparison that a derivative rule put in (relu's derivative is a step) is flat: its
-    derivative is zero. One that the user put in between is taken for a mistake.
+    derivative is zero. Where the user's own line turns real numbers into whole ones or into
+    booleans, and the loss depends on x through nothing else, that is taken for a mistake.
     """
     if x_bar is not None:
         return x_bar
     order = topological([loss])
     reached = depends_on(order, [x])
     for node in order:
-        user_made = node.origin.role == "forward" and node.op.name != "stop_gradient"
-        if user_made and not node.op.differentiable and node in reached:
+        real = any(is_float(i.dtype) and i in reached for i in node.inputs)
+        if real and not is_float(node.dtype) and node.origin.role == "forward":
             raise DifferentiationError(
                 "the loss must depend on x through operations that have a derivative",
                 f"{node.op.name} ({node.origin}), which has none",
