@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pullback.tensors import Tensor, tensor
     from pullback.train.auto import fit_table
     from pullback.train.callbacks import Callback
-    from pullback.train.fit import fit, resume
+    from pullback.train.fit import fit
     from pullback.train.model import Model, load
+    from pullback.train.resume import resume
     from pullback.train.run import Run
 
 _ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
@@ -127,8 +128,15 @@ def registry(base: type[N]) -> dict[str, type[N]]:
     return cast(dict[str, type[N]], dict(sorted(_TABLES.get(base.kind, {}).items())))
 
 
-def get(base: type[N], value: N | type[N] | str | dict[str, Any]) -> N:
+def get(
+    base: type[N], value: N | type[N] | str | dict[str, Any], custom: Iterable[Any] = ()
+) -> N:
     """An instance of the kind of `base`: from its name, configuration or class, or itself.
+
+    Args:
+        base: The kind's base class.
+        value: What names it.
+        custom: Classes that are not in the table; those of another kind are passed over.
 
     Raises:
         UnknownNameError: No such name; the nearest is named.
@@ -142,7 +150,8 @@ def get(base: type[N], value: N | type[N] | str | dict[str, Any]) -> N:
     name = settings.pop("name", None)
     table = registry(base)
     wanted = str(name).casefold().replace("-", "_").replace(" ", "_")
-    for cls in table.values():
+    own = [cls for cls in custom if isinstance(cls, type) and issubclass(cls, base)]
+    for cls in (*own, *table.values()):
         if wanted in (cls.name, *cls.aliases):
             return _made(cls, settings)
     raise unknown(base.kind, name, table)

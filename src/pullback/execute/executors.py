@@ -2,12 +2,14 @@
 
 The oracle runs the graph as it was written, operation by operation, with float64 inside every
 float operation. The fallback runs the planned program in its own dtypes; it is what trains where
-there is no native module. Both read and write the same state under the same guard.
+there is no native module. Both read and write the same state under the same conditions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +17,12 @@ from pullback.execute.state import State
 from pullback.graph.dtypes import Array, Dtype, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
-from pullback.plan import Program, Step, plan
+from pullback.plan import Instruction, Program, Step, plan
 
 Outputs = dict[str, Array]
+# What one instruction needs at a run, looked up once: its function, its first two inputs (-1
+# where it has fewer), all inputs where there are more than two, and where the result goes.
+_Code = tuple[Callable[..., Any], int, int, tuple[int, ...] | None, int, Dtype, tuple[int, ...]]
 
 
 class NumpyExecutor:
@@ -31,36 +36,82 @@ class NumpyExecutor:
     def __init__(self, program: Program, state: State) -> None:
         self.program = program
         self.state = state
-        self._code: list[
-            tuple[Callable[..., Array], tuple[int, ...], int, Dtype, tuple[int, ...]]
-        ] = [(i.op.forward, i.inputs, i.output, i.dtype, i.frees) for i in program.instructions]
-        self._slots = {n: state[label] for label, (n, _, _) in program.slots.items()}
-        highest = max([-1, *program.constants, *self._slots], default=-1)
-        feeds = max((n for n, _, _ in program.feeds.values()), default=-1)
-        outputs = max((i.output for i in program.instructions), default=-1)
-        self._size = 1 + max(highest, feeds, outputs)
+        self._code = [_coded(i) for i in program.instructions]
+        self._feeds = [(label, n) for label, (n, _, _) in program.feeds.items()]
+        self._outputs = list(program.outputs.items())
+        self._assigns = [(state[label], n) for label, n in program.assigns.items()]
+        known = {**program.constants, **{n: state[x] for x, (n, _, _) in program.slots.items()}}
+        made = [i.output for i in program.instructions]
+        size = 1 + max([-1, *known, *made, *(n for _, n in self._feeds)])
+        self._known: list[Any] = [known.get(number) for number in range(size)]
+        self._shared: set[int] | None = None
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
-        """One run: returns the outputs; writes the slots if the guard allows it."""
-        program = self.program
-        program.check_feeds(feeds)
-        values: list[Array | None] = [None] * self._size
-        for known in (program.constants, self._slots):
-            for number, array in known.items():
-                values[number] = array
-        for label, (number, _, _) in program.feeds.items():
+        """One run: returns the outputs; writes the slots if guard and `finite` allow it.
+
+        Raises:
+            ConfigError: The feeds are not what the program was planned for.
+        """
+        self.program.check_feeds(feeds)
+        return self.run_again(feeds)
+
+    def run_again(self, feeds: Mapping[str, Array]) -> Outputs:
+        """`run`, with feeds of shapes and dtypes that are known to be right."""
+        values = self._known.copy()
+        for label, number in self._feeds:
             values[number] = feeds[label]
         with np.errstate(all="ignore"):
-            for forward, inputs, output, dtype, frees in self._code:
-                result = forward(*[values[i] for i in inputs])
-                values[output] = result if result.dtype == dtype else result.astype(dtype)
+            for forward, a, b, more, output, dtype, frees in self._code:
+                if more is not None:
+                    result = forward(*[values[i] for i in more])
+                elif b >= 0:
+                    result = forward(values[a], values[b])
+                else:
+                    result = forward(values[a])
+                if result.dtype is not dtype:
+                    result = np.asarray(result, dtype)
+                values[output] = result
                 for number in frees:
                     values[number] = None
-        outputs = {name: np.array(values[n]) for name, n in program.outputs.items()}
-        if program.guard is None or values[program.guard]:
-            for label, number in program.assigns.items():
-                self.state[label][...] = values[number]
+            outputs = {name: np.array(values[number]) for name, number in self._outputs}
+            if self._allows(values):
+                self._write(values)
         return outputs
+
+    def _allows(self, values: list[Any]) -> bool:
+        program = self.program
+        if program.guard is not None and not values[program.guard]:
+            return False
+        return program.finite is None or all_finite(values[n] for n in program.finite)
+
+    def _write(self, values: list[Any]) -> None:
+        """Write the slots; a new value that is a view of the state is copied before any is."""
+        if self._shared is None:  # the same in every run, since views are made by shape alone
+            block = self.state.block
+            shared = {n for _, n in self._assigns if np.may_share_memory(values[n], block)}
+            self._shared = shared
+        for number in self._shared:
+            values[number] = values[number].copy()
+        for view, number in self._assigns:
+            view[...] = values[number]
+
+
+def _coded(i: Instruction) -> _Code:
+    first, second = (*i.inputs, -1, -1)[:2]
+    more = i.inputs if len(i.inputs) not in (1, 2) else None
+    return i.op.forward, first, second, more, i.output, i.dtype, i.frees
+
+
+def all_finite(arrays: Iterable[Array]) -> bool:
+    """Whether no array holds NaN or inf.
+
+    A sum of squares is finite only if every element is; it takes one pass and no memory. Where it
+    overflows, the elements are looked at.
+    """
+    for array in arrays:
+        if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+            return False
+    return True
 
 
 class ReferenceExecutor:
@@ -72,17 +123,24 @@ class ReferenceExecutor:
         self._order = topological(step.roots())
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
-        """One run: returns the outputs; writes the slots if the guard allows it."""
+        """One run: returns the outputs; writes the slots if guard and `finite` allow it."""
+        step = self.step
         values: dict[Node, Array] = {}
         with np.errstate(all="ignore"):
             for node in self._order:
                 values[node] = self._value(node, values, feeds)
-        outputs = {name: values[node].copy() for name, node in self.step.outputs.items()}
-        if self.step.guard is None or values[self.step.guard]:
-            new = {label: values[node].copy() for label, node in self.step.assigns.items()}
+            outputs = {name: values[node].copy() for name, node in step.outputs.items()}
+            new = {label: values[node].copy() for label, node in step.assigns.items()}
+            allowed = step.guard is None or bool(values[step.guard])
+            if allowed and step.finite is not None:
+                watched = [*(values[node] for node in step.finite), *new.values()]
+                allowed = all_finite(array for array in watched if is_float(array.dtype))
+        if allowed:
             for label, array in new.items():
                 self.state[label] = array
         return outputs
+
+    run_again = run
 
     def _value(self, node: Node, values: dict[Node, Array], feeds: Mapping[str, Array]) -> Array:
         if node.value is not None:

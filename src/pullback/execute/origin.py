@@ -49,33 +49,51 @@ class NonFiniteOrigin:
 def find_origin(step: Step, state: State, feeds: Mapping[str, Array]) -> NonFiniteOrigin | None:
     """Run a step with everything recorded and find the first operation that went wrong.
 
+    What is followed is the way back from what the step was to give: an infinity that a `where`
+    leaves out, or that a softmax turns into 0, is nobody's mistake.
+
     Returns:
-        None when every value is finite.
+        None when every value that the step gives is finite.
     """
+    order = topological(step.roots())
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
-        for node in topological(step.roots()):
-            if isinstance(node.op, Placeholder):
-                values[node] = feeds[node.op.label]
-            elif isinstance(node.op, Slot):
-                values[node] = state[node.op.label]
-            elif node.value is not None:
-                values[node] = node.value
-            else:
-                result = node.op.forward(*(values[x] for x in node.inputs))
-                values[node] = np.asarray(result, node.dtype)
-            if _arises(node, values):
-                return _described(node, values)
-    return None
+        for node in order:
+            values[node] = _value(node, values, state, feeds)
+        wrong = {node for node in order if _holds_more(values[node])}
+        stack = [node for node in step.roots() if node in wrong]
+        origins, seen = set(), set(stack)
+        while stack:
+            node = stack.pop()
+            causes = [x for x in node.inputs if x in wrong and not _is_given(x)]
+            if not causes:
+                origins.add(node)
+            stack.extend(x for x in causes if x not in seen)
+            seen.update(causes)
+        first = next((node for node in order if node in origins), None)
+        return None if first is None else _described(first, values)
 
 
-def _arises(node: Node, values: Mapping[Node, Array]) -> bool:
-    """Whether the node's value is not finite though all its inputs are."""
-    if isinstance(node.op, Constant) or not is_float(node.dtype):
-        return False
-    if node.op.name == "full" or np.isfinite(values[node]).all():
-        return False
-    return all(np.isfinite(values[x]).all() for x in node.inputs)
+def _value(
+    node: Node, values: Mapping[Node, Array], state: State, feeds: Mapping[str, Array]
+) -> Array:
+    if isinstance(node.op, Placeholder):
+        return feeds[node.op.label]
+    if isinstance(node.op, Slot):
+        return state[node.op.label]
+    if node.value is not None:
+        return node.value
+    return np.asarray(node.op.forward(*(values[x] for x in node.inputs)), node.dtype)
+
+
+def _holds_more(value: Array) -> bool:
+    """Whether a value holds NaN or inf."""
+    return is_float(value.dtype) and not np.isfinite(value).all()
+
+
+def _is_given(node: Node) -> bool:
+    """Whether the user wrote the NaN or inf down as a number: what used it is the origin."""
+    return isinstance(node.op, Constant) or node.op.name == "full"
 
 
 def _described(node: Node, values: Mapping[Node, Array]) -> NonFiniteOrigin:
@@ -91,10 +109,18 @@ def _described(node: Node, values: Mapping[Node, Array]) -> NonFiniteOrigin:
             near.append(f"a value of shape {x.shape}")
     return NonFiniteOrigin(
         operation=f"{outside} {label!r}" if outside else node.op.name,
-        path=node.origin.path,
+        path=_layer_of(str(label)) if outside == "state" else node.origin.path,
         role=node.origin.role,
         source=str(node.origin.source or ""),
         what="NaN" if np.isnan(value[place]) else "inf",
         index=place,
         inputs=", ".join(near),
     )
+
+
+def _layer_of(label: str) -> str:
+    """The path of the layer to which a slot belongs: 0 for 0.weight and its moments."""
+    kind, _, place = label.rpartition("/")
+    if kind == "optimizer":
+        place = place.rpartition(".")[0]
+    return place.rpartition(".")[0]

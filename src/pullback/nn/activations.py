@@ -88,7 +88,8 @@ class LeakyReLU(Activation):
     """x where positive, slope times x elsewhere.
 
     References:
-        Maas, Hannun and Ng, 2013, "Rectifier nonlinearities improve neural network acoustic models".
+        Maas, Hannun and Ng, 2013, "Rectifier nonlinearities improve neural network acoustic
+        models".
     """
 
     name = "leaky_relu"

@@ -10,6 +10,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from pullback import named
 from pullback.errors import ConfigError, FileFormatError, PullbackError, unknown
 from pullback.nn import activations, dropout, initialisers, linear, sequential
@@ -44,6 +46,39 @@ def describe(network: Module) -> dict[str, Any]:
     return _described(network, {})
 
 
+def rebuildable(network: Module) -> dict[str, Any]:
+    """`describe(network)`, when a network can be rebuilt from it that computes the same.
+
+    Raises:
+        ConfigError: It was changed after it was made, so that its arguments say too little.
+    """
+    description = describe(network)
+    again = rebuild(description, {type(module) for _, module in network.modules()})
+    for had, has in ((_places(network), _places(again)), (_places(again), _places(network))):
+        for path, place in had.items():
+            if has.get(path) != place:
+                raise ConfigError(
+                    "a network is saved by the arguments that its layers were made with",
+                    f"{path or 'the network'}, which was changed or replaced afterwards",
+                    "Build the network as it is to be, in the __init__ of a class of your own.",
+                )
+    return description
+
+
+def _places(network: Module) -> dict[str, Any]:
+    """What must agree: parameters with their shapes, shared ones, and the layers' settings."""
+    first: dict[int, str] = {}
+    found: dict[str, Any] = {}
+    for path, module in network.modules():
+        for name, parameter in module._parameters.items():
+            place = f"{path}.{name}" if path else name
+            found[place] = first.setdefault(id(parameter), place), parameter.shape
+        if type(module).__module__.startswith("pullback."):
+            plain = {k: v for k, v in vars(module).items() if isinstance(v, (int, float, str))}
+            found[path] = type(module).__name__, plain
+    return found
+
+
 def _described(module: Module, seen: dict[int, int]) -> dict[str, Any]:
     if id(module) in seen:
         return {"same_as": seen[id(module)]}
@@ -53,6 +88,8 @@ def _described(module: Module, seen: dict[int, int]) -> dict[str, Any]:
 
 
 def _plain(module: Module, name: str, value: Any, seen: dict[int, int]) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Module):

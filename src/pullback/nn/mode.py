@@ -1,4 +1,4 @@
-"""How a network is being called: for training or for use, and where its random numbers are keyed."""
+"""How a network is being called: for training or for use, and what keys its random numbers."""
 
 from __future__ import annotations
 

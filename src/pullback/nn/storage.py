@@ -8,8 +8,8 @@ from typing import Any
 
 from pullback.container import read_tensors, write_tensors
 from pullback.errors import ConfigError, FileFormatError
-from pullback.graph.dtypes import Array
-from pullback.nn.description import describe, rebuild
+from pullback.graph.dtypes import FLOAT32, FLOAT64, Array
+from pullback.nn.description import rebuild, rebuildable
 from pullback.nn.head import Head
 from pullback.nn.module import Module
 
@@ -26,7 +26,13 @@ def contents(network: Module) -> tuple[dict[str, Array], dict[str, Any]]:
         )
     head = None if network.head is None else network.head.to_config()
     tensors = {path: p.numpy() for path, p in network.parameters().items()}
-    return tensors, {"network": describe(network), "head": head}
+    metadata = {"network": rebuildable(network), "head": head, "frozen": frozen(network)}
+    return tensors, metadata
+
+
+def frozen(network: Module) -> list[str]:
+    """The paths of the parameters that are not trained."""
+    return [path for path, p in network.parameters().items() if not p.trainable]
 
 
 def save(network: Module, path: str | os.PathLike[str], extra: Mapping[str, Any] = {}) -> None:
@@ -74,7 +80,8 @@ def restored(
             "The file is damaged, or a custom class has changed since.",
         )
     for path, parameter in parameters.items():
-        if tensors[path].shape != parameter.shape or tensors[path].dtype.kind != "f":
+        sound = tensors[path].shape == parameter.shape and tensors[path].dtype in (FLOAT32, FLOAT64)
+        if not sound:
             raise FileFormatError(
                 f"{path} must be real numbers of shape {parameter.shape}",
                 f"{tensors[path].dtype} of shape {tensors[path].shape}",
@@ -82,6 +89,7 @@ def restored(
             )
         parameter.dtype = tensors[path].dtype
         parameter.assign(tensors[path])
+        parameter.trainable = path not in metadata.get("frozen", ())
     if metadata.get("head") is not None:
         network.head = Head.from_config(metadata["head"])
     return network

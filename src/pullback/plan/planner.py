@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from pullback.errors import unknown
-from pullback.graph.dtypes import Dtype, Shape
-from pullback.graph.node import Constant, Leaf, Node, Placeholder, Slot
+from pullback.graph.dtypes import Dtype, Shape, is_float
+from pullback.graph.node import Leaf, Node, Placeholder, Slot
 from pullback.graph.order import topological
 from pullback.plan.program import Instruction, Program, Step
 from pullback.plan.rewrites import REWRITES, Rewrite
@@ -54,6 +54,7 @@ def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
         {name: new[node] for name, node in step.outputs.items()},
         {label: new[node] for label, node in step.assigns.items()},
         None if step.guard is None else new[step.guard],
+        None if step.finite is None else [new[node] for node in step.finite],
         step.name,
     )
     return turned, list(made)
@@ -88,18 +89,23 @@ def _numbered(step: Step, order: list[Node], rewrites: tuple[str, ...]) -> Progr
     return Program(
         name=step.name,
         instructions=instructions,
-        constants={
-            i: node.value
-            for i, node in enumerate(order)
-            if node.value is not None or isinstance(node.op, Constant)
-        },
+        constants={i: node.value for i, node in enumerate(order) if node.value is not None},
         feeds=_labelled(Placeholder, order, number),
         slots=_labelled(Slot, order, number),
         outputs={name: number[node] for name, node in step.outputs.items()},
         assigns={label: number[node] for label, node in step.assigns.items()},
         guard=None if step.guard is None else number[step.guard],
+        finite=_must_be_finite(step, number),
         rewrites=rewrites,
     )
+
+
+def _must_be_finite(step: Step, number: dict[Node, int]) -> tuple[int, ...] | None:
+    """The numbers of the real values without which nothing is assigned."""
+    if step.finite is None:
+        return None
+    nodes = [node for node in (*step.finite, *step.assigns.values()) if is_float(node.dtype)]
+    return tuple(dict.fromkeys(number[node] for node in nodes))
 
 
 def _labelled(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pullback.errors import ConfigError
@@ -21,18 +21,22 @@ class Step:
         outputs: Values handed back, by name.
         assigns: New values of slots of the state, by the slot's label.
         guard: One boolean; when it is false, no slot is written.
+        finite: Values on which the assignments depend: when one of them, or a new value of a
+            slot, holds NaN or inf, no slot is written. None asks for nothing, not even that the
+            new values are finite.
         name: What the step is called when it is printed.
     """
 
     outputs: Mapping[str, Node]
     assigns: Mapping[str, Node] = field(default_factory=dict)
     guard: Node | None = None
+    finite: Sequence[Node] | None = None
     name: str = "step"
 
     def roots(self) -> list[Node]:
         """Every node that the step must compute."""
         guard = [] if self.guard is None else [self.guard]
-        return [*self.outputs.values(), *guard, *self.assigns.values()]
+        return [*self.outputs.values(), *guard, *(self.finite or ()), *self.assigns.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Program:
         outputs: The numbers of the values handed back, by name.
         assigns: The numbers of the slots' new values, by label.
         guard: The number of the boolean that allows the assignments.
+        finite: The numbers of the values that must be finite for the assignments, those of the
+            slots' new values among them; None where nothing need be finite.
         rewrites: The names of the rewrites that made it.
     """
 
@@ -82,6 +88,7 @@ class Program:
     outputs: Mapping[str, int]
     assigns: Mapping[str, int]
     guard: int | None
+    finite: tuple[int, ...] | None
     rewrites: tuple[str, ...]
 
     def peak_bytes(self) -> int:
@@ -138,5 +145,8 @@ class Program:
         for name, number in self.outputs.items():
             yield f"  output {name} = {names.get(number, f'%{number}')}"
         condition = "" if self.guard is None else f" if %{self.guard}"
+        if self.finite is not None:
+            shown = ", ".join(names.get(n, f"%{n}") for n in self.finite)
+            yield f"  assign only if all are finite: {shown}"
         for label, number in self.assigns.items():
             yield f"  assign {label} = {names.get(number, f'%{number}')}{condition}"

@@ -2,8 +2,9 @@
 
 from pullback.train.auto import Choice, choose, fit_table
 from pullback.train.callbacks import Callback
-from pullback.train.fit import fit, resume
+from pullback.train.fit import fit
 from pullback.train.model import Model, load
+from pullback.train.resume import resume
 from pullback.train.run import Run
 
 __all__ = [

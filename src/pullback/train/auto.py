@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pullback import optim
-from pullback.data.prepare import Prepared, prepare
+from pullback.data import Prepared, prepare
 from pullback.nn import Flatten, Module, Sequential, dense
 from pullback.train.fit import fit
 from pullback.train.run import Run

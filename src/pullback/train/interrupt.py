@@ -10,7 +10,7 @@ from typing import Any
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  # it is no error
     """Raised inside the library to leave off something that can be done again."""
 
 
@@ -40,7 +40,7 @@ class Interrupt:
         traceback: TracebackType | None,
     ) -> None:
         for number, handler in self._old.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._old.clear()
 
     def check(self) -> None:

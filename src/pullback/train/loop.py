@@ -16,9 +16,11 @@ import numpy as np
 from pullback.errors import NonFiniteError
 from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_origin
 from pullback.graph.dtypes import Array
+from pullback.plan import Step
 from pullback.train.batches import Batches
 from pullback.train.callbacks import Callback
 from pullback.train.evaluation import Evaluator
+from pullback.train.history import EpochRecord, StepLog
 from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
 from pullback.train.rules import Budget, EarlyStopping, Until
@@ -26,27 +28,6 @@ from pullback.train.settings import Settings
 from pullback.train.step import RATE, STEP, Batch, Recipe
 
 Ending = Literal["finished", "interrupted", "failed"]
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What is kept of every step."""
-
-    step: int
-    epoch: int
-    loss: float
-    learning_rate: float
-    time: float
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What is kept of every epoch: values by part and name, such as `validation.accuracy`."""
-
-    epoch: int
-    step: int
-    values: dict[str, float]
-    time: float
 
 
 @dataclass
@@ -68,7 +49,9 @@ class Session:
         elapsed: Seconds of training, sessions before a resume included.
         reason: Why training stopped; empty while it goes on.
         ending: How it stopped.
+        origin: Where a NaN or inf arose, if one did.
         best: The weights of the best epoch, with its step.
+        put_back: Whether the network ended up with the weights of the best epoch.
     """
 
     recipe: Recipe
@@ -80,7 +63,7 @@ class Session:
     until: Until | None = None
     stopping: EarlyStopping | None = None
     callbacks: Sequence[Callback] = ()
-    steps: list[StepRecord] = field(default_factory=list)
+    steps: StepLog = field(default_factory=StepLog)
     epochs: list[EpochRecord] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
@@ -88,22 +71,20 @@ class Session:
     ending: Ending = "finished"
     origin: NonFiniteOrigin | None = None
     best: tuple[int, dict[str, Array]] | None = None
+    put_back: bool = False
 
     def __post_init__(self) -> None:
+        self.step = int(self.state[STEP])
         self._programs: dict[tuple[str, Batch | None], Executor] = {}
         self._loss_sum = self._loss_weight = 0.0
         self._measured = 0
+        self._began = 0.0
         self.budget: Budget = self.settings.budget()
 
     @property
     def network(self) -> Any:
         """The network that is trained; its parameters live in the state."""
         return self.recipe.network
-
-    @property
-    def step(self) -> int:
-        """How many steps have been taken."""
-        return int(self.state[STEP])
 
     @property
     def epoch(self) -> int:
@@ -113,7 +94,7 @@ class Session:
     @property
     def last_loss(self) -> float:
         """The loss of the last step; NaN before the first."""
-        return self.steps[-1].loss if self.steps else float("nan")
+        return self.steps[-1].loss if len(self.steps) else float("nan")
 
     def stop(self, reason: str, ending: Ending = "finished") -> None:
         """Stop after the present step, and say why."""
@@ -129,10 +110,12 @@ class Session:
             "values": self.values,
             "stopping": None if self.stopping is None else self.stopping.state(),
             "best_step": None if self.best is None else self.best[0],
+            "changed": {"epochs": self.settings.epochs, "until": self.settings.until},
         }
 
     def restore(self, position: dict[str, Any]) -> None:
-        """Go on from a `position()`."""
+        """Go on from a `position()`; the slots of the state are restored before."""
+        self.step = int(self.state[STEP])
         self._loss_sum = float(position["loss_sum"])
         self._loss_weight = float(position["loss_weight"])
         self.elapsed = float(position["elapsed"])
@@ -143,24 +126,41 @@ class Session:
 
     def run(self) -> None:
         """Train until a rule says stop; weights of the best epoch are put back at the end."""
-        began, before = time.perf_counter(), self.elapsed
+        self._began = time.perf_counter() - self.elapsed
         self._adopt()
         with Interrupt() as interrupt:
             self._call("on_start")
-            self.reason = self.reason or self.budget.spent(self.epoch, self.step, self.elapsed)
+            self.reason = self.reason or self.why_over()
             while not self.reason:
                 if self._epoch_is_over():
                     self._end_epoch(interrupt)
                 else:
                     self._one_step()
-                self.elapsed = before + time.perf_counter() - began
                 if not (self.reason or self._epoch_is_over()):
                     self.reason = self.budget.spent(self.epoch, self.step, self.elapsed)
                 if interrupt.reason and not self.reason:
                     self.stop(f"interrupted by {interrupt.reason}", "interrupted")
             self._call("on_stop")
-        if self.ending != "interrupted":
+        if self.ending == "finished":
             self._put_back_best()
+
+    def why_over(self) -> str:
+        """Why training is over here, as the rules say; empty where there is something left.
+
+        A run that was killed between its last step and its end is over too. A resume may bring
+        a condition whose values have not been measured yet.
+        """
+        if self._epoch_is_over():  # it has to be measured first
+            return ""
+        if self._measured:
+            if self.until is not None and set(self.until.keys()) <= set(self.values):
+                reason = self.until.reason(self.values)
+                if reason:
+                    return reason
+            stopping = self.stopping
+            if stopping is not None and stopping.waited() >= stopping.patience:
+                return stopping.reason()
+        return self.budget.spent(self.epoch, self.step, self.elapsed)
 
     def _adopt(self) -> None:
         """Let the network's parameters live in the state while it is trained."""
@@ -171,69 +171,82 @@ class Session:
         number = self.step
         rows = self.batches.at(number)
         feeds = self.parts.train.feeds(rows)
+        weights = feeds.get("weights")
         if self.settings.accumulate > 1:
             found, fed = self._accumulated(feeds)
         else:
-            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
-            found, fed = self._program("step", batch).run(feeds), [feeds]
-        if self.step == number:  # the guard held the update back
+            batch = Batch.of(feeds["x"], feeds["y"], weights)
+            found, fed = self._program("step", batch).run_again(feeds), [feeds]
+        if int(self.state[STEP]) == number:  # the update was held back
             self._fail(fed, number)
             return
+        self.step = number + 1
+        self.elapsed = time.perf_counter() - self._began
         loss = float(found["loss"])
-        weights = feeds.get("weights")
-        weight = float(len(rows) if weights is None else weights.sum(dtype=np.float64))
+        weight = len(rows) if weights is None else float(weights.sum(dtype=np.float64))
         self._loss_sum += loss * weight
         self._loss_weight += weight
         epoch = self.batches.epoch_of(number) + 1
-        record = StepRecord(number + 1, epoch, loss, float(found[RATE]), self.elapsed)
-        self.steps.append(record)
+        self.steps.append(self.step, epoch, loss, float(found[RATE]), self.elapsed)
         self._call("on_step")
 
     def _accumulated(
         self, feeds: dict[str, Array]
     ) -> tuple[dict[str, Array], list[dict[str, Array]]]:
         """One step whose batch is computed in several parts."""
-        cuts = np.array_split(np.arange(len(feeds["x"])), self.settings.accumulate)
         fed = []
-        for rows in cuts:
+        for rows in np.array_split(np.arange(len(feeds["x"])), self.settings.accumulate):
             if len(rows):
                 part = {name: array[rows] for name, array in feeds.items()}
-                batch = Batch.of(part["x"], part["y"], part.get("weights"))
                 part["row"] = np.asarray(rows[0], np.int64)
-                self._program("part", batch).run(part)
                 fed.append(part)
-        return self._program("apply", None).run({}), fed
+        for part in fed:
+            batch = Batch.of(part["x"], part["y"], part.get("weights"))
+            self._program("part", batch).run_again(part)
+        return self._program("apply", None).run_again({}), fed
 
     def _program(self, kind: str, batch: Batch | None) -> Executor:
         key = (kind, batch)
         if key not in self._programs:
-            if batch is None:
-                step = self.recipe.apply_step()
-            elif kind == "part":
-                step = self.recipe.part_step(batch)
-            else:
-                step = self.recipe.training_step(batch)
+            step = self._step_of(kind, batch)
             self._programs[key] = executor(step, self.state, self.settings.executor)
         return self._programs[key]
 
+    def _step_of(self, kind: str, batch: Batch | None) -> Step:
+        if batch is None:
+            return self.recipe.apply_step()
+        return self.recipe.part_step(batch) if kind == "part" else self.recipe.training_step(batch)
+
     def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
         """Find out where the NaN or inf arose; the state is still that before the step."""
-        for label in self.state:
-            if label.startswith("part/"):
-                self.state[label][...] = 0
-        for feeds in fed:
-            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
-            accumulating = self.settings.accumulate > 1
-            step = (
-                self.recipe.part_step(batch) if accumulating else self.recipe.training_step(batch)
-            )
-            self.origin = find_origin(step, self.state, feeds)
-            if self.origin is not None:
-                break
+        self.origin = self._origin(fed)
         place = self.origin or "a sum over the batch"
         self.stop(
             f"stopped in step {number + 1}: {place}; the weights before it are kept", "failed"
         )
+
+    def _origin(self, fed: list[dict[str, Array]]) -> NonFiniteOrigin | None:
+        """Run the step again, part by part, with everything recorded."""
+        accumulating = self.settings.accumulate > 1
+        self._clear_parts()
+        try:
+            for feeds in fed:
+                batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+                step = self._step_of("part" if accumulating else "step", batch)
+                origin = find_origin(step, self.state, feeds)
+                if origin is not None:
+                    return origin
+                if accumulating:
+                    self._program("part", batch).run(feeds)
+            return find_origin(self.recipe.apply_step(), self.state, {}) if accumulating else None
+        finally:
+            self._clear_parts()
+
+    def _clear_parts(self) -> None:
+        """Set the sums over micro-batches to zero."""
+        for label in self.state:
+            if label.startswith("part/"):
+                self.state[label][...] = 0
 
     def error(self) -> NonFiniteError:
         """The error that says where a NaN or inf arose."""
@@ -254,17 +267,15 @@ class Session:
         except Interrupted:
             return
         mean = self._loss_sum / self._loss_weight if self._loss_weight else 0.0
+        self.elapsed = time.perf_counter() - self._began
         self._loss_sum = self._loss_weight = 0.0
         self._measured = self.epoch
         self.values = {"epoch": float(self.epoch), "step": float(self.step), "time": self.elapsed}
         self.values |= {"train.loss": mean, **found}
         self.epochs.append(EpochRecord(self.epoch, self.step, dict(self.values), self.elapsed))
-        progress = self._watch()
+        self._watch()
         self._call("on_epoch")
-        if self.until is not None and not self.reason:
-            self.reason = self.until.reason(self.values)
-        if progress == "stop" and self.stopping is not None and not self.reason:
-            self.stop(self.stopping.reason())
+        self.reason = self.reason or self.why_over()
 
     def _measure(self, interrupt: Interrupt) -> dict[str, float]:
         """The metrics after an epoch, by part and name."""
@@ -273,24 +284,23 @@ class Session:
             parts["train"] = self.parts.train
         if self.parts.validation is not None:
             parts["validation"] = self.parts.validation
-        values = {}
+        values: dict[str, float] = {}
         for name, part in parts.items():
             found = self.evaluator.measure(part, interrupt)
             values |= {f"{name}.{metric}": value for metric, value in found.items()}
         values.pop("train.loss", None)  # the mean over the epoch's steps is shown instead
         return values
 
-    def _watch(self) -> str:
+    def _watch(self) -> None:
         """Keep the weights of the best epoch."""
         if self.stopping is None:
-            return "waiting"
+            return
         part, _, name = self.stopping.metric.rpartition(".")
         value = self.values.get(f"{part or 'validation'}.{name}", float("nan"))
         progress = self.stopping.update(self.epoch, value)
         if progress == "improved" and self.settings.restore_best:
             paths = self.recipe.network.parameters()
             self.best = (self.step, {path: self.state[path].copy() for path in paths})
-        return progress
 
     def _wants_training_metrics(self) -> bool:
         keys = () if self.until is None else self.until.keys()
@@ -302,6 +312,7 @@ class Session:
         """The weights of the best epoch, unless the level asked for was reached later."""
         reached = self.until is not None and self.epochs and self.until.reached(self.values)
         if self.best is not None and self.settings.restore_best and not reached:
+            self.put_back = self.best[0] != self.step
             for path, array in self.best[1].items():
                 self.state[path] = array
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,14 @@ class Parts:
                 if part is not None and getattr(part, field) is not None:
                     found[f"{name}.{field}"] = getattr(part, field)
         return found
+
+    def fingerprint(self) -> str:
+        """A hash of all arrays, their names, shapes and dtypes."""
+        digest = hashlib.sha256()
+        for name, array in self.arrays().items():
+            digest.update(f"{name} {array.dtype} {array.shape};".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @classmethod
     def of_arrays(cls, arrays: dict[str, Array]) -> Parts:

@@ -1,4 +1,4 @@
-"""What a person sees while training goes on: a bar on a terminal, else a plain line now and then."""
+"""What a person sees while training goes on: a bar on a terminal, or lines."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import sys
 import time
 from typing import IO, Any, Literal
 
+from pullback.errors import unknown
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
 
 Show = Literal["auto", "bar", "plain", "none"]
+SHOWS: tuple[Show, ...] = ("auto", "bar", "plain", "none")
 LINE_SECONDS = 1.0
 
 
-def progress(show: Show = "auto", stream: IO[str] | None = None) -> Callback:
+def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callback:
     """The callback that shows progress.
 
     Args:
-        show: `bar`, `plain`, `none`; `auto` is a bar where the stream is a terminal, else none.
+        show: `bar`, `plain`, `none` (or False); `auto` (or True) is a bar where the stream is a
+            terminal, else none.
         stream: Where it is shown; standard error when None.
+
+    Raises:
+        UnknownNameError: There is no such way to show it.
     """
+    if isinstance(show, bool):
+        show = "auto" if show else "none"
+    if show not in SHOWS:
+        raise unknown("progress display", show, SHOWS)
     out = stream or sys.stderr
     if show == "bar" or (show == "auto" and out.isatty()):
         return Bar(out)
@@ -70,7 +80,8 @@ class Bar(Callback):
             self._shown.update(self._task, completed=done(session), status=status(session))
 
     def on_stop(self, session: Session) -> None:
-        self._shown.stop()
+        if self._shown is not None:
+            self._shown.stop()
 
 
 def done(session: Session) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from pullback.runs.store import RunStore
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
-from pullback.runs.store import RunStore
+from pullback.train.run import headline
 
 SAVE_SECONDS = 5.0
 
@@ -53,7 +54,9 @@ class Recorder(Callback):
             self.store.save_best(session.best[0], session.best[1], {})
             self._saved_best = session.best[0]
         position = {**session.position(), "epochs": [_epoch(e) for e in session.epochs]}
-        self.store.save_checkpoint(session.step, session.state.snapshot(), position)
+        metric, value = headline(session.values)
+        summary = {"metric": metric, "best": value}
+        self.store.save_checkpoint(session.step, session.state.snapshot(), position, summary)
         self._saved_at, self._saved_step = time.monotonic(), session.step
 
     def _is_due(self, session: Session) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from pullback.graph.dtypes import Array
+from pullback.metrics import ClassReport
 from pullback.nn.module import Module
-from pullback.train.loop import Ending, EpochRecord, StepRecord
+from pullback.train.history import EpochRecord, StepLog
+from pullback.train.loop import Ending
 from pullback.train.model import Model
 
 
@@ -24,18 +27,20 @@ class Run:
         ending: `finished`, `interrupted` (can go on) or `failed` (NaN or inf).
         steps: Records of the steps of this session.
         epochs: Records of all epochs.
-        scores: The final network's metrics by part and name, such as `test.accuracy`.
+        scores: The final network's metrics by part and name, such as `test.accuracy`; after an
+            interruption those of the last epoch.
         elapsed: Seconds of training.
         step: How many steps were taken.
-        best_step: The step whose weights were put back, if any.
+        best_step: The step whose weights were put back, if they are others than the last.
         path: The run's folder, if it was saved.
         notes: What the user should know.
+        classes: How each class fares, by part (`validation`, `test`); empty for values.
     """
 
     model: Model
     reason: str
     ending: Ending
-    steps: list[StepRecord]
+    steps: StepLog
     epochs: list[EpochRecord]
     scores: dict[str, float]
     elapsed: float
@@ -43,6 +48,7 @@ class Run:
     best_step: int | None = None
     path: Path | None = None
     notes: list[str] = field(default_factory=list)
+    classes: dict[str, ClassReport] = field(default_factory=dict)
 
     @property
     def network(self) -> Module:
@@ -52,7 +58,7 @@ class Run:
     @property
     def losses(self) -> Array:
         """The loss of every step of this session."""
-        return np.array([s.loss for s in self.steps])
+        return self.steps.losses
 
     def history(self, name: str) -> Array:
         """One value an epoch: `train.loss`, `validation.accuracy`, ...
@@ -89,13 +95,23 @@ class Run:
             "notes": list(self.notes),
         }
 
+    def summary(self) -> dict[str, Any]:
+        """What the run's folder keeps of the outcome, as plain data."""
+        name, value = headline(self.scores)
+        return {
+            "metric": name,
+            "best": value,
+            "scores": {k: _finite(v) for k, v in self.scores.items()},
+            "classes": {part: report.as_dict() for part, report in self.classes.items()},
+        }
+
     def __str__(self) -> str:
         parts = [p for p in ("train", "validation", "test") if f"{p}.loss" in self.scores]
         names = list(dict.fromkeys(k.partition(".")[2] for k in self.scores))
         lines = [f"{self.ending}: {self.reason}"]
         epochs = self.epochs[-1].epoch if self.epochs else 0
         lines.append(f"{epochs:,} epochs, {self.step:,} steps, {self.elapsed:.2f} s of training")
-        if self.best_step is not None and self.best_step != self.step:
+        if self.best_step is not None:
             lines.append(f"weights of the best epoch (after step {self.best_step:,}) put back")
         if parts:
             width = max(len(n) for n in names)
@@ -106,6 +122,26 @@ class Run:
         if self.path is not None:
             lines.append(f"saved in {self.path}")
         return "\n".join([*lines, *self.notes])
+
+
+def headline(scores: Mapping[str, float]) -> tuple[str, float | None]:
+    """The one score by which a run is known: the first metric of the validation rows.
+
+    Without validation rows it is that of the test rows, or of the training rows; without
+    metrics, the loss.
+
+    Example:
+        >>> headline({"train.loss": 0.1, "validation.loss": 0.2, "validation.accuracy": 0.9})
+        ('validation.accuracy', 0.9)
+    """
+    for part in ("validation", "test", "train"):
+        names = [key for key in scores if key.startswith(f"{part}.")]
+        chosen = next(
+            (key for key in names if not key.endswith(".loss")), names[0] if names else ""
+        )
+        if chosen:
+            return chosen, _finite(scores[chosen])
+    return "", None
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ the planner and the executor do the rest. It is traced once for each shape of ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,7 +128,7 @@ class Recipe:
         step = trace.updated(total / one, gradients, "update of a batch")
         zeros = {f"part/{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()}
         zeros |= {label: ops.zeros((), total.dtype) for label in (PART_LOSS, PART_WEIGHT)}
-        return Step(step.outputs, {**step.assigns, **zeros}, step.guard, step.name)
+        return replace(step, assigns={**step.assigns, **zeros})
 
     def evaluation_step(self, batch: Batch) -> Step:
         """Outputs and the loss's two sums for one batch, in the mode for use."""
@@ -184,15 +184,14 @@ class _Trace:
         return loss if penalty is None else loss + penalty
 
     def updated(self, loss: Node, gradients: Sequence[Node], name: str) -> Step:
-        """The step that ends in an update, unless the loss or a gradient is not finite."""
+        """The step that ends in an update, unless a loss, gradient or new value is not finite."""
         recipe, outputs = self.recipe, {"loss": loss}
         with scope(role="update"):
-            guard = ops.is_finite(loss)
-            for g in gradients:
-                guard = guard & ops.is_finite(g).all()
-            bars = list(gradients)
+            bars, finite = list(gradients), [loss, *gradients]
             if recipe.clip_norm is not None:
-                bars, outputs["gradient_norm"] = optim.clip_by_global_norm(bars, recipe.clip_norm)
+                bars, norm = optim.clip_by_global_norm(bars, recipe.clip_norm)
+                outputs["gradient_norm"] = norm
+                finite.append(norm)
             now = self.step + 1
             rate = recipe.optimizer.rate(
                 slot(RATE, (), dtype_of(recipe.network)), now, recipe.total_steps
@@ -208,4 +207,4 @@ class _Trace:
                     )
                 assigns[path] = new
                 assigns |= {f"optimizer/{path}.{n}": v for n, v in slots.items()}
-        return Step(outputs, assigns, guard, name)
+        return Step(outputs, assigns, finite=finite, name=name)

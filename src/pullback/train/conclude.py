@@ -1,0 +1,137 @@
+"""A training run to its end: its folder, the loop, the final scores, what is handed back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pullback.errors import PullbackError
+from pullback.execute.native import build_info
+from pullback.metrics import ClassReport
+from pullback.nn import storage
+from pullback.nn.description import rebuildable
+from pullback.runs.store import RunStore
+from pullback.train.callbacks import Callback
+from pullback.train.loop import Session
+from pullback.train.model import Model, stored_encoder
+from pullback.train.progress import Show, progress
+from pullback.train.recorder import Recorder
+from pullback.train.run import Run
+from pullback.train.sources import Source
+
+
+def new_store(
+    root: Path, name: str, session: Session, source: Source, extra: dict[str, Any]
+) -> RunStore:
+    """A new folder for this run, with all that a resume needs and checkpoint 0."""
+    record = {
+        **extra,
+        "task": source.head.task,
+        "target": ", ".join(source.record.get("target", ())),
+        "data": source.record,
+        "build": build_info(),
+        "training": {
+            "network": rebuildable(session.recipe.network),
+            "frozen": storage.frozen(session.recipe.network),
+            "head": source.head.to_config(),
+            "loss": source.loss.to_config(),
+            "optimizer": session.recipe.optimizer.to_config(),
+            "settings": session.settings.to_config(),
+            "total_steps": session.recipe.total_steps,
+            "rows": source.parts.fingerprint(),
+            "held_out": source.held_out,
+        },
+    }
+    return RunStore.create(
+        root,
+        name,
+        record=record,
+        tensors=session.state.snapshot(),
+        state={**session.position(), "epochs": []},
+        encoder=stored_encoder(source.encoder),
+        arrays=source.parts.arrays(),
+    )
+
+
+def trained(
+    session: Session,
+    source: Source,
+    store: RunStore | None,
+    callbacks: Sequence[Callback],
+    show: Show | bool,
+    notes: list[str],
+) -> Run:
+    """Run the loop, measure the final network, save it, and say what came out.
+
+    Raises:
+        NonFiniteError: NaN or inf arose; the run, which is saved too, is the error's `run`.
+    """
+    keeper = [] if store is None else [Recorder(store, session.settings.checkpoint_steps)]
+    shower = progress(show)
+    session.callbacks = [*callbacks, shower, *keeper]
+    try:
+        session.run()
+        run = _run_of(session, source, None if store is None else store.path, notes)
+        if store is not None:
+            tensors, metadata = storage.contents(run.network)
+            store.save_model(tensors, {**metadata, **run.model.extra()})
+            store.finish(session.ending, session.reason, run.summary())
+    except Exception as error:
+        if store is not None:
+            with contextlib.suppress(PullbackError):  # the disk may be what failed
+                store.finish("interrupted", f"stopped by {type(error).__name__}: {error}")
+        raise
+    finally:
+        shower.on_stop(session)  # also after an error, so that the terminal is left in order
+        if store is not None:
+            store.close()
+    if session.ending == "failed":
+        failure = session.error()
+        failure.run = run  # type: ignore[attr-defined]  # for who catches it
+        raise failure
+    return run
+
+
+def _run_of(session: Session, source: Source, path: Path | None, notes: list[str]) -> Run:
+    return Run(
+        model=Model(session.recipe.network, source.encoder),
+        reason=session.reason,
+        ending=session.ending,
+        steps=session.steps,
+        epochs=session.epochs,
+        scores=_scores(session),
+        elapsed=session.elapsed,
+        step=session.step,
+        best_step=session.best[0] if session.put_back and session.best else None,
+        path=path,
+        notes=notes,
+        classes=_classes(session),
+    )
+
+
+def _scores(session: Session) -> dict[str, float]:
+    """The final network's loss and metrics on every part.
+
+    After Ctrl-C nobody waits for another look at all rows: those of the last epoch are given.
+    """
+    if session.ending == "interrupted":
+        return {key: value for key, value in session.values.items() if "." in key}
+    scores: dict[str, float] = {}
+    for name in ("train", "validation", "test"):
+        part = getattr(session.parts, name)
+        if part is not None:
+            found = session.evaluator.measure(part)
+            scores |= {f"{name}.{metric}": value for metric, value in found.items()}
+    return scores
+
+
+def _classes(session: Session) -> dict[str, ClassReport]:
+    """How each class fares in the rows held out (or in all, if none were)."""
+    if session.evaluator.head.form == "values" or session.ending == "interrupted":
+        return {}
+    parts = {name: getattr(session.parts, name) for name in ("validation", "test")}
+    held_out = {name: part for name, part in parts.items() if part is not None}
+    reported = held_out or {"train": session.parts.train}
+    return {name: session.evaluator.report(part) for name, part in reported.items()}

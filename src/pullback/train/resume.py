@@ -1,0 +1,185 @@
+"""Going on with a run that was stopped, to the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pullback import losses, named, optim
+from pullback.errors import ConfigError, DataError, FileFormatError, UnknownNameError
+from pullback.graph.dtypes import Array, Dtype
+from pullback.metrics import Metric, MetricLike, as_metrics
+from pullback.nn.description import rebuild
+from pullback.nn.head import Head
+from pullback.nn.inference import dtype_of
+from pullback.nn.module import Module
+from pullback.runs.store import RunStore
+from pullback.train.build import session_of
+from pullback.train.callbacks import Callback
+from pullback.train.conclude import trained
+from pullback.train.history import EpochRecord
+from pullback.train.loop import Session
+from pullback.train.model import encoder_of
+from pullback.train.parts import Parts
+from pullback.train.progress import Show
+from pullback.train.run import Run
+from pullback.train.settings import Settings
+from pullback.train.sources import Source, source_of
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    data: Any = None,
+    validation: Any = None,
+    step: int | None = None,
+    custom: Iterable[Any] = (),
+    metrics: Iterable[MetricLike] = (),
+    callbacks: Sequence[Callback] = (),
+    progress: Show | bool = "auto",
+    epochs: int | None = None,
+    until: str | None = None,
+) -> Run:
+    """Go on with a run that was stopped, from its last checkpoint, to the same bits.
+
+    Args:
+        path: The run's folder.
+        data: What was passed to `fit`; only for data too large to be kept in the run.
+        validation: The rows for validation, likewise, if arrays were passed for them.
+        step: From the checkpoint of this step instead; everything after it is deleted.
+        custom: Layer, loss and optimizer classes of one's own that the run was made with.
+        metrics: The metrics of one's own that the run was made with.
+        callbacks: As for `fit`; the run does not keep them.
+        progress: As for `fit`.
+        epochs: More epochs than the run was to have at first.
+        until: Another level at which to stop.
+
+    Raises:
+        FileFormatError: The run is damaged; an earlier intact checkpoint is named.
+        ConfigError: The run is finished, or another process trains it.
+    """
+    with RunStore.open(path, write=True) as store:
+        checkpoint = store.load_checkpoint(step)
+        config = store.record.get("training")
+        if not isinstance(config, dict):
+            raise FileFormatError(
+                f"{path} must be the run of a training", "no settings in run.json", "Train again."
+            )
+        position = dict(checkpoint.state)
+        settings = Settings.from_config({**config["settings"], **position.get("changed", {})})
+        settings = replace(
+            settings,
+            epochs=settings.epochs if epochs is None else epochs,
+            until=settings.until if until is None else until,
+        )
+        classes = list(custom)
+        network = _resumed_network(config, checkpoint.tensors, classes)
+        head = Head.from_config(config["head"])
+        measured = _resumed_metrics(settings, metrics, head)
+        source = _resumed_source(
+            store, config, head, (data, validation), dtype_of(network), classes
+        )
+        rule = named.get(optim.Optimizer, config["optimizer"], classes)
+        session = session_of(network, source, rule, settings, measured, config["total_steps"])
+        session.state.restore(checkpoint.tensors)
+        session.epochs = [EpochRecord(**e) for e in position.pop("epochs", [])]
+        session.restore(position)
+        _restore_best(session, store, position.get("best_step"))
+        over = session.why_over()
+        if over and store.status.state == "finished":
+            raise ConfigError(
+                "a run that is resumed must have something left to do",
+                over,
+                "Give it more: --epochs, or resume from an earlier step with --step.",
+            )
+        store.rewind(checkpoint)
+        store.telemetry.append_event(checkpoint.step, "resumed", "")
+        notes = [f"resumed after step {checkpoint.step:,}"]
+        return trained(session, source, store, callbacks, progress, notes)
+
+
+def _resumed_network(
+    config: dict[str, Any], tensors: Mapping[str, Array], custom: Sequence[Any]
+) -> Module:
+    classes = [c for c in custom if isinstance(c, type) and issubclass(c, Module)]
+    network = rebuild(config["network"], classes)
+    frozen = config.get("frozen", ())
+    for path, parameter in network.parameters().items():
+        if path not in tensors:
+            raise FileFormatError(
+                "a checkpoint must hold every parameter of the network",
+                f"none for {path}",
+                "Pass custom classes as they were when the run was made.",
+            )
+        parameter.dtype = tensors[path].dtype
+        parameter.assign(tensors[path])
+        parameter.trainable = path not in frozen
+    return network
+
+
+def _restore_best(session: Session, store: RunStore, step: int | None) -> None:
+    """Give the session the best weights that it knew of at its checkpoint.
+
+    They may be newer: those of the checkpoint's own epoch, which is then measured once more.
+    """
+    if step is None:
+        return
+    best = store.load_best(up_to=session.step)
+    if best is None or best.step < step:
+        raise FileFormatError(
+            f"the best weights, those of step {step}, must be in the run's folder",
+            "none" if best is None else f"those of step {best.step}",
+            "Resume from an earlier checkpoint with --step.",
+        )
+    session.best = best.step, best.tensors
+
+
+def _resumed_metrics(settings: Settings, given: Iterable[MetricLike], head: Head) -> list[Metric]:
+    own = {m.name: m for m in as_metrics(given, head.task)}
+    try:
+        return list(as_metrics([own.get(n, n) for n in settings.metrics or ()], head.task))
+    except UnknownNameError as error:
+        error.do = "Pass metrics of your own again: pb.resume(path, metrics=[...])."
+        raise
+
+
+def _resumed_source(
+    store: RunStore,
+    config: dict[str, Any],
+    head: Head,
+    given: tuple[Any, Any],
+    dtype: Dtype,
+    custom: Sequence[Any],
+) -> Source:
+    """The data as the run had them: from its folder, or passed again and compared."""
+    arrays = store.load_data()
+    loss = named.get(losses.Loss, config["loss"], custom)
+    encoder = encoder_of(store.load_encoder())
+    record = store.record.get("data", {})
+    if arrays is not None:
+        return Source(Parts.of_arrays(arrays), head, loss, encoder, record)
+    data, validation = given
+    if data is None:
+        raise ConfigError(
+            "the data of this run was too large to be kept in it",
+            f"nothing, for {record.get('path', 'arrays')}",
+            "Pass it again: pb.resume(path, data=...).",
+        )
+    fraction = config.get("held_out")
+    source = source_of(
+        data,
+        dtype,
+        validation=validation if fraction is None else fraction,
+        loss=loss,
+        class_weight=None,
+        seed=config["settings"]["seed"],
+    )
+    if source.parts.fingerprint() != config["rows"]:
+        raise DataError(
+            "a run goes on with the data that it was started with",
+            "other rows, columns, numbers or parts",
+            "Pass what was passed to fit, data and validation alike.",
+        )
+    return replace(source, head=head, loss=loss, encoder=encoder)
