@@ -101,6 +101,14 @@ def numbers_of(column: Column, table: Table, lenient: bool = False) -> Floats:
         return _parsed(column, table, lenient)
     if column.kind == "date":
         raise wrong_kind(column, "numbers")
+    refuse_infinite(column, table)
+    return column.values
+
+
+def refuse_infinite(column: Column, table: Table) -> None:
+    """Refuse a column of numbers with an infinite one."""
+    if column.kind != "number":
+        return
     infinite = np.flatnonzero(np.isinf(column.values))
     if len(infinite):
         raise DataError(
@@ -108,7 +116,6 @@ def numbers_of(column: Column, table: Table, lenient: bool = False) -> Floats:
             f"{column.cell(int(infinite[0]))} on {table.places(infinite)}",
             "Mend those cells, or leave them empty.",
         )
-    return column.values
 
 
 def _parsed(column: Column, table: Table, lenient: bool) -> Floats:

@@ -72,7 +72,7 @@ def _cell(cell: Any) -> Any:
     """A cell of an object array; a float NaN and pandas' own markers mean missing."""
     if isinstance(cell, bytes):
         return cell.decode("utf-8", "replace")
-    if cell is None or cell != cell or type(cell).__name__ in ("NAType", "NaTType"):
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
         return None
     return cell
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pullback.data.arrays import Arrays
 from pullback.data.checks import leaks, left_out, twins
+from pullback.data.column_encoder import refuse_infinite
 from pullback.data.encoder import Encoder, with_details
 from pullback.data.images import ImageInputs
 from pullback.data.partition import partition, row_values, row_weights
@@ -199,6 +200,9 @@ def _columns(
     roles: Mapping[str, str],
     missing: Sequence[str],
 ) -> tuple[Encoder, NDArray[np.float32]]:
+    for name, column in table.columns.items():
+        if name not in taken and roles.get(name) != "drop":
+            refuse_infinite(column, table)
     found = find_roles(table, parts.train, taken=taken, roles=roles)
     training = table.take(parts.train)
     y = goal.encode(training)

@@ -110,6 +110,7 @@ class Table:
         source: What was read, for messages ("penguins.csv").
         hash: SHA-256 of the file's bytes, or of the arrays.
         lines: The line of the file on which each row begins, where it came from text.
+        origin: The row of the whole table that each row was, if some were taken.
 
     Example:
         >>> table = table_of([Column("x", "number", np.array([1.0, 2.0]))])
@@ -121,6 +122,7 @@ class Table:
     source: str
     hash: str
     lines: NDArray[np.int64] | None = None
+    origin: NDArray[np.int64] | None = None
 
     @property
     def rows(self) -> int:
@@ -144,7 +146,8 @@ class Table:
         """The table at the given rows; each keeps the line it came from."""
         columns = {name: column.take(rows) for name, column in self.columns.items()}
         lines = None if self.lines is None else self.lines[rows]
-        return dataclasses.replace(self, columns=columns, lines=lines)
+        origin = (np.arange(self.rows) if self.origin is None else self.origin)[rows]
+        return dataclasses.replace(self, columns=columns, lines=lines, origin=origin)
 
     def place(self, row: int) -> str:
         """Where a row stands: its line in the file, or its index.
@@ -153,7 +156,9 @@ class Table:
             >>> table_of([Column("x", "number", np.array([1.0]))]).place(0)
             'row 0'
         """
-        return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+        if self.lines is not None:
+            return f"line {self.lines[row]}"
+        return f"row {row if self.origin is None else self.origin[row]}"
 
     def places(self, rows: NDArray[Any] | Iterable[int], limit: int = 3) -> str:
         """Where the first few of many rows stand, as one phrase."""

@@ -1,0 +1,150 @@
+"""The task is found as a person would; bad targets are refused; outputs become answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from pullback.data import find_target, prepare, read_table
+from pullback.data.targets import Target
+from pullback.errors import DataError, PullbackError, ShapeError
+
+N = 60
+RNG = np.random.default_rng(0)
+
+TASKS: dict[str, tuple[Any, str, tuple[Any, ...]]] = {
+    "text": (["cat", "dog", "bird"] * 20, "classification", ("bird", "cat", "dog")),
+    "truth": ([True, False] * 30, "classification", (False, True)),
+    "0 and 1": ([1, 0] * 30, "classification", (0, 1)),
+    "-1 and 1": ([1, -1] * 30, "classification", (-1, 1)),
+    "1 and 2": ([2, 1] * 30, "classification", (1, 2)),
+    "digits": (list(range(10)) * 6, "classification", tuple(range(10))),
+    "1.0 and 2.0": ([2.0, 1.0] * 30, "classification", (1, 2)),
+    "fractions": (RNG.normal(size=N), "regression", ()),
+    "few fractions": ([0.5, 1.5] * 30, "regression", ()),
+    "counts": (RNG.integers(0, 1000, N), "regression", ()),
+    "rare whole numbers": ([100, 2000, 30_000] * 20, "regression", ()),
+    "xor": ([0, 1, 1, 0], "classification", (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_task_is_found(name: str) -> None:
+    values, task, classes = TASKS[name]
+    target = find_target(read_table({"y": values}), ["y"])
+    assert target.task == task
+    assert target.classes == classes
+    assert [type(label) for label in target.classes] == [type(label) for label in classes]
+    assert target.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "classes"),
+    [
+        ([1, 2, 3] * 20, "regression", ()),
+        ([0.5, 1.5] * 30, "classification", (0.5, 1.5)),
+        (["1", "2"] * 30, "regression", ()),
+    ],
+)
+def test_the_task_can_be_given(values: Any, task: str, classes: tuple[Any, ...]) -> None:
+    target = find_target(read_table({"y": values}), ["y"], task)
+    assert target.task == task
+    assert target.classes == classes
+
+
+BAD = {
+    "one class": (["a"] * N, None, "only 'a'"),
+    "one number": ([3.5] * N, None, "3.5 in every row"),
+    "missing": ([None, "a", "b"] * 20, None, "20 of 60 without one: row 0, row 3, row 6, ..."),
+    "missing number": ([np.nan, 1.5, 2.5] * 20, None, "row 0, row 3"),
+    "infinite": ([np.inf, 1.5, 2.5] * 20, None, "inf on row 0, row 3"),
+    "infinite class": ([np.inf, 1.0, 2.0] * 20, "classification", "inf on row 0"),
+    "text": (["a", "b"] * 30, "regression", "'a' on row 0"),
+    "a name a row": ([f"n{i}" for i in range(N)], None, "60 distinct values in 60 rows"),
+    "dates": (np.datetime64("2020-01-01") + np.arange(N), None, "dates"),
+    "task": ([0, 1] * 30, "clasification", "'clasification'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_target_is_refused(name: str) -> None:
+    values, task, received = BAD[name]
+    with pytest.raises(PullbackError) as caught:
+        prepare({"x": RNG.normal(size=N), "y": values}, "y", task=task)
+    assert received in caught.value.received
+    assert caught.value.do
+
+
+def test_a_missing_target_names_the_option_and_the_option_works() -> None:
+    columns = {"x": RNG.normal(size=N), "y": [np.nan, 1.5, 2.5] * 20}
+    with pytest.raises(DataError, match="drop_missing_target=True"):
+        prepare(columns, "y")
+    prepared = prepare(columns, "y", drop_missing_target=True)
+    assert "20 rows without a target" in prepared.warnings[0]
+    rows = np.concatenate([prepared.train.rows, prepared.validation.rows, prepared.test.rows])
+    assert sorted(rows) == [i for i in range(N) if i % 3]
+    with pytest.raises(DataError, match="none of 60"):
+        prepare(columns | {"y": [None] * N}, "y", drop_missing_target=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("spceies", "Did you mean 'species'"),
+        (None, "must be named"),
+        ([], "named once"),
+        (["species", "species"], "named once"),
+        (["species", "x"], "must hold numbers"),
+    ],
+)
+def test_a_wrong_name_is_refused(target: Any, message: str) -> None:
+    columns = {"x": RNG.normal(size=N), "species": ["a", "b"] * 30}
+    with pytest.raises(PullbackError, match=message):
+        prepare(columns, target)
+
+
+def test_several_targets_are_a_regression() -> None:
+    columns = {"x": RNG.normal(size=N), "a": RNG.normal(5, 2, N), "b": [1, 2] * 30}
+    prepared = prepare(columns, ["a", "b"])
+    assert prepared.task == "regression"
+    assert prepared.train.y.shape == (len(prepared.train), 2)
+    answers = prepared.encoder.predictions(prepared.test.y)
+    assert list(answers) == ["prediction_a", "prediction_b"]
+    np.testing.assert_allclose(answers["prediction_a"], columns["a"][prepared.test.rows], 1e-5)
+
+
+def test_a_label_unknown_from_training_is_refused() -> None:
+    columns = {"x": RNG.normal(size=N), "y": ["a", "b"] * 30}
+    encoder = prepare(columns, "y").encoder
+    with pytest.raises(DataError, match="'c' on row 1; known are a, b"):
+        encoder.targets({"x": [1.0, 2.0], "y": ["a", "c"]})
+    with pytest.raises(DataError, match="'y' must be in"):
+        encoder.targets({"x": [1.0, 2.0]})
+
+
+@given(hnp.arrays(np.float64, (7, 3), elements=st.floats(-1e30, 1e30)))
+def test_probabilities_are_those_of_the_softmax(logits: np.ndarray[Any, Any]) -> None:
+    target = Target(("y",), "classification", "", ("a", "b", "c"))
+    answers = target.predictions(logits)
+    shares = np.column_stack([answers[f"probability_{label}"] for label in "abc"])
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert (answers["probability"] == shares.max(axis=1)).all()
+    assert (answers["prediction"] == np.array(list("abc"))[shares.argmax(axis=1)]).all()
+
+
+@pytest.mark.parametrize("classes", [(False, True), (1, 2), (0.5, 1.5), ("a", "b")])
+def test_predictions_are_labels_of_the_type_in_the_table(classes: tuple[Any, ...]) -> None:
+    answers = Target(("y",), "classification", "", classes).predictions(np.array([[0.0, 1.0]]))
+    assert answers["prediction"].tolist() == [classes[1]]
+    assert type(answers["prediction"].tolist()[0]) is type(classes[1])
+
+
+def test_outputs_of_a_wrong_shape_are_refused() -> None:
+    target = Target(("y",), "classification", "", ("a", "b"))
+    with pytest.raises(ShapeError, match="shape \\(5, 3\\)"):
+        target.predictions(np.zeros((5, 3)))
