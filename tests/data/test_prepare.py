@@ -178,6 +178,7 @@ def test_images_of_another_shape_are_refused() -> None:
 NUMBERS = RNG.normal(size=80)
 WARNINGS = {
     "constant": ({"z": np.ones(80)}, {}, "'z' is left out (constant)"),
+    "many": ({f"z{i}": np.ones(80) for i in range(9)}, {}, "9 columns are left out (constant)"),
     "duplicate": ({"z": NUMBERS.copy()}, {}, "'z' is left out (duplicate)"),
     "identifier": ({"z": np.arange(80)}, {}, "'z' is left out (identifier)"),
     "leaked class": ({"z": ["u", "v"] * 40}, {}, "'z' tells the target"),

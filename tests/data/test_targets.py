@@ -27,6 +27,8 @@ TASKS: dict[str, tuple[Any, str, tuple[Any, ...]]] = {
     "1.0 and 2.0": ([2.0, 1.0] * 30, "classification", (1, 2)),
     "fractions": (RNG.normal(size=N), "regression", ()),
     "few fractions": ([0.5, 1.5] * 30, "regression", ()),
+    "years": (RNG.integers(1990, 2010, N), "regression", ()),
+    "26 letters": (list(range(26)) * 50, "classification", tuple(range(26))),
     "counts": (RNG.integers(0, 1000, N), "regression", ()),
     "rare whole numbers": ([100, 2000, 30_000] * 20, "regression", ()),
     "xor": ([0, 1, 1, 0], "classification", (0, 1)),

@@ -121,5 +121,13 @@ def row_hashes(table: Table) -> NDArray[np.uint64]:
 
 def left_out(roles: Sequence[ColumnRole]) -> list[str]:
     """Warn of columns that are left out though a user might expect them in use."""
-    worth = ("constant", "empty", "duplicate", "identifier")
-    return [f"{r.name!r} is left out ({r.role}): {r.reason}" for r in roles if r.role in worth]
+    warnings = []
+    for kind in ("constant", "empty", "duplicate", "identifier"):
+        those = [role for role in roles if role.role == kind]
+        if len(those) > 3:
+            names = ", ".join(repr(role.name) for role in those[:5])
+            more = ", ..." if len(those) > 5 else ""
+            warnings.append(f"{len(those)} columns are left out ({kind}): {names}{more}")
+        else:
+            warnings += [f"{r.name!r} is left out ({kind}): {r.reason}" for r in those]
+    return warnings

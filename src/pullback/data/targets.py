@@ -16,7 +16,8 @@ from pullback.errors import ConfigError, DataError, ShapeError
 
 Task = Literal["classification", "regression"]
 Label = str | int | float | bool
-MOST_NUMBER_CLASSES = 20
+MOST_NUMBER_CLASSES = 10
+MOST_COUNTED_CLASSES = 50
 MOST_CLASSES = 10_000
 
 
@@ -196,11 +197,21 @@ def _find_task(column: Column) -> tuple[str, str]:
         return "classification", f"text with {len(np.unique(column.values))} distinct values"
     distinct = np.unique(column.values)
     if (distinct == np.floor(distinct)).all() and np.isfinite(distinct).all():
-        few = len(distinct) <= MOST_NUMBER_CLASSES and 2 * len(distinct) <= len(column)
-        if few and (len(distinct) <= 2 or distinct[-1] - distinct[0] < 3 * len(distinct)):
+        if _are_labels(distinct, len(column)):
             return "classification", f"whole numbers with {len(distinct)} distinct values"
         return "regression", f"whole numbers with {len(distinct)} distinct values"
     return "regression", "numbers with fractions"
+
+
+def _are_labels(distinct: NDArray[np.float64], rows: int) -> bool:
+    """Whether whole numbers are few enough, near enough and frequent enough to be labels."""
+    count, extent = len(distinct), distinct[-1] - distinct[0]
+    if 2 * count > rows:
+        return False
+    if count <= MOST_NUMBER_CLASSES:
+        return bool(count <= 2 or extent < 3 * count)
+    counted = distinct[0] in (0, 1) and extent == count - 1  # 0, 1, 2, ... without a gap
+    return bool(counted and count <= MOST_COUNTED_CLASSES and rows >= 50 * count)
 
 
 def _classes(column: Column, reason: str) -> tuple[Label, ...]:
