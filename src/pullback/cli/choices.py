@@ -64,8 +64,8 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
             f"{shape}{activation}{dropout}; {parameters:,} parameters",
             "--hidden --activation --dropout",
         ),
-        ("loss", losses.get(s["loss"]).describe(), "--loss --class-weight"),
-        ("optimizer", _optimizer(s["optimizer"]), "--optimizer --learning-rate --schedule"),
+        ("loss", described(losses.get(s["loss"])), "--loss --class-weight"),
+        ("optimizer", optimizer_text(s["optimizer"]), "--optimizer --learning-rate --schedule"),
         (
             "batch",
             f"{output.counted(s['batch_size'], 'row')}; {output.counted(steps, 'step')} an epoch",
@@ -84,7 +84,21 @@ def _outputs(plan: Plan) -> int:
     return outputs_of(plan.prepared, plan.settings["loss"])
 
 
-def _optimizer(rule: Any) -> str:
+def described(thing: Any) -> str:
+    """A loss by its name, with the settings that are not the usual ones."""
+    usual = type(thing)().to_config()
+    other = {k: v for k, v in thing.to_config().items() if v != usual[k]}
+    return ", ".join([thing.name, *(f"{k} {_short(v)}" for k, v in other.items())])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_short(item) for item in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def optimizer_text(rule: Any) -> str:
+    """An optimizer with its rates, its schedule, and the settings that are not the usual ones."""
     text = f"{rule.name}, learning rate {rule.learning_rate:g}"
     if rule.weight_decay:
         text += f", weight decay {rule.weight_decay:g}"

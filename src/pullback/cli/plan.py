@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullback import datasets
 from pullback.cli.options import words
-from pullback.errors import ConfigError, DataError
+from pullback.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     from pullback.data import Prepared
@@ -45,7 +45,7 @@ class Plan:
     def tables(self) -> dict[str, dict[str, Any]]:
         """The settings as the tables of a TOML file, from which the same training follows."""
         target = self.target[0] if len(self.target) == 1 else self.target
-        data = {"file": str(self.file), "target": target, **_prepare_arguments(self.asked)}
+        data = {"file": str(self.asked["file"]), "target": target, **_prepare_arguments(self.asked)}
         data["time_column"] = data.pop("time", None)
         data.pop("seed")
         training = {**self.settings}
@@ -100,11 +100,34 @@ def plan_of(asked: Asked) -> Plan:
     return Plan(file, target, asked, prepared, choice, network, settings)
 
 
+def prepared_of(settings: Mapping[str, Any], seed: int) -> Prepared:
+    """The data of an earlier training, from the settings that its run keeps."""
+    from pullback.data import prepare
+    from pullback.data.reading import read
+
+    rest = {key: value for key, value in settings.items() if key not in ("file", "target")}
+    if "time_column" in rest:
+        rest["time"] = rest.pop("time_column")
+    source = read(Path(settings["file"]), **{key: rest[key] for key in READING if key in rest})
+    return prepare(source, settings.get("target"), seed=seed, **rest)
+
+
 def find(file: str) -> tuple[Path, str | None]:
-    """The file that is meant, and its usual target: a shipped table goes by its name."""
+    """The file that is meant, and its usual target: a shipped table goes by its name.
+
+    Raises:
+        DataError: A bare name that is neither a file nor a shipped table.
+    """
     path = Path(file)
     if file in datasets.TARGETS and not path.is_file():
         return datasets.path(file), datasets.TARGETS[file]
+    if path.name == file and not path.suffix and not path.exists():
+        guess = nearest(file, [*datasets.NAMES, *(p.name for p in Path().iterdir())])
+        raise DataError(
+            f"{file} must be a file, or one of the tables that come along",
+            f"no such file; the tables are {', '.join(datasets.NAMES)}",
+            f"Did you mean {guess}?" if guess else "Check the path.",
+        )
     return path, None
 
 

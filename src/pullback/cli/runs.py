@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
 from pullback.cli import output
+
+if TYPE_CHECKING:
+    from pullback.runs import RunSummary
 
 
 @click.command("runs", short_help="List the runs in a folder.")
@@ -46,3 +50,10 @@ def command(folder: str, alternative: str | None, as_json: bool) -> None:
     )
     damaged = [f"{run.name}: {run.reason}" for run in found if run.status in ("damaged", "failed")]
     output.show(table, *([""] if notes or damaged else []), *damaged, *notes)
+
+
+def _score(run: RunSummary) -> str:
+    if run.best is None:
+        return "-"
+    part, _, name = run.metric.rpartition(".")
+    return f"{output.number(run.best)} {part} {name.replace('_', ' ')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pullback.errors import ConfigError, FileFormatError, nearest
 
@@ -28,6 +28,7 @@ def check_there(path: str) -> None:
     """Raise FileFormatError, with the nearest name, where no such run or model is."""
     where = Path(path)
     if os.path.lexists(where):
+        _check_is_one(where)
         return
     beside = where.parent if where.parent.is_dir() else Path("runs")
     names = [p.name for p in beside.iterdir()] if beside.is_dir() else []
@@ -36,6 +37,21 @@ def check_there(path: str) -> None:
         f"{path} must be the folder of a run, or a model file",
         "nothing of that name",
         f"Did you mean {beside / guess}?" if guess else "`pullback runs` lists the runs.",
+    )
+
+
+def _check_is_one(where: Path) -> None:
+    """Raise FileFormatError for a folder that is none of a run, such as the folder of all runs."""
+    own = ("run.json", "status.json", "model.safetensors")
+    if not where.is_dir() or any((where / name).exists() for name in own):
+        return
+    inside = sorted(path.parent.name for path in where.glob("*/run.json"))
+    raise FileFormatError(
+        f"{where} must be the folder of a run, or a model file",
+        "a folder of runs" if inside else "another folder",
+        f"Name one of its runs, such as {where / inside[-1]}."
+        if inside
+        else "`pullback runs` lists the runs.",
     )
 
 
@@ -54,3 +70,20 @@ def check_free(path: str, force: bool) -> None:
             f"{path}, where {folder} is no folder",
             "Make it first, or choose another.",
         )
+
+
+def read(model: Model, file: str, separator: str | None, encoding: str | None) -> Any:
+    """The rows of a file, read as those of the training were."""
+    from pullback.cli.plan import find
+    from pullback.data.reading import read as read_file
+
+    options: dict[str, Any] = {}
+    if separator is not None:
+        options["separator"] = "\t" if separator in ("tab", "\\t") else separator
+    if encoding is not None:
+        options["encoding"] = encoding
+    path, _ = find(file)
+    if model.encoder is not None:
+        return model.encoder.read(path, **options)
+    found = read_file(path, **options)
+    return getattr(found, "x", found)

@@ -1,0 +1,83 @@
+"""`pullback evaluate`: how good a trained network is on rows whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pullback.cli import output
+from pullback.cli.options import Command, as_json, option, words
+
+
+@click.command("evaluate", cls=Command, short_help="Measure a trained network.")
+@click.argument("model", metavar="RUN|MODEL")
+@click.argument("file", metavar="FILE")
+@option("--metrics", multiple=True, metavar="NAMES", help="Such as accuracy,f1,log_loss.")
+@option("--separator", metavar="CHARACTER", help="Between fields of FILE, or 'tab'.  [found]")
+@option("--encoding", metavar="NAME", help="Of FILE.  [utf-8]")
+@as_json
+def command(
+    model: str,
+    file: str,
+    metrics: tuple[str, ...],
+    separator: str | None,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Measure the network of a run (or of a model file) on the rows of FILE.
+
+    FILE holds the columns that the network was trained on, and the target.
+    """
+    from pullback.cli import closing, places
+    from pullback.metrics import as_metrics, defaults, evaluate, report
+
+    loaded = places.load(model)
+    wanted = words(metrics)
+    if wanted and loaded.head is not None:
+        as_metrics(wanted, loaded.head.task)  # a wrong name is told of before anything is read
+    source = places.read(loaded, file, separator, encoding)
+    head, said, answers = loaded.scored(source)
+    warnings = [*loaded.warnings, *_trained_on(model, source)]
+    names: Any = wanted or defaults(head.task, said.shape[1]).shown
+    scores = evaluate(as_metrics(names, head.task), said, answers)
+    classes = None if head.task == "regression" else report(said, answers, names=head.classes)
+    if as_json:
+        found = {
+            "model": model,
+            "file": file,
+            "rows": len(said),
+            "task": head.task,
+            "scores": scores,
+            "classes": None if classes is None else classes.as_dict(),
+            "warnings": warnings,
+        }
+        output.emit("evaluate", found)
+        return
+    rows = [(name.replace("_", " "), output.number(value)) for name, value in scores.items()]
+    blocks: list[Any] = [
+        output.heading(f"{model} on {file}: {output.counted(len(said), 'row')}"),
+        output.table(["", ""], rows, right=[1]),
+    ]
+    if classes is not None:
+        blocks += ["", *closing.class_tables(classes, "these rows")]
+    blocks += [""] if warnings else []
+    output.show(*blocks, *(f"warning: {text}" for text in warnings))
+
+
+def _trained_on(model: str, source: Any) -> list[str]:
+    """A warning where the rows are those of the training."""
+    from pullback.document import read_document
+    from pullback.runs.store import RUN
+
+    record = Path(model) / RUN
+    if not record.is_file():
+        return []
+    digest = read_document(record, kind="run").get("data", {}).get("hash")
+    if digest is None or digest != getattr(source, "hash", None):
+        return []
+    return [
+        "the network was trained on most of these rows; its scores on the test rows, which it "
+        f"never saw, are in: pullback show {model}"
+    ]
