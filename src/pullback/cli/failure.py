@@ -15,8 +15,9 @@ from pullback.errors import ConfigError, DataError, PullbackError
 from pullback.files import storage_error
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
-_KEYWORD = re.compile(r"(?<![\w.(])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
+_KEYWORD = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
 _CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
+_IN_CALL = re.compile(r"\w\([^()]*$")
 # What the library calls by a Python name and the command line by a flag.
 FLAGS = frozenset(
     [
@@ -141,7 +142,7 @@ def on_command_line(advice: str) -> str:
 
     def flag(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
-        if name not in FLAGS:
+        if name not in FLAGS or _IN_CALL.search(advice[: match.start()]):
             return match[0]
         spelled = f"--{name.replace('_', '-')}"
         if value is None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pullback.graph.node import Node
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_COMMAND_LINE = os.path.join(_PACKAGE, "cli") + os.sep
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,12 @@ def here() -> Origin:
 
 
 def user_line() -> Source | None:
-    """The innermost line on the stack that is not the library's own."""
+    """The innermost line on the stack that is not the library's own; None on the command line."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
+        if code.co_filename.startswith(_COMMAND_LINE):
+            return None
         if not code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith("<frozen"):
             return Source(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]  # the loop ends on None
