@@ -9,10 +9,13 @@ from typing import IO, Any, Literal
 from pullback.errors import unknown
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
+from pullback.train.run import headline
 
 Show = Literal["auto", "bar", "plain", "none"]
 SHOWS: tuple[Show, ...] = ("auto", "bar", "plain", "none")
 LINE_SECONDS = 1.0
+BAR_WIDTH = 35
+"""Columns that the bar takes, with the share that is done and the time left."""
 
 
 def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callback:
@@ -56,28 +59,33 @@ class Bar(Callback):
         self.stream = stream
         self._shown: Any = None
         self._task: Any = None
+        self._room = 0
         self._last = 0.0
 
     def on_start(self, session: Session) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+        console = Console(file=self.stream)
+        self._room = console.width - BAR_WIDTH
         self._shown = Progress(
-            TextColumn("training"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=BAR_WIDTH - 15),
             TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[status]}"),
-            console=Console(file=self.stream),
+            console=console,
             transient=True,
         )
         self._shown.start()
-        self._task = self._shown.add_task("training", total=1.0, status="")
+        self._task = self._shown.add_task(
+            "training", total=1.0, completed=done(session), status=status(session, self._room)
+        )
 
     def on_step(self, session: Session) -> None:
         if time.monotonic() - self._last >= 0.1:
             self._last = time.monotonic()
-            self._shown.update(self._task, completed=done(session), status=status(session))
+            said = status(session, self._room)
+            self._shown.update(self._task, completed=done(session), status=said)
 
     def on_stop(self, session: Session) -> None:
         if self._shown is not None:
@@ -97,13 +105,14 @@ def done(session: Session) -> float:
     return min(1.0, max(shares))
 
 
-def status(session: Session) -> str:
-    """The loss and the metric that matters, in a few words."""
+def status(session: Session, room: int = 100) -> str:
+    """The loss and the metric that matters, in at most `room` characters."""
     words = [f"loss {session.last_loss:.4f}"]
-    for name in ("accuracy", "r2"):
-        value = session.values.get(f"validation.{name}")
-        if value is not None:
-            words.append(f"validation {name} {value:.3f}")
+    name, value = headline(session.values)
+    if value is not None and not name.endswith(".loss"):
+        words.append(f"{name.replace('.', ' ').replace('_', ' ')} {value:.3f}")
     if "validation.loss" in session.values:
         words.append(f"validation loss {session.values['validation.loss']:.4f}")
+    while len(words) > 1 and len("  ".join(words)) > room:
+        words.pop()
     return "  ".join(words)
