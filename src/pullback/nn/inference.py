@@ -19,11 +19,11 @@ from pullback.plan import Step
 
 def predict(network: Module, x: Any, batch_size: int, probabilities: bool) -> Array:
     """See `Module.predict`."""
-    needs_fit(probabilities, network.head)
+    needs_fit(probabilities, network._head)
     found = outputs(network, x, batch_size)
-    if network.head is None:
+    if network._head is None:
         return found
-    return network.head.scores(found) if probabilities else network.head.decide(found)
+    return network._head.scores(found) if probabilities else network._head.decide(found)
 
 
 def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:

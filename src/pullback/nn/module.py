@@ -46,7 +46,7 @@ class Module:
     _parameters: dict[str, Parameter]
     _arguments: dict[str, Any]
     _source: Source | None
-    head: Head | None = None  # what the outputs mean, once `fit` knows
+    _head: Head | None = None  # what the outputs mean, once `fit` knows
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Module:
         made = object.__new__(cls)
@@ -213,5 +213,9 @@ class Module:
         return summary(self)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={v!r}" for k, v in self._arguments.items() if k != "layers")
-        return f"{type(self).__name__}({shown})"
+        shown = []
+        for name, rule in inspect.signature(type(self).__init__).parameters.items():
+            if name in self._arguments and rule.kind is not rule.VAR_POSITIONAL:
+                value = repr(self._arguments[name])
+                shown.append(value if rule.default is rule.empty else f"{name}={value}")
+        return f"{type(self).__name__}({', '.join(shown)})"

@@ -24,7 +24,7 @@ def contents(network: Module) -> tuple[dict[str, Array], dict[str, Any]]:
             "parameters that were never initialised",
             "Call network.initialise(seed=0) first.",
         )
-    head = None if network.head is None else network.head.to_config()
+    head = None if network._head is None else network._head.to_config()
     tensors = {path: p.numpy() for path, p in network.parameters().items()}
     metadata = {"network": rebuildable(network), "head": head, "frozen": frozen(network)}
     return tensors, metadata
@@ -91,5 +91,5 @@ def restored(
         parameter.assign(tensors[path])
         parameter.trainable = path not in metadata.get("frozen", ())
     if metadata.get("head") is not None:
-        network.head = Head.from_config(metadata["head"])
+        network._head = Head.from_config(metadata["head"])
     return network

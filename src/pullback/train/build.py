@@ -74,7 +74,7 @@ def session_of(
         settings.l2,
         settings.accumulate,
     )
-    network.head = source.head
+    network._head = source.head
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)
     stopping, measured = _early_stopping(settings, source, measured)

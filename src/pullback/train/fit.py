@@ -20,6 +20,8 @@ from pullback.train.run import Run
 from pullback.train.settings import Settings
 from pullback.train.sources import source_of
 
+BATCH_SIZE = 32
+
 
 def fit(
     network: Module,
@@ -28,7 +30,7 @@ def fit(
     validation: Any = None,
     loss: losses.Loss | str | None = None,
     optimizer: optim.Optimizer | str = "adam",
-    batch_size: int = 32,
+    batch_size: int | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     time: float | str | None = None,
@@ -62,7 +64,8 @@ def fit(
         validation: A fraction of the rows to hold out, or `(X, y)`.
         loss: A loss or its name; by default cross-entropy for labels, squared error for numbers.
         optimizer: An optimizer or its name.
-        batch_size: Rows a step; the last batch of an epoch may be smaller.
+        batch_size: Rows a step; the last batch of an epoch may be smaller. 32 when None, or all
+            rows where there are fewer.
         epochs: Times through the data, at most; 100 where neither steps nor time is given.
         steps: Steps, at most.
         time: Seconds, at most, or text such as "5min".
@@ -121,7 +124,7 @@ def fit(
     )
     measured = metrics_of(metrics, source.head)
     settings = Settings(
-        batch_size=batch_size,
+        batch_size=_batch_size(batch_size, len(source.parts.train)),
         epochs=epochs,
         steps=steps,
         time=time,  # type: ignore[arg-type]  # Settings turns text into seconds
@@ -148,3 +151,7 @@ def fit(
     if save is not None:
         store = new_store(Path(save), name, session, source, dict(record or {}))
     return trained(session, source, store, callbacks, progress, notes)
+
+
+def _batch_size(wanted: int | None, rows: int) -> int:
+    return min(BATCH_SIZE, rows) if wanted is None else wanted

@@ -39,7 +39,7 @@ class Model:
     @property
     def head(self) -> Head | None:
         """What the outputs mean."""
-        return self.network.head
+        return self.network._head
 
     def features(self, rows: Any) -> Array:
         """The network's inputs for raw rows: a file, a frame, or an array."""
