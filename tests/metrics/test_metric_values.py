@@ -14,6 +14,13 @@ from tests.metrics.definitions import DEFINITIONS, EXPECTED, NAN, area, top_k
 NAMES = list(registry())
 CLASSIFICATION = [name for name in NAMES if registry()[name].task == "classification"]
 REGRESSION = [name for name in NAMES if registry()[name].task == "regression"]
+# How a metric of values changes when predictions and targets are scaled: by which power.
+UNITS = {
+    "mae": 1,
+    "mse": 2,
+    "r2": 0,
+    "rmse": 1,
+}
 SAMPLES = [(name, *sample) for name in NAMES for sample in EXPECTED.get(name, [])]
 seeds = st.integers(0, 2**32 - 1)
 
@@ -104,9 +111,11 @@ def test_only_the_ratio_of_weights_matters(name: str, seed: int, power: int) -> 
     np.testing.assert_equal(get(name)(p, t, w * 2.0**power), get(name)(p, t, w))
 
 
-@pytest.mark.parametrize(
-    ("name", "degree"), [("mse", 2), ("rmse", 1), ("mae", 1), ("r2", 0)], ids=REGRESSION
-)
+def test_every_metric_of_values_has_its_units() -> None:
+    assert set(UNITS) == set(REGRESSION)
+
+
+@pytest.mark.parametrize(("name", "degree"), UNITS.items(), ids=UNITS)
 @given(seed=seeds, power=st.sampled_from([-300, -20, 3, 300]))
 def test_units_scale_the_metric(name: str, degree: int, seed: int, power: int) -> None:
     """Powers of two scale without rounding, also where squares would overflow or vanish."""
