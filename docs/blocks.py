@@ -2,7 +2,8 @@
 
 The blocks of one file are one program, run from top to bottom in an empty folder. A `text` block
 that follows a `python` block is its output: `python docs/blocks.py` writes it anew, and
-tests/docs compares it. Numbers agree within rounding; times in seconds need not agree.
+tests/docs compares it. Numbers agree within rounding; times in seconds need not agree. A block that
+belongs into a file ("At the end of `src/...`:") is not run; tests/docs/test_recipes.py follows it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ FILES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*
 
 MARK = "\x1e"  # printed after each block, to tell its output from the next one's
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BELONGS = re.compile(r"(?:New file|At the end of|In) `([\w/.]+)`")
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?(?! s\b)(?!\w)")
 SECONDS = re.compile(r"\d+\.\d+ s\b")
 
@@ -32,7 +34,7 @@ class Block:
         language: What follows the opening fence.
         body: The text between the fences.
         start: Where the text starts in the file, in characters.
-        before: The last line of prose above it, which says what it is for.
+        before: The last paragraph of prose above it, which says what it is for.
         follows: Whether nothing but an empty line stands between it and the block above.
     """
 
@@ -41,6 +43,11 @@ class Block:
     start: int
     before: str
     follows: bool
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is part of the page's program: Python that does not belong into a file."""
+        return self.language == "python" and not BELONGS.match(self.before)
 
     @property
     def end(self) -> int:
@@ -66,7 +73,7 @@ def outputs(markdown: str) -> list[tuple[Block, Block]]:
     return [
         (code, text)
         for code, text in zip(found, found[1:], strict=False)
-        if code.language == "python" and text.language == "text" and text.follows
+        if code.is_run and text.language == "text" and text.follows
     ]
 
 
@@ -74,7 +81,7 @@ def program(markdown: str) -> str:
     """The Python blocks as one program whose line numbers are those of the file."""
     lines = ["" for _ in markdown.splitlines()]
     for block in blocks(markdown):
-        if block.language == "python":
+        if block.is_run:
             first = markdown.count("\n", 0, block.start)
             body = block.body.splitlines()
             lines[first : first + len(body)] = body
@@ -100,7 +107,7 @@ def printed(file: Path) -> list[str]:
 
 def renewed(markdown: str, found: list[str]) -> str:
     """The file with `found`, the output of each Python block, below the blocks."""
-    code = [block for block in blocks(markdown) if block.language == "python"]
+    code = [block for block in blocks(markdown) if block.is_run]
     shown = dict(zip(code, found, strict=True))
     for block, text in reversed(outputs(markdown)):
         if not same(text.body, shown[block]):
