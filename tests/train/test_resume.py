@@ -127,9 +127,10 @@ def test_killed_at_the_very_end(
     def die(*args: object, **named: object) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(store_module.RunStore, moment, die)
+    monkeypatch.setattr(store_module.RunStore, moment, die)
+    with pytest.raises(Killed):
         start(name, tmp_path)
+    monkeypatch.undo()
     go_on(tmp_path / "run-1")
     assert left(tmp_path / "run-1") == wanted(name)
 

@@ -11,6 +11,8 @@ from pullback.execute.state import State
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Constant, Node, Placeholder, Slot
 from pullback.graph.order import topological
+from pullback.ops.comparison import Cast
+from pullback.ops.shaping import BroadcastTo, Full
 from pullback.plan import Step
 
 
@@ -93,7 +95,9 @@ def _holds_more(value: Array) -> bool:
 
 def _is_given(node: Node) -> bool:
     """Whether the user wrote the NaN or inf down as a number: what used it is the origin."""
-    return isinstance(node.op, Constant) or node.op.name == "full"
+    while isinstance(node.op, (BroadcastTo, Cast)):
+        (node,) = node.inputs
+    return isinstance(node.op, (Constant, Full))
 
 
 def _described(node: Node, values: Mapping[Node, Array]) -> NonFiniteOrigin:

@@ -75,6 +75,7 @@ def choose(prepared: Prepared, seed: int = 0) -> Choice:
     """
     rows = len(prepared.train)
     batch = next((size for size, most in ROWS_PER_BATCH if rows <= most), LARGEST_BATCH)
+    batch = max(1, min(batch, rows))
     reasons = {"batch_size": f"for {rows:,} training rows"}
     rule: Any = optim.AdamW(2e-3, weight_decay=1e-2, schedule="warmup")
     return Choice((64, 64), "silu", 0.1, rule, batch, 200, 30, reasons=reasons)

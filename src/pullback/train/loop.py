@@ -252,7 +252,7 @@ class Session:
         """The error that says where a NaN or inf arose."""
         return NonFiniteError(
             "the loss and every gradient must be finite",
-            f"{self.origin} in step {self.step + 1}",
+            f"{self.origin or 'a sum over the batch'} in step {self.step + 1}",
             "Lower the learning rate, clip the gradient (clip_norm=1), or check the data there.",
         )
 

@@ -208,9 +208,9 @@ def _targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any, ...]
                 f"an array of dtype {y.dtype}",
                 "Use loss='cross_entropy' for classes.",
             )
-        return y.astype(dtype), None
+        return _cast(y, dtype), None
     if y.dtype.kind == "f":
-        return _probabilities(y, loss).astype(dtype), None
+        return _cast(_probabilities(y, loss), dtype), None
     if y.dtype.kind not in "biuUSO":
         raise DataError("class labels must be whole numbers or text", str(y.dtype), "Convert them.")
     labels, index = _distinct(y)
@@ -294,9 +294,9 @@ def _as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtyp
     """Validation targets in the codes of the training targets."""
     _check_finite("target", y)
     if _form(loss) == "values":
-        return y.astype(dtype)
+        return _cast(y, dtype)
     if y.dtype.kind == "f":
-        return _probabilities(y, loss).astype(dtype)
+        return _cast(_probabilities(y, loss), dtype)
     binary = loss.task == "binary"
     if classes is None and y.dtype.kind not in "iu":
         raise DataError(
@@ -329,10 +329,15 @@ def _check_some_label(codes: Array) -> None:
         )
 
 
+def _cast(array: Array, dtype: Dtype) -> Array:
+    """Converted; what is too large becomes inf, which `_rows` refuses."""
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
 def _rows(x: Array, y: Array, weights: Array | None, dtype: Dtype) -> Rows:
-    with np.errstate(over="ignore"):  # what is too large becomes inf, and is refused here
-        features = np.ascontiguousarray(x, dtype)
-        w = None if weights is None else weights.astype(dtype)
+    features = np.ascontiguousarray(_cast(x, dtype))
+    w = None if weights is None else _cast(weights, dtype)
     for what, array in (("feature", features), ("target", y)):
         _check_finite(what, array, f"in {dtype}, in which the network computes")
     return Rows(features, np.ascontiguousarray(y), w)
