@@ -109,7 +109,9 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UnknownNameError
     listed = list(choices)
     shown = ", ".join(listed[:30]) + (", ..." if len(listed) > 30 else "")
     guess = nearest(str(name), listed)
-    plural = kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+    noun, rest = (kind.split(" ", 1) + [""])[:2] if " of " in kind or " in " in kind else (kind, "")
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun[-1:] == "s" else "s")
+    plural = f"{plural} {rest}".rstrip()
     return UnknownNameError(
         f"unknown {kind} {name!r}",
         f"{name!r}, where the {plural} are {shown}",

@@ -67,7 +67,7 @@ class Plan:
         parameters = self.network.parameters().values()
         return {
             "file": str(self.file),
-            "data": self.prepared.summary(),
+            "data": {"classes": None, **self.prepared.summary()},
             "network": {
                 **self.tables()["network"],
                 "inputs": self.prepared.encoder.input_shape,
@@ -250,11 +250,19 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     }
     same = ("steps", "time", "until", "min_delta", "l1", "l2", "accumulate", "executor")
     settings |= {key: asked[key] for key in (*same, "checkpoint_steps") if key in asked}
+    _check(settings)
     if "metrics" in asked:
         settings["metrics"] = words(asked["metrics"])
     if "class_weight" in asked:
         settings["class_weight"] = _class_weight(asked["class_weight"], prepared)
     return settings
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a number that cannot be used, before anything is shown."""
+    from pullback.train.settings import Settings
+
+    Settings(**{k: v for k, v in settings.items() if k not in ("loss", "optimizer")})
 
 
 def _class_weight(given: Any, prepared: Prepared) -> Any:

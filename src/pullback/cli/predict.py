@@ -64,7 +64,10 @@ def command(
     if target is not None:
         predictions.write(found.table(source if keep else None), target)
     if as_json:
-        output.emit("predict", {"model": model, "file": file, "output": target, **found.to_json()})
+        plain = found.to_json()
+        if target is not None:
+            plain["columns"] = None
+        output.emit("predict", {"model": model, "file": file, "output": target, **plain})
         return
     if target is None:
         sys.stdout.write(predictions.csv_of(found.table(source if keep else None)))

@@ -68,7 +68,7 @@ def _program(path: str, is_run: bool, as_json: bool) -> None:
     with RunStore.open(path) as store:
         text = str(portrait.training_program(store))
     if as_json:
-        output.emit("show", {"program": text.split("\n")})
+        output.emit("program", {"run": path, "program": text.split("\n")})
     else:
         click.echo(text)
 

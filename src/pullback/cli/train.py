@@ -77,7 +77,7 @@ def _nothing_trained(plan: Plan, own: dict[str, Any]) -> int:
 def _train(plan: Plan, own: dict[str, Any], tell: bool) -> int:
     from pullback.cli import closing
     from pullback.cli.plan import run_name
-    from pullback.train.fit import fit
+    from pullback.train import fit
 
     run = fit(
         plan.network,
