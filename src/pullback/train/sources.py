@@ -387,7 +387,7 @@ def _with_class_weight(
 
 def _weights_of_classes(wanted: Any, counts: Array, names: list[Any]) -> tuple[float, ...]:
     """One weight a class, from what the user asked for."""
-    if wanted == "balanced":
+    if isinstance(wanted, str) and wanted == "balanced":
         total = int(counts.sum())
         return tuple(total / (len(counts) * int(n)) if n else 0.0 for n in counts)
     if isinstance(wanted, Mapping):
