@@ -1,7 +1,7 @@
 """XOR by a training loop written by hand: forward, loss, gradient, update.
 
-A network without a hidden layer cannot learn XOR; one with a few hidden neurons can. `stop_gradient`
-makes the new weights start a history of their own, so that every step costs the same.
+A network without a hidden layer cannot learn XOR; one with a few hidden neurons can.
+`stop_gradient` lets the new weights start a history of their own, so every step costs the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every Python block of the README and the documentation runs, and prints what is shown below it."""
+"""Every Python block of README and documentation runs, and prints what is shown below it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-
-from docs.blocks import FILES, ROOT, blocks, outputs, printed, program, renewed, same
+from docs.blocks import FILES, ROOT, agrees, blocks, outputs, printed, program, renewed, same
 
 WITH_CODE = [f for f in FILES if any(b.is_run for b in blocks(f.read_text("utf-8")))]
 every_file = pytest.mark.parametrize("file", WITH_CODE, ids=lambda file: file.name)
-LANGUAGES = {"", "console", "cpp", "json", "python", "text", "toml"}
+LANGUAGES = {"", "console", "cpp", "json", "python", "text", "text about", "toml"}
 
 run_once = functools.cache(printed)
 
@@ -24,7 +23,7 @@ def test_its_blocks_run_and_print_what_is_shown(file: Path) -> None:
     found = dict(zip(code, run_once(file), strict=True))
     for block, text in outputs(markdown):
         line = markdown.count("\n", 0, text.start)
-        assert same(text.body, found[block]), (
+        assert agrees(text, found[block]), (
             f"{file.name}:{line} shows\n{text.body}\nbut the code prints\n{found[block]}\n"
             "If that is right: python docs/blocks.py"
         )
@@ -60,9 +59,6 @@ def test_its_form(file: Path) -> None:
     markdown = file.read_text("utf-8")
     assert markdown.startswith("# ")
     assert {block.language for block in blocks(markdown)} <= LANGUAGES
-    prose = re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
-    long = [n for n in prose.splitlines() if len(n) > 100 and not n.startswith(("|", "[", "!"))]
-    assert not long
 
 
 def anchors(markdown: str) -> set[str]:
@@ -103,6 +99,14 @@ def test_an_old_output_is_seen_and_written_anew() -> None:
     assert renewed(new, ["", "x is 2\n"]) == new
 
 
+def test_where_numbers_are_only_about_right_the_words_still_count() -> None:
+    about = PAGE.replace("```text", "```text about")
+    ((_, shown),) = outputs(about)
+    assert agrees(shown, "x is 1.5\n")
+    assert not agrees(shown, "y is 1\n")
+    assert renewed(about, ["", "x is 2\n"]) == about
+
+
 def test_a_block_that_fails_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(PAGE.replace("x = 2", "x = 1 / 0"), "utf-8")
     with pytest.raises(RuntimeError, match=r"line 6[\s\S]*ZeroDivisionError"):
@@ -121,6 +125,7 @@ def test_a_block_that_fails_names_its_line(tmp_path: Path) -> None:
         ("%5 = tanh(%4)", "%5 = tanh(%3)", False),
         ("float32 (4, 3)", "float64 (4, 3)", False),
         ("[ 1.   -0.5]", "[1.0 -0.5]", True),
+        ("took 1.5 s", "took 3", False),
         ("a b", "a c", False),
     ],
 )

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from docs.blocks import BELONGS, ROOT, Block, blocks
 
 PLACE = re.compile(
     r"(?P<how>New file|At the end of|In) `(?P<file>[\w/.]+)`"
-    r"(?:, (?P<where>in the list|in the table|above the table|among the imports)(?: `(?P<name>\w+)`)?)?"
+    r"(?:, (?P<where>in the list|in the table|above the table|among the imports)"
+    r"(?: `(?P<name>\w+)`)?)?"
 )
 # An installation that is editable would import the package from where it is, not from the copy.
 RUNNER = """

@@ -18,14 +18,11 @@ def listed(repository: Path) -> list[str]:
 
 def test_every_room_is_in_the_table(repository: Path) -> None:
     package = repository / "src" / "pullback"
-    there = {
-        path.stem
-        for path in package.iterdir()
-        if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.name.startswith("_")
-    }
+    files = {path.stem for path in package.glob("[!_]*.py")}
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
     rooms = listed(repository)
     assert len(rooms) == len(set(rooms))
-    assert set(rooms) == there
+    assert set(rooms) == files | folders
 
 
 def test_the_table_has_their_order(repository: Path) -> None:
