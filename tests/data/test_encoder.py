@@ -86,6 +86,15 @@ def test_few_whole_numbers_are_a_number_and_indicators() -> None:
         assert (feature(features, f"cylinders={value}") == (COLUMNS["cylinders"] == value)).all()
 
 
+def test_numbers_progress_through_intervals_of_equal_count() -> None:
+    columns = {"x": RNG.permutation(400) * 0.5, "y": RNG.normal(size=400)}
+    encoder = prepare(columns, "y", validation=0, test=0).encoder
+    assert encoder.feature_names == ["x", "x>0", "x>49.5", "x>99.5", "x>149.5"]
+    features = encoder.features({"x": [-9.0, 0.0, 74.5, 300.0, None]})[:, 1:]
+    expected = [[0, 0, 0, 0], [0, 0, 0, 0], [1, 0.5, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]]
+    np.testing.assert_allclose(features, expected, atol=0.01)
+
+
 def test_dates_go_round_the_year() -> None:
     assert "day:year_sin" in ENCODER.feature_names
     features = [ENCODER.features(row(day=day)) for day in ("2019-12-31", "2020-01-01")]

@@ -246,4 +246,4 @@ def test_a_long_table_takes_seconds(tmp_path: Path) -> None:
     start = time.perf_counter()
     prepared = prepare(zipped, "y")
     assert time.perf_counter() - start < 20  # a few seconds for ten times as much, when idle
-    assert prepared.train.x.shape == (60_000, 27)
+    assert prepared.train.x.shape == (60_000, 27 + 15 * 16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import ClassVar
 
 import numpy as np
@@ -35,6 +36,10 @@ class NumericEncoder(ColumnEncoder):
     missing, the feature `name=missing` becomes 1. Whole numbers with few values also get one
     indicator for each value, so that they can act as an order and as categories.
 
+    With knots $k_0 < k_1 < \dots$ (quantiles) there is also, for each interval, how far x has
+    come through it: $\min(1, \max(0, (x - k_i)/(k_{i+1} - k_i)))$. A network learns jumps and
+    bends in x from these far sooner than from x alone.
+
     Args:
         name: The column's name.
         fill: What a missing value becomes.
@@ -45,6 +50,7 @@ class NumericEncoder(ColumnEncoder):
         scale: The standard deviation s.
         indicator: Whether there is a feature for 'missing'.
         levels: The values that have an indicator.
+        knots: The bounds of the intervals, rising; empty for none.
         lenient: Whether text counts as missing.
     """
 
@@ -57,11 +63,21 @@ class NumericEncoder(ColumnEncoder):
     scale: float
     indicator: bool
     levels: tuple[float, ...]
+    knots: tuple[float, ...]
     lenient: bool
 
     @classmethod
-    def fit(cls, column: Column, table: Table, *, lenient: bool = False) -> NumericEncoder:
-        """Fit on a column of training rows."""
+    def fit(
+        cls, column: Column, table: Table, *, intervals: int = 0, lenient: bool = False
+    ) -> NumericEncoder:
+        """Fit on a column of training rows.
+
+        Args:
+            column: The column.
+            table: The training rows, for the place of a bad cell.
+            intervals: The most intervals; 0 for none.
+            lenient: Whether text counts as missing.
+        """
         values = numbers_of(column, table, lenient)
         present = values[~np.isnan(values)]
         fill = float(np.median(present)) if len(present) else 0.0
@@ -71,11 +87,12 @@ class NumericEncoder(ColumnEncoder):
         curve = "asinh" if heavy and np.isfinite(width) else "linear"
         encoder = cls(
             *(column.name, fill, curve, fill, width if curve == "asinh" else 1.0, 0.0, 1.0),
-            *(len(present) < len(values), few_levels(present), lenient),
+            *(len(present) < len(values), few_levels(present), (), lenient),
         )
         filled = np.where(np.isnan(values), fill, values)
         center, scale = center_and_scale(encoder._curved(filled))
-        return dataclasses.replace(encoder, center=center, scale=scale)
+        knots = () if encoder.levels else quantile_knots(present, intervals)
+        return dataclasses.replace(encoder, center=center, scale=scale, knots=knots)
 
     def _curved(self, values: Floats) -> Floats:
         if self.curve == "linear":
@@ -87,7 +104,9 @@ class NumericEncoder(ColumnEncoder):
     @property
     def feature_names(self) -> list[str]:
         levels = [f"{self.name}={number_text(level)}" for level in self.levels]
-        return [self.name, *levels, *([f"{self.name}=missing"] if self.indicator else [])]
+        steps = [f"{self.name}>{number_text(knot)}" for knot in self.knots[:-1]]
+        missing = [f"{self.name}=missing"] if self.indicator else []
+        return [self.name, *levels, *steps, *missing]
 
     def encode(self, column: Column, table: Table) -> Floats:
         values = numbers_of(column, table, self.lenient)
@@ -95,18 +114,25 @@ class NumericEncoder(ColumnEncoder):
         filled = np.where(missing, self.fill, values)
         parts = [standardised(self._curved(filled), self.center, self.scale)]
         parts += [values == level for level in self.levels]
+        with np.errstate(over="ignore"):
+            for low, high in itertools.pairwise(self.knots):
+                parts.append(np.clip((filled - low) / (high - low), 0.0, 1.0))
         parts += [missing] if self.indicator else []
         return np.column_stack(parts).astype(np.float64)
 
     def describe(self) -> str:
         parts = ["standardised" if self.curve == "linear" else "asinh (heavy tails), standardised"]
         parts += [f"an indicator for each of {len(self.levels)} values"] if self.levels else []
+        parts += [f"progress through {len(self.knots) - 1} intervals"] if self.knots else []
         parts += [f"missing: {self.fill:.6g} and an indicator"] if self.indicator else []
         parts += ["text counts as missing"] if self.lenient else []
         return "; ".join(parts)
 
     @classmethod
     def read(cls, fields: Fields) -> NumericEncoder:
+        knots = fields.numbers("knots")
+        if len(knots) == 1 or any(high - low <= 0 for low, high in itertools.pairwise(knots)):
+            raise damaged(f"'knots' of {fields.where} must rise", knots)
         return cls(
             fields.text("name"),
             fields.number("fill"),
@@ -117,6 +143,7 @@ class NumericEncoder(ColumnEncoder):
             fields.positive("scale"),
             fields.flag("indicator"),
             fields.numbers("levels"),
+            knots,
             fields.flag("lenient"),
         )
 
@@ -139,6 +166,21 @@ def few_levels(values: Floats) -> tuple[float, ...]:
         return ()
     often = distinct[counts >= max(3, len(values) // 200)]
     return tuple(float(value) for value in often)
+
+
+def quantile_knots(values: Floats, intervals: int) -> tuple[float, ...]:
+    """Bounds of intervals that hold equally many values each; none where values hardly vary.
+
+    Example:
+        >>> quantile_knots(np.arange(101.0), 4)
+        (0.0, 25.0, 50.0, 75.0, 100.0)
+    """
+    if not intervals or not len(values):
+        return ()
+    knots = np.unique(np.quantile(values, np.linspace(0, 1, intervals + 1), method="lower"))
+    with np.errstate(over="ignore"):
+        apart = np.isfinite(np.diff(knots)).all()
+    return tuple(float(knot) for knot in knots) if len(knots) >= 4 and apart else ()
 
 
 TRUTHS = {

@@ -23,6 +23,10 @@ KINDS: dict[str, type[ColumnEncoder]] = {
     kind.kind: kind
     for kind in (NumericEncoder, BooleanEncoder, CategoricalEncoder, DateEncoder, KeywordEncoder)
 }
+INTERVALS = ((10_000, 16), (1_500, 8), (100, 4))
+"""From so many training rows on, so many intervals for each column of numbers."""
+MOST_NUMERIC = 64
+MOST_CELLS = 20_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +53,10 @@ class TableInputs:
         Shape:
             target: (rows, outputs)
         """
-        encoders = [_fit(training, role, target) for role in roles if role.used]
+        used = [role for role in roles if role.used]
+        numeric = sum(role.role == "numeric" for role in used)
+        intervals = intervals_for(training.rows, numeric)
+        encoders = [_fit(training, role, target, intervals) for role in used]
         return cls(tuple(encoder for encoder in encoders if encoder.feature_names))
 
     @property
@@ -123,10 +130,28 @@ class TableInputs:
         return cls(tuple(columns))
 
 
-def _fit(training: Table, role: ColumnRole, target: Floats | None) -> ColumnEncoder:
+def intervals_for(rows: int, numeric: int) -> int:
+    """How many intervals a column of numbers is divided into.
+
+    The more training rows, the finer a bend that they can teach; but not in tables of very many
+    columns, nor where these features would take more than 80 MB.
+
+    Example:
+        >>> intervals_for(50, 5), intervals_for(300, 5), intervals_for(20_000, 5)
+        (0, 4, 16)
+    """
+    if numeric > MOST_NUMERIC:
+        return 0
+    fitting = (n for least, n in INTERVALS if rows >= least and rows * numeric * n <= MOST_CELLS)
+    return next(fitting, 0)
+
+
+def _fit(training: Table, role: ColumnRole, target: Floats | None, intervals: int) -> ColumnEncoder:
     column = training[role.name]
     if role.role == "numeric":
-        return NumericEncoder.fit(column, training, lenient=column.kind == "text")
+        return NumericEncoder.fit(
+            column, training, intervals=intervals, lenient=column.kind == "text"
+        )
     if role.role == "boolean":
         return BooleanEncoder.fit(column)
     if role.role == "date":
