@@ -1,13 +1,13 @@
 """Checked tensor files: arrays and JSON metadata in one safetensors file.
 
-The layout is safetensors, so that any reader of that format opens the file:
+The safetensors library lays the arrays out and checks what it reads. Ours adds, under
+"__metadata__": `format`, `version`, `kind`, `metadata` (JSON) and `checksum`, the SHA-256 of all
+of that and of every array's name, dtype, shape and bytes.
 
-    8 bytes   length of the header, little-endian
-    header    JSON: name -> dtype, shape, data_offsets; "__metadata__" -> strings
-    data      the arrays, one after the other without gaps
-
-Ours adds, under "__metadata__": `format`, `version`, `kind`, `metadata` (JSON) and `checksum`, the
-SHA-256 of all of that and of every array's name, dtype, shape and bytes.
+The header alone (8 bytes with its length, then JSON) is also handled here. The library writes
+"__metadata__" in random order and arrays by dtype; in the given order, equal contents make equal
+bytes. And it reads "__metadata__" only from a path that it maps, where a failing disk or a file
+cut meanwhile would end the process.
 
 References:
     Hugging Face (2022), "Safetensors: a simple and safe format for storing tensors".
@@ -16,39 +16,30 @@ References:
 from __future__ import annotations
 
 import hashlib
-import math
+import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pullback.document import LIMIT, canonical, check_version, damaged, parse_json, to_json
-from pullback.errors import ConfigError, DtypeError, FileFormatError
+from pullback.errors import ConfigError, DtypeError, FileFormatError, StorageError
 from pullback.files import atomic_write, open_regular
 
 FORMAT = "pullback"
 VERSION = 1
-MAX_DIMENSIONS = 32
-MAX_BYTES = 2**63 - 1
 
 Array = NDArray[Any]
 
-DTYPES = {
-    "BOOL": np.dtype("bool"),
-    "U8": np.dtype("u1"),
-    "I8": np.dtype("i1"),
-    "U16": np.dtype("<u2"),
-    "I16": np.dtype("<i2"),
-    "U32": np.dtype("<u4"),
-    "I32": np.dtype("<i4"),
-    "U64": np.dtype("<u8"),
-    "I64": np.dtype("<i8"),
-    "F16": np.dtype("<f2"),
-    "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
+T = TypeVar("T")
+
+DTYPES = {"BOOL": np.dtype("bool")} | {
+    f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}")
+    for kind, sizes in {"u": (1, 2, 4, 8), "i": (1, 2, 4, 8), "f": (2, 4, 8)}.items()
+    for size in sizes
 }
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 
@@ -67,15 +58,6 @@ class Contents:
     tensors: dict[str, Array]
     metadata: dict[str, Any]
     checksum: str
-
-
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    code: str
-    shape: tuple[int, ...]
-    begin: int
-    end: int
 
 
 def write_tensors(
@@ -99,7 +81,7 @@ def write_tensors(
     Raises:
         DtypeError: An array of text, objects or complex numbers.
         ConfigError: A name or metadata that cannot be stored.
-        StorageError: The file cannot be written.
+        StorageError: The file cannot be written, or is too large.
 
     Example:
         >>> import tempfile, pathlib
@@ -109,37 +91,35 @@ def write_tensors(
         array([[1., 0.],
                [0., 1.]])
     """
+    from safetensors.numpy import save
+
     arrays = {_checked_name(name): _little(name, array) for name, array in tensors.items()}
     text = to_json(metadata)
-    checksum = _checksum(VERSION, kind, text, arrays)
-    header: dict[str, Any] = {
-        "__metadata__": {
-            "format": FORMAT,
-            "version": str(VERSION),
-            "kind": kind,
-            "metadata": text,
-            "checksum": checksum,
-        }
+    checksum = _checksum(kind, text, arrays)
+    own = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "kind": kind,
+        "metadata": text,
+        "checksum": checksum,
     }
-    header |= {name: {} for name in arrays}  # keeps the caller's order, whatever the layout
-    # The widest dtypes come first: every array then starts at a multiple of its item size.
-    layout = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
-    offset = 0
-    for name in layout:
-        array = arrays[name]
-        header[name] = {
-            "dtype": CODES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    encoded = to_json(header).encode("ascii")
-    encoded += b" " * (-len(encoded) % 8)
+    size = sum(array.nbytes for array in arrays.values())
+    try:
+        content = _call(save, arrays, own, room=2 * size)
+        rest = io.BytesIO(content)
+        claims = _read_header(rest, len(content))
+    except (MemoryError, ValueError) as error:
+        raise StorageError(
+            f"{path} must fit into memory twice, and all but the arrays in {LIMIT:,} bytes",
+            f"{size:,} bytes of arrays: {error}",
+            "Free some memory, or save less in one file.",
+        ) from error
+    header = to_json({"__metadata__": own} | {name: claims[name] for name in arrays})
+    encoded = header.encode("ascii") + b" " * (-len(header) % 8)
     with atomic_write(path) as file:
         file.write(len(encoded).to_bytes(8, "little"))
         file.write(encoded)
-        for name in layout:
-            file.write(_bytes(arrays[name]))
+        file.write(memoryview(content)[rest.tell() :])
     return checksum
 
 
@@ -153,45 +133,47 @@ def read_tensors(path: str | os.PathLike[str], *, kind: str) -> Contents:
     Raises:
         FileFormatError: The file is missing, damaged, something else, or made by a newer version.
     """
-    try:
-        with open_regular(path) as (file, size):
-            header, start = _read_header(file, size)
-            own = _own_metadata(path, kind, header)
-            entries = list(_entries(header, size - start))
-            tensors = {entry.name: _read_array(file, start, entry) for entry in entries}
-        checksum = _checksum(VERSION, kind, own["metadata"], tensors)
-        if checksum != own.get("checksum"):
-            raise ValueError("its checksum does not fit: some bytes were changed or damaged")
-        metadata = parse_json(own["metadata"].encode("utf-8"))
-        if not isinstance(metadata, dict):
-            raise ValueError("metadata that is no JSON object")
-    except ValueError as error:
-        raise damaged(path, kind, str(error)) from error
-    except MemoryError as error:
-        raise FileFormatError(
-            f"{path} must fit into memory",
-            f"{os.path.getsize(path):,} bytes",
-            "Free some memory, or use a larger machine.",
-        ) from error
-    native = {name: _native(array) for name, array in tensors.items()}
-    return Contents(native, metadata, checksum)
+    with open_regular(path) as (file, size):
+        try:
+            return _read(path, kind, file, size)
+        except (ValueError, OverflowError) as error:
+            raise damaged(path, kind, str(error)) from error
+        except MemoryError as error:
+            raise FileFormatError(
+                f"{path} must fit into memory twice", f"{size:,} bytes", "Free some memory."
+            ) from error
 
 
-def _read_header(file: IO[bytes], size: int) -> tuple[dict[str, Any], int]:
-    """The header and where the data start; its length is believed only within the file."""
-    if size < 8:
-        raise ValueError(f"{size} bytes, too few for a header")
+def _read(path: str | os.PathLike[str], kind: str, file: IO[bytes], size: int) -> Contents:
+    header = _read_header(file, size)
+    own = _own_metadata(path, kind, header)
+    file.seek(0)
+    arrays = _arrays(file.read(size))
+    if arrays.keys() != header.keys():
+        raise ValueError("it changed while it was read")
+    checksum = _checksum(kind, own["metadata"], arrays)
+    if checksum != own.get("checksum"):
+        raise ValueError("its checksum does not fit: some bytes were changed or damaged")
+    metadata = parse_json(own["metadata"].encode("utf-8"))
+    if not isinstance(metadata, dict):
+        raise ValueError("metadata that is no JSON object")
+    # One after the other, so that the library's memory is freed as ours is filled.
+    native = {name: arrays[name].dtype.newbyteorder("=") for name in header}
+    tensors = {name: arrays.pop(name).astype(dtype) for name, dtype in native.items()}
+    return Contents(tensors, metadata, checksum)
+
+
+def _read_header(file: IO[bytes], size: int) -> dict[str, Any]:
+    """The header, at the start of the file; its length is believed only within the file."""
     length = int.from_bytes(file.read(8), "little")
-    if length > size - 8:
+    if length > min(size - 8, LIMIT):
         raise ValueError(
             f"a header of {length:,} bytes in a file of {size:,}: cut off, or no tensor file"
         )
-    if length > LIMIT:
-        raise ValueError(f"a header of {length:,} bytes, where {LIMIT:,} is the limit")
     header = parse_json(file.read(length))
     if not isinstance(header, dict):
         raise ValueError("a header that is no JSON object")
-    return header, 8 + length
+    return header
 
 
 def _own_metadata(
@@ -219,71 +201,44 @@ def _own_metadata(
     return own
 
 
-def _entries(header: dict[str, Any], room: int) -> Iterator[_Entry]:
-    """The arrays that the header claims, in its order, if together they fill the data exactly."""
-    entries = [_entry(name, claim) for name, claim in header.items()]
-    position = 0
-    for entry in sorted(entries, key=lambda entry: (entry.begin, entry.end)):
-        if entry.begin != position:
-            raise ValueError(
-                f"array {entry.name[:80]!r} does not start where the one before it ends"
-            )
-        position = entry.end
-    if position != room:
-        raise ValueError(
-            f"arrays of {position:,} bytes in {room:,} bytes of data: cut off or extended"
-        )
-    yield from entries
+def _arrays(content: bytes) -> dict[str, Array]:
+    """The arrays of a file's content, after the library's checks of what the header claims."""
+    from safetensors import deserialize
+
+    arrays = {}
+    for name, view in _call(deserialize, content, room=len(content)):
+        if view["dtype"] not in DTYPES:
+            raise ValueError(f"array {name[:80]!r} has the unknown dtype {view['dtype']}")
+        array = np.frombuffer(view["data"], DTYPES[view["dtype"]]).reshape(view["shape"])
+        if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:
+            raise ValueError(f"array {name[:80]!r} holds booleans other than 0 and 1")
+        arrays[name] = array
+    return arrays
 
 
-def _entry(name: str, claim: object) -> _Entry:
-    """One array's claim, if it is consistent in itself."""
-    shown = name[:80]
-    if not isinstance(claim, dict) or set(claim) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"array {shown!r} lacks dtype, shape or data_offsets")
-    code, shape, offsets = claim["dtype"], claim["shape"], claim["data_offsets"]
-    if not isinstance(code, str) or code not in DTYPES:
-        raise ValueError(f"array {shown!r} has the unknown dtype {code!r:.40}")
-    if not _counts(shape) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"array {shown!r} has the impossible shape {shape!r:.80}")
-    if not _counts(offsets) or len(offsets) != 2:
-        raise ValueError(f"array {shown!r} has the impossible place {offsets!r:.80}")
-    # NumPy refuses an overflow among the other dimensions even where one of them is 0.
-    if math.prod(max(length, 1) for length in shape) * DTYPES[code].itemsize > MAX_BYTES:
-        raise ValueError(f"array {shown!r} has the impossible shape {shape!r:.80}")
-    if math.prod(shape) * DTYPES[code].itemsize != offsets[1] - offsets[0]:
-        raise ValueError(
-            f"array {shown!r} of shape {shape!r:.80} does not fit its place {offsets!r:.80}"
-        )
-    return _Entry(name, code, tuple(shape), offsets[0], offsets[1])
+def _call(function: Callable[..., T], *arguments: object, room: int) -> T:
+    """Call the library; whatever it raises, its panics included, becomes a `ValueError`.
+
+    Without `room` bytes of memory to work in, it would end or hang the process: that is tried
+    first, and is a `MemoryError`.
+    """
+    np.empty(room + 2**20, np.uint8)
+    try:
+        return function(*arguments)
+    except (MemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic is no Exception
+        raise ValueError(str(error)) from error
 
 
-def _counts(value: object) -> bool:
-    """Whether `value` is a list of numbers that can count bytes or elements."""
-    return isinstance(value, list) and all(
-        isinstance(item, int) and not isinstance(item, bool) and 0 <= item <= MAX_BYTES
-        for item in value
-    )
-
-
-def _read_array(file: IO[bytes], start: int, entry: _Entry) -> Array:
-    array = np.empty(entry.shape, DTYPES[entry.code])
-    file.seek(start + entry.begin)
-    if file.readinto(_bytes(array)) != array.nbytes:  # type: ignore[attr-defined]
-        raise ValueError("the file became shorter while it was read")
-    if entry.code == "BOOL" and array.view(np.uint8).max(initial=0) > 1:
-        raise ValueError(f"array {entry.name[:80]!r} holds booleans other than 0 and 1")
-    return array
-
-
-def _checksum(version: int, kind: str, metadata: str, arrays: Mapping[str, Array]) -> str:
+def _checksum(kind: str, metadata: str, arrays: Mapping[str, Array]) -> str:
     """SHA-256 over everything that the file says, in one order whatever the layout."""
     digest = hashlib.sha256()
 
     def part(content: bytes) -> None:  # with its length, so that no two parts can be confused
         digest.update(len(content).to_bytes(8, "little") + content)
 
-    part(canonical([FORMAT, version, kind, metadata]))
+    part(canonical([FORMAT, VERSION, kind, metadata]))
     for name in sorted(arrays):
         array = arrays[name]
         part(canonical([name, CODES[array.dtype], array.shape]))
@@ -313,10 +268,6 @@ def _little(name: str, value: Array) -> Array:
             "Convert it with .astype(...), or encode it as numbers.",
         )
     return array.astype(dtype, copy=False)
-
-
-def _native(array: Array) -> Array:
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _bytes(array: Array) -> memoryview:
