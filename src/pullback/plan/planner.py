@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pullback.errors import unknown
+from pullback.errors import ConfigError, unknown
 from pullback.graph.dtypes import Dtype, Shape, is_float
 from pullback.graph.node import Leaf, Node, Placeholder, Slot
+from pullback.graph.op import Op
 from pullback.graph.order import topological
 from pullback.plan.program import Instruction, Program, Step
 from pullback.plan.rewrites import REWRITES, Rewrite
@@ -40,7 +41,12 @@ def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
     """The step with every node rewritten, and all nodes that were met on the way."""
     new: dict[Node, Node] = {}
     made: dict[Node, None] = {}
+    leaves: dict[Op, Node] = {}
     for node in topological(step.roots()):
+        if isinstance(node.op, (Placeholder, Slot)):  # one value, whatever is switched off
+            new[node] = _same(leaves.setdefault(node.op, node), node)
+            made[new[node]] = None
+            continue
         inputs = tuple(new[x] for x in node.inputs)
         if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
             fresh = Node(node.op, inputs, node.shape, node.dtype, node.origin)
@@ -58,6 +64,18 @@ def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
         step.name,
     )
     return turned, list(made)
+
+
+def _same(first: Node, node: Node) -> Node:
+    """The first of the nodes that stand for one feed or slot."""
+    if (first.shape, first.dtype) != (node.shape, node.dtype):
+        raise ConfigError(
+            f"a step knows each {node.op.name} by one shape and dtype",
+            f"{node.op.attributes()['label']!r} as {first.dtype} {first.shape} "
+            f"and as {node.dtype} {node.shape}",
+            "Give one of them another label.",
+        )
+    return first
 
 
 def _numbered(step: Step, order: list[Node], rewrites: tuple[str, ...]) -> Program:

@@ -6,6 +6,7 @@ cheaper one of the same shape and dtype. Each has a name under which it can be s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from typing import ClassVar
 
@@ -64,9 +65,14 @@ class Simplify(Rewrite):
         return b if _is(a, 1) else a if _is(b, 1) else node
 
     @staticmethod
-    def _less_zero(node: Node) -> Node:
+    def _safe_product(node: Node) -> Node:
         a, b = node.inputs
-        return a if _is(b, 0) else node  # 0 + x is kept: -0.0 + 0.0 is 0.0
+        return b if _is(a, 1) else node  # scale(a, 1) is kept: of -0.0 it makes 0.0
+
+    @staticmethod
+    def _less_zero(node: Node) -> Node:
+        a, b = node.inputs  # 0 + x is kept, and x - -0.0 too: -0.0 + 0.0 is 0.0
+        return a if _is(b, 0) and not np.signbit(_known(b)) else node
 
     @staticmethod
     def _quotient(node: Node) -> Node:
@@ -96,7 +102,7 @@ class Simplify(Rewrite):
 
     _rules: ClassVar[dict[str, Callable[[Node], Node]]] = {
         "mul": _product,
-        "scale": _product,
+        "scale": _safe_product,
         "sub": _less_zero,
         "div": _quotient,
         "neg": _negation,
@@ -140,13 +146,21 @@ class MergeCommon(Rewrite):
             return (node.shape, node.dtype, node.value.tobytes())
         if isinstance(node.op, Leaf):
             return node.op
-        return (node.op, tuple(map(id, node.inputs)))
+        # Equal attributes are the same but for zeros, which have a sign.
+        zeros = [v for v in vars(node.op).values() if isinstance(v, float) and v == 0]
+        signs = tuple(math.copysign(1, zero) for zero in zeros)
+        return (node.op, signs, tuple(map(id, node.inputs)))
 
 
 def _is(x: Node, number: float) -> bool:
     """Whether every element of x is known to be `number`."""
+    return _known(x) == number
+
+
+def _known(x: Node) -> float:
+    """The number that every element of x is known to be; NaN where that is not known."""
     x = _source(x)
-    return x.value is not None and x.size == 1 and bool(x.value.item() == number)
+    return float(x.value.item()) if x.value is not None and x.size == 1 else float("nan")
 
 
 def _source(x: Node) -> Node:

@@ -24,6 +24,7 @@ from pullback.plan import Step
 
 INT64 = np.dtype(np.int64)
 STEP, SEED, RATE = "step", "seed", "learning_rate"
+LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
 PART_LOSS, PART_WEIGHT = "part/loss", "part/weight"
 
 
@@ -90,8 +91,9 @@ class Recipe:
         trace = _Trace(self, training=True)
         with trace:
             outputs, y, weights = trace.forward(batch)
-            data_loss = self.loss(outputs, y, weights)
-            objective = trace.with_penalty(data_loss)
+            with scope(path=LOSS):
+                data_loss = self.loss(outputs, y, weights)
+                objective = trace.with_penalty(data_loss)
         gradients = gradient(objective, trace.trained)
         return trace.updated(data_loss, gradients, "training step")
 
@@ -100,7 +102,8 @@ class Recipe:
         trace = _Trace(self, training=True, row=placeholder("row", (), INT64))
         with trace:
             outputs, y, weights = trace.forward(batch)
-            total, weight = self.loss.sums(outputs, y, weights)
+            with scope(path=LOSS):
+                total, weight = self.loss.sums(outputs, y, weights)
         gradients = gradient(total, trace.trained)
         with scope(role="update"):
             assigns = {
@@ -121,7 +124,8 @@ class Recipe:
             one = ops.where(weight == 0, 1, weight)
             sums = [slot(f"part/{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
             gradients = [g / one for g in sums]
-            penalty = trace.penalty()
+            with scope(path=LOSS):
+                penalty = trace.penalty()
         if penalty is not None:
             bars = gradient(penalty, trace.trained)
             gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
@@ -135,7 +139,8 @@ class Recipe:
         trace = _Trace(self, training=False)
         with trace:
             outputs, y, weights = trace.forward(batch)
-            total, weight = self.loss.sums(outputs, y, weights)
+            with scope(path=LOSS):
+                total, weight = self.loss.sums(outputs, y, weights)
         return Step({"output": outputs, "loss": total, "weight": weight}, name="evaluation")
 
 
