@@ -109,9 +109,9 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UnknownNameError
     listed = list(choices)
     shown = ", ".join(listed[:30]) + (", ..." if len(listed) > 30 else "")
     guess = nearest(str(name), listed)
-    noun, rest = (kind.split(" ", 1) + [""])[:2] if " of " in kind or " in " in kind else (kind, "")
+    noun, middle, rest = kind.partition(" of ") if " of " in kind else kind.partition(" in ")
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun[-1:] == "s" else "s")
-    plural = f"{plural} {rest}".rstrip()
+    plural += middle + rest
     return UnknownNameError(
         f"unknown {kind} {name!r}",
         f"{name!r}, where the {plural} are {shown}",

@@ -48,7 +48,7 @@ def show(*parts: RenderableType) -> None:
     out = console()
     with out.capture() as captured:
         for part in parts:
-            out.print(part)
+            out.print(plain(part) if isinstance(part, str) else part)
     text = captured.get()
     if not out.is_terminal:
         text = "\n".join(line.rstrip() for line in text.split("\n"))
@@ -89,7 +89,7 @@ def table(
     )
     for place, header in enumerate(headers):
         made.add_column(
-            header,
+            plain(header),
             justify="right" if place in right else "left",
             style="dim" if place in dim else "",
             no_wrap=place in keep or place in right,

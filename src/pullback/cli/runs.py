@@ -34,9 +34,7 @@ def command(folder: str, alternative: str | None, as_json: bool) -> None:
             run.name,
             run.status,
             run.target or "-",
-            "-"
-            if run.best is None
-            else f"{run.metric.replace('_', ' ')} {output.number(run.best)}",
+            _score(run),
             f"{run.steps:,}",
             run.created.replace("T", " ")[:16],
         )
