@@ -14,7 +14,7 @@ import pytest
 from docs.blocks import ROOT, blocks
 from docs.record import COLUMNS, RECORDED, drawn, recorded, screen
 
-from pullback import datasets
+from pullback import __version__, datasets
 
 README = (ROOT / "README.md").read_text("utf-8")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,6 +68,15 @@ def test_every_make_target_exists() -> None:
     assert {"demo", "test", "venv"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_changelog_begins_with_the_present_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    titles = re.findall(
+        r"^## (\S+) \((?:not yet released|\d{4}-\d\d-\d\d)\)$", changelog, re.MULTILINE
+    )
+    assert titles[0] == __version__
+    assert len(titles) == changelog.count("\n## ")
 
 
 @pytest.mark.parametrize("name", RECORDED)
