@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from pullback.errors import ShapeError, unknown
+from pullback.errors import ConfigError, ShapeError, unknown
 from pullback.graph.dtypes import Array
 
 _ALIGNMENT = 64
@@ -70,6 +70,20 @@ class State(Mapping[str, Array]):
         return {label: view.copy() for label, view in self._views.items()}
 
     def restore(self, values: Mapping[str, Array]) -> None:
-        """Set every slot from `values`, which must have exactly this state's slots."""
+        """Set every slot from `values`, which must have exactly this state's slots.
+
+        Raises:
+            ConfigError: It has others; nothing is set.
+        """
+        mine = {label: (view.shape, view.dtype) for label, view in self._views.items()}
+        given = {label: (np.shape(v), np.asarray(v).dtype) for label, v in values.items()}
+        odd = sorted(label for label in {*mine, *given} if mine.get(label) != given.get(label))
+        if odd:
+            raise ConfigError(
+                "a state is restored from exactly its own slots, with their shapes and dtypes",
+                f"{odd[0]!r} as {given.get(odd[0], 'missing')}, where the state has "
+                f"{mine.get(odd[0], 'none')}" + (f"; {len(odd) - 1} more" if odd[1:] else ""),
+                "Restore what was saved of a training of the same network and settings.",
+            )
         for label in self:
             self[label] = values[label]
