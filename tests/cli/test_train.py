@@ -104,7 +104,7 @@ WISHES: list[tuple[list[Any], str, Any]] = [
     (["--role", "year=categorical"], "data.roles.7.role", "categorical"),
     (["--split", "random"], "data.split", "random"),
     (["--group", "year", "--validation", "0.33", "--test", "0.33"], "data.split", "group"),
-    (["--time-column", "year", "--test", "0"], "data.split", "time"),
+    (["--time-column", "year", "--validation", "0.4", "--test", "0"], "data.split", "time"),
     (["--test", "0"], "data.parts.test", 0),
     (["--task", "regression", "-t", "year"], "data.task", "regression"),
     (["-t", "bill_length_mm", "-t", "bill_depth_mm", "--drop-missing-target"],

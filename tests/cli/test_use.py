@@ -70,6 +70,22 @@ def test_unseen_and_missing_values_are_counted(run: Path, new_rows: Path) -> Non
     assert found["missing"]["sex"] == 1
 
 
+def test_networks_on_arrays(here: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    labels = np.where(x[:, 0] > 0, "right", "left")
+    network = pb.nn.dense(2, [4], 2)
+    run = pb.fit(network, (x, labels), epochs=2, batch_size=10, save="runs", progress="none")
+    np.savez("rows.npz", x=x, y=labels)
+    rows = table(pullback("predict", run.path, "rows.npz").stdout)
+    assert [row["prediction"] for row in rows] == run.predict(x).tolist()
+    scores = plain("evaluate", run.path, "rows.npz")["scores"]
+    assert scores["accuracy"] == pytest.approx((run.predict(x) == labels).mean())
+    Path("rows.csv").write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in x.tolist()))
+    assert table(pullback("predict", run.path, "rows.csv").stdout) == rows
+    assert pullback("evaluate", run.path, "rows.csv").exit_code == 2
+    assert pullback("show", run.path).exit_code == 0
+
+
 def test_numbers_have_no_probabilities(here: Path) -> None:
     pullback("train", "auto-mpg", "--epochs", 1, "--hidden", 2, "--quiet")
     assert pullback("predict", "runs/auto-mpg-1", "auto-mpg", "--probabilities").exit_code == 2

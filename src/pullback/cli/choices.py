@@ -10,7 +10,8 @@ from pullback.cli.closing import duration
 if TYPE_CHECKING:
     from pullback.cli.plan import Plan
 
-MOST_COLUMNS = 40
+MOST_COLUMNS = 30
+FEATURES = ("numeric", "categorical", "boolean", "date", "text")
 
 
 def show_choices(plan: Plan) -> None:
@@ -33,12 +34,15 @@ def show_choices(plan: Plan) -> None:
 
 
 def _columns(roles: list[dict[str, str]]) -> Any:
+    shown = roles
+    if len(roles) > MOST_COLUMNS:  # those that are no features come first: they are the surprises
+        shown = sorted(roles, key=lambda role: role["role"] in FEATURES)[:MOST_COLUMNS]
     rows = [
         (role["name"], role["role"], "; ".join(t for t in (role["reason"], role["detail"]) if t))
-        for role in roles[:MOST_COLUMNS]
+        for role in shown
     ]
-    if len(roles) > MOST_COLUMNS:
-        rows.append((f"... {len(roles) - MOST_COLUMNS} more", "", "--json lists them all"))
+    if len(roles) > len(shown):
+        rows.append((f"... {len(roles) - len(shown)} more", "", "--json lists them all"))
     return output.table(["column", "role", "because"], rows, dim=[2], keep=[0, 1])
 
 

@@ -9,9 +9,10 @@ import click
 
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option, words
+from pullback.errors import DataError
 
 
-@click.command("evaluate", cls=Command, short_help="Measure a trained network.")
+@click.command("evaluate", cls=Command)
 @click.argument("model", metavar="RUN|MODEL")
 @click.argument("file", metavar="FILE")
 @option("--metrics", multiple=True, metavar="NAMES", help="Such as accuracy,f1,log_loss.")
@@ -38,7 +39,11 @@ def command(
     if wanted and loaded.head is not None:
         as_metrics(wanted, loaded.head.task)  # a wrong name is told of before anything is read
     source = places.read(loaded, file, separator, encoding)
-    head, said, answers = loaded.scored(source)
+    if loaded.encoder is None and getattr(source, "y", None) is None:
+        raise DataError(
+            "the file must hold the features and the targets, as x and y", file, "Use an .npz file."
+        )
+    head, said, answers = loaded.scored(places.plain_arrays(loaded, source))
     warnings = [*loaded.warnings, *_trained_on(model, source)]
     names: Any = wanted or defaults(head.task, said.shape[1]).shown
     scores = evaluate(as_metrics(names, head.task), said, answers)

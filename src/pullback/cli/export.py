@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@click.command("export", cls=Command, short_help="Write the network or its history to a file.")
+EXAMPLES = (
+    "export runs/penguins-1 penguins.safetensors",
+    "export runs/penguins-1 --telemetry steps.csv",
+)
+
+
+@click.command(
+    "export",
+    cls=Command,
+    short_help="Write the network or its history to a file.",
+    examples=EXAMPLES,
+)
 @click.argument("run", metavar="RUN")
 @click.argument("file", metavar="[FILE]", required=False)
 @option("--telemetry", metavar="FILE", help="Write every step (loss, rate, time) to a .csv file.")
@@ -29,14 +40,10 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    r"""Write the network of RUN to FILE (.safetensors), usable without the run.
+    """Write the network of RUN to FILE (.safetensors), usable without the run.
 
     It holds the network, what its outputs mean, and how raw rows become its inputs, so that
     predict, evaluate, show and pb.load take it in place of the run.
-
-    \b
-      pullback export runs/penguins-1 penguins.safetensors
-      pullback export runs/penguins-1 --telemetry steps.csv
     """
     from pullback.cli import places, predictions
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pullback.cli import output
-from pullback.errors import ConfigError, DataError, PullbackError
+from pullback.errors import DataError, PullbackError
 from pullback.files import storage_error
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
@@ -105,7 +105,8 @@ def bug(error: Exception, as_json: bool) -> int:
 
 def stopped(as_json: bool) -> int:
     """Tell that Ctrl-C came while nothing was being trained; the exit status."""
-    tell("Interrupted", "stopped by Ctrl-C", "", "Run the command again.", as_json)
+    do = "Run the command again. `pullback runs` lists a training that can be resumed."
+    tell("Interrupted", "stopped by Ctrl-C", "", do, as_json)
     return INTERRUPTED
 
 
@@ -167,8 +168,3 @@ def _wrapped(line: str, width: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def config_error(must: str, received: str, do: str) -> ConfigError:
-    """A setting on the command line that cannot be used."""
-    return ConfigError(must, received, do)

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pullback.errors import ConfigError, FileFormatError, nearest
 
 if TYPE_CHECKING:
@@ -85,5 +87,20 @@ def read(model: Model, file: str, separator: str | None, encoding: str | None) -
     path, _ = find(file)
     if model.encoder is not None:
         return model.encoder.read(path, **options)
-    found = read_file(path, **options)
-    return getattr(found, "x", found)
+    return read_file(path, **options)
+
+
+def plain_arrays(model: Model, source: Any) -> Any:
+    """What a model without an encoder takes: the features, and the targets if there are any.
+
+    Raises:
+        DataError: The source is a table with columns of text.
+    """
+    from pullback.data import Arrays
+    from pullback.data.column_encoder import numbers_of
+
+    if model.encoder is not None:
+        return source
+    if isinstance(source, Arrays):
+        return source.x, source.y
+    return np.column_stack([numbers_of(column, source) for column in source.columns.values()]), None

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from pullback.cli.predictions import Predicted
 
 
-@click.command("predict", cls=Command, short_help="Predict for new rows.")
+EXAMPLES = (
+    "predict runs/penguins-1 new.csv",
+    "predict runs/penguins-1 new.csv --keep -o answers.parquet",
+)
+
+
+@click.command("predict", cls=Command, examples=EXAMPLES)
 @click.argument("model", metavar="RUN|MODEL")
 @click.argument("file", metavar="FILE")
 @option(
@@ -43,15 +49,11 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    r"""Say what the network of a run (or of a model file) predicts for the rows of FILE.
+    """Say what the network of a run (or of a model file) predicts for the rows of FILE.
 
     FILE holds the columns that the network was trained on, in any order; others are ignored. The
     answer has one line a row: its number (from 1), the prediction, and for classes how probable
     it is. It goes to standard output as CSV.
-
-    \b
-      pullback predict runs/penguins-1 new.csv
-      pullback predict runs/penguins-1 new.csv --keep -o answers.parquet
     """
     from pullback.cli import places, predictions
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pullback.cli.output import finite
+from pullback.cli.places import plain_arrays
 from pullback.errors import unknown
 from pullback.files import atomic_write
 
@@ -81,7 +82,8 @@ def predicted(model: Model, source: Any, probabilities: bool) -> Predicted:
     from pullback.nn.inference import outputs
 
     needs_fit(probabilities, model.head)
-    raw = outputs(model.network, model.features(source))
+    rows = source if model.encoder is not None else plain_arrays(model, source)[0]
+    raw = outputs(model.network, model.features(rows))
     names = ("",) if model.encoder is None else model.encoder.target.names
     columns = _columns(model.head, raw, names, probabilities)
     classes = None if model.head is None else model.head.classes

@@ -11,7 +11,7 @@ from pullback.cli import output
 from pullback.cli.options import Command, as_json, option
 
 
-@click.command("resume", cls=Command, short_help="Go on with a training.")
+@click.command("resume", cls=Command)
 @click.argument("run", metavar="RUN")
 @option("--epochs", type=int, metavar="N", help="Train until so many epochs, those before counted.")
 @option("--until", metavar="LEVEL", help="Another level at which to stop, such as 'f1 >= 0.9'.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pullback.runs import RunSummary
 
 
-@click.command("runs", short_help="List the runs in a folder.")
+@click.command("runs")
 @click.argument("folder", default="runs", type=click.Path(), required=False)
 @click.option("--runs", "alternative", type=click.Path(), help="The folder; as the argument.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")

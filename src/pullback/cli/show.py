@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pullback.train import Model
 
 
-@click.command("show", cls=Command, short_help="Show a run or a model.")
+@click.command("show", cls=Command)
 @click.argument("model", metavar="RUN|MODEL")
 @option("--history", is_flag=True, help="Show the metrics of the epochs, and what befell the run.")
 @option("--program", is_flag=True, help="Print the program of one training step, and nothing else.")

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pullback.cli import output
-from pullback.cli.options import (
-    Command,
-    as_json,
-    data_options,
-    network_options,
-    option,
-    training_options,
-)
+from pullback.cli.options import Command, all_of, as_json, option
+from pullback.cli.settings import DATA, NETWORK, TRAINING
 
 if TYPE_CHECKING:
     from pullback.cli.plan import Plan
@@ -22,11 +16,15 @@ if TYPE_CHECKING:
 OWN = ("as_json", "quiet", "dry_run", "config", "write_config", "runs", "name")
 
 
-@click.command("train", cls=Command, short_help="Train a network on a table.")
+EXAMPLES = (
+    "train penguins",
+    'train titanic.csv --target survived --until "accuracy >= 0.8"',
+)
+
+
+@click.command("train", cls=Command, examples=EXAMPLES)
 @click.argument("file", required=False)
-@data_options
-@network_options
-@training_options
+@all_of(DATA, NETWORK, TRAINING)
 @option("--runs", metavar="DIR", default="runs", help="Where runs are kept.  [runs]")
 @option("--name", metavar="NAME", help="What the run is called.  [after the file]")
 @option("--config", metavar="FILE", help="Settings from a TOML file; flags win over it.")
@@ -36,15 +34,11 @@ OWN = ("as_json", "quiet", "dry_run", "config", "write_config", "runs", "name")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:
-    r"""Train a network on FILE until it is good enough, and keep it.
+    """Train a network on FILE until it is good enough, and keep it.
 
     FILE is a CSV, TSV (either may be gzipped), Parquet, Arrow or .npz file, or the name of a table
     that comes along: penguins or auto-mpg. Everything that is not asked for is chosen, and shown
     with the flag that changes it.
-
-    \b
-      pullback train penguins
-      pullback train titanic.csv --target survived --until "accuracy >= 0.8"
     """
     from pullback.cli import config
     from pullback.cli.plan import plan_of
