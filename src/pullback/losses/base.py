@@ -47,7 +47,10 @@ class Loss(named.Named):
     task: ClassVar[Task] = "regression"
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
-        """The loss of each row, before any weight: `(rows,)`."""
+        """The loss of each row, before any weight: `(rows,)`.
+
+        Outputs and targets have one shape, except for losses of class indices.
+        """
         raise TypeError(f"{type(self).__name__} must define per_row(outputs, targets)")
 
     def row_weights(self, targets: Node, dtype: DTypeLike = DEFAULT_FLOAT) -> Node | None:
@@ -126,6 +129,8 @@ class Loss(named.Named):
             right = as_node(targets)
             if is_float(right.dtype) and isinstance(targets, (list, tuple)):
                 right = as_node(targets, said.dtype)  # Python's floats have no dtype of their own
+        if self.task != "classification":
+            said, right = matched(self.name, said, right)
         losses = self.per_row(said, right)
         counted = self.row_weights(right, losses.dtype)
         if weights is None:

@@ -12,7 +12,7 @@ from pullback import ops
 from pullback.errors import ConfigError, DtypeError, LabelError, ShapeError
 from pullback.graph.dtypes import DEFAULT_FLOAT, INT64, is_float
 from pullback.graph.node import Node, constant
-from pullback.losses.base import Loss, Task, matched, mean_of_rows
+from pullback.losses.base import Loss, Task, mean_of_rows
 from pullback.named import register
 
 IGNORED = -1
@@ -220,11 +220,10 @@ class BinaryCrossEntropyWithLogits(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The cross-entropy of each row."""
-        z, t = matched(self.name, outputs, targets)
         _check_probabilities(targets)
-        yes, no = ops.softplus(-z), ops.softplus(z)
-        share = t if self.pos_weight == 1 else self.pos_weight * t
-        return mean_of_rows(ops.scale(share, yes) + ops.scale(1 - t, no))
+        yes, no = ops.softplus(-outputs), ops.softplus(outputs)
+        share = targets if self.pos_weight == 1 else self.pos_weight * targets
+        return mean_of_rows(ops.scale(share, yes) + ops.scale(1 - targets, no))
 
     def predictions(self, outputs: Node) -> Node:
         """The probabilities of 'no' and 'yes': `(rows, 2)`."""

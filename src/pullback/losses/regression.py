@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pullback import ops
 from pullback.graph.node import Node
-from pullback.losses.base import Loss, Task, matched, mean_of_rows
+from pullback.losses.base import Loss, Task, mean_of_rows
 from pullback.named import register
 
 
@@ -42,8 +42,7 @@ class MSE(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The mean square of each row."""
-        y, t = matched(self.name, outputs, targets)
-        return mean_of_rows(ops.square(y - t))
+        return mean_of_rows(ops.square(outputs - targets))
 
 
 @register
@@ -74,8 +73,7 @@ class MAE(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The mean magnitude of each row."""
-        y, t = matched(self.name, outputs, targets)
-        return mean_of_rows(ops.abs(y - t))
+        return mean_of_rows(ops.abs(outputs - targets))
 
 
 @register
@@ -116,8 +114,7 @@ class Huber(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The mean of each row's elements."""
-        y, t = matched(self.name, outputs, targets)
-        d = y - t
+        d = outputs - targets
         size = ops.abs(d)
         straight = self.delta * (size - 0.5 * self.delta)
         near = ops.less_equal(size, self.delta)
