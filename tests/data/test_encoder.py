@@ -109,6 +109,15 @@ def test_words_of_a_text_that_tell_of_the_target_are_features() -> None:
     assert feature(features, "name:mr") == 1
 
 
+def test_words_that_tell_nothing_are_no_features() -> None:
+    words = RNG.choice(["north", "south"], 200)
+    columns = {"place": [f"the {word} side {i}" for i, word in enumerate(words)]}
+    columns |= {"x": RNG.normal(size=200).tolist(), "y": RNG.normal(size=200).tolist()}
+    found = prepare(columns, "y")
+    assert {"place"}.isdisjoint(found.encoder.feature_columns)
+    assert next(role for role in found.roles if role.name == "place").role == "text (left out)"
+
+
 def test_unseen_and_missing_values_are_encoded_and_counted() -> None:
     new = {name: column * 2 for name, column in row(colour="violet", flag="perhaps").items()}
     new["size"] = [None, 3.0]
@@ -163,6 +172,13 @@ def test_infinite_features_are_refused_with_their_rows(value: float) -> None:
     size[[5, 7]] = value
     with pytest.raises(DataError, match=r"'size' must be finite(?s:.)*row 5, row 7"):
         prepared(size=size)
+
+
+def test_a_row_keeps_its_number_when_others_are_left_out() -> None:
+    size, y = COLUMNS["size"].copy(), COLUMNS["y"].copy()
+    y[[0, 2]], size[5] = np.nan, np.inf
+    with pytest.raises(DataError, match="inf on row 5"):
+        prepare(COLUMNS | {"size": size, "y": y}, "y", drop_missing_target=True)
 
 
 def test_statistics_come_from_training_rows_alone() -> None:

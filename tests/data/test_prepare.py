@@ -13,7 +13,7 @@ import polars
 import pytest
 
 from pullback import datasets
-from pullback.data import Encoder, prepare, read_table
+from pullback.data import Arrays, Encoder, prepare, read_table
 from pullback.errors import DataError, PullbackError, ShapeError
 
 RNG = np.random.default_rng(0)
@@ -69,6 +69,17 @@ def test_images_stay_whole_and_keep_their_test_part(shared_data: Path) -> None:
     assert prepared.encoder.target.classes == tuple(range(10))
     assert prepared.train.x.mean() == pytest.approx(0, abs=1e-4)
     assert prepared.train.x.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_test_part_set_apart_stays_apart(tmp_path: Path) -> None:
+    x, y = RNG.normal(size=(50, 4, 4)), np.arange(50) % 2
+    np.savez(tmp_path / "own.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    assert prepare(tmp_path / "own.npz").test.rows.tolist() == list(range(40, 50))
+    first = Arrays(x, y, "arrays", np.arange(50) < 10)
+    prepared = prepare(first, validation=0.2)
+    assert prepared.test.rows.tolist() == list(range(10))
+    assert len(prepared.validation) == 8
+    assert not set(prepared.validation.rows) & set(range(10))
 
 
 def test_the_summary_is_plain_data_and_the_encoder_does_the_same_again() -> None:

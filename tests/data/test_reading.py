@@ -289,3 +289,9 @@ def test_records_are_found_whatever_the_cells_hold(rows: list[list[str]], newlin
 def test_numbers_survive_text_bit_for_bit(values: list[float]) -> None:
     table = read_table({"x": [repr(value) for value in values]})
     assert table["x"].values.tolist() == values
+
+
+def test_blank_lines_are_no_records() -> None:
+    found = structure(b"a,b\r\n\r\n1,2\n\n3,4\n\r\n", ",")
+    assert found.fields.tolist() == [2, 0, 2, 0, 2, 0]
+    assert found.lines.tolist() == [1, 2, 3, 4, 5, 6]

@@ -66,6 +66,12 @@ def test_stratified_keeps_proportions_and_a_training_row_of_each_class(
             assert share == pytest.approx(0.2, abs=2 / count)
 
 
+def test_no_class_is_lost_to_the_training_part_however_small_it_is_meant_to_be() -> None:
+    labels = np.array([0] * 50 + [1, 2, 2, 3, 3, 3])
+    parts = split(56, "stratified", labels=labels, validation=0.45, test=0.5)
+    assert set(labels[parts.train]) == {0, 1, 2, 3}
+
+
 def test_thin_classes_are_warned_of() -> None:
     labels = np.array(["a"] * 20 + ["b"] * 20 + ["c"])
     parts = split(41, "stratified", labels=labels)
@@ -87,6 +93,7 @@ def test_a_group_stays_in_one_part(sizes: list[int], seed: int) -> None:
 def test_time_puts_the_latest_rows_last_and_equal_times_together() -> None:
     times = np.repeat(np.arange(50), 4)[np.random.default_rng(0).permutation(200)]
     parts = split(200, "time", times=times)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (120, 40, 40)
     assert times[parts.train].max() < times[parts.validation].min()
     assert times[parts.validation].max() < times[parts.test].min()
 
