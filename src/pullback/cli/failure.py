@@ -20,44 +20,12 @@ _CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
 _IN_CALL = re.compile(r"\w\([^()]*$")
 # What the library calls by a Python name and the command line by a flag.
 FLAGS = frozenset(
-    [
-        "accumulate",
-        "activation",
-        "batch_size",
-        "checkpoint_steps",
-        "class_weight",
-        "clip_norm",
-        "drop_missing_target",
-        "dropout",
-        "encoding",
-        "epochs",
-        "executor",
-        "group",
-        "l1",
-        "l2",
-        "learning_rate",
-        "loss",
-        "metrics",
-        "min_delta",
-        "monitor",
-        "name",
-        "optimizer",
-        "patience",
-        "schedule",
-        "seed",
-        "separator",
-        "split",
-        "steps",
-        "target",
-        "task",
-        "test",
-        "time",
-        "until",
-        "validation",
-        "weight",
-        "weight_decay",
-        "probabilities",
-    ]
+    """
+    accumulate activation batch_size checkpoint_steps class_weight clip_norm
+    drop_missing_target dropout encoding epochs executor group l1 l2 learning_rate loss
+    metrics min_delta monitor name optimizer patience probabilities schedule seed separator
+    split step steps target task test time until validation weight weight_decay
+    """.split()  # noqa: SIM905  # a list of fifty lines reads worse
 )
 
 
@@ -146,7 +114,7 @@ def on_command_line(advice: str) -> str:
         if name not in FLAGS or _IN_CALL.search(advice[: match.start()]):
             return match[0]
         spelled = f"--{name.replace('_', '-')}"
-        if value is None:
+        if value in (None, "..."):
             return spelled
         dots = value[len(value.rstrip(".")) :]
         value = value.rstrip(".")

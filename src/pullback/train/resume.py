@@ -92,7 +92,7 @@ def resume(
             raise ConfigError(
                 "a run that is resumed must have something left to do",
                 over,
-                "Give it more: --epochs, or resume from an earlier step with --step.",
+                "Give it more to do: epochs=..., another until=..., or an earlier step=...",
             )
         store.rewind(checkpoint)
         store.telemetry.append_event(checkpoint.step, "resumed", "")
