@@ -114,6 +114,25 @@ def test_resume_goes_on_to_the_same_bits(run: Path, here: Path) -> None:
         assert np.array_equal(parameter.numpy(), second[path].numpy())
 
 
+def test_data_too_large_for_the_run_are_read_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pullback.runs.store.COPY_LIMIT", 0)
+    Path("mine.csv").write_bytes(pb.datasets.path("penguins").read_bytes())
+    words = ["-t", "species", "--drop", "year", "--test", 0.1, "--hidden", 4, "--quiet"]
+    pullback("train", "mine.csv", *words, "--epochs", 2)
+    assert not Path("runs/mine-1/data.safetensors").exists()
+    assert pullback("resume", "runs/mine-1", "--epochs", 3, "--quiet").exit_code == 0
+    Path("mine.csv").rename("moved.csv")
+    assert "--data FILE" in pullback("resume", "runs/mine-1", "--epochs", 4).stderr
+    moved = ["--data", "moved.csv"]
+    assert pullback("resume", "runs/mine-1", "--epochs", 4, *moved, "--quiet").exit_code == 0
+    Path("moved.csv").write_text(Path("moved.csv").read_text().replace("39.1", "93.1"))
+    result = pullback("resume", "runs/mine-1", "--epochs", 5, *moved)
+    assert result.exit_code == 2
+    assert "the data that it was started with" in result.stderr
+
+
 def test_resume_from_an_earlier_step(run: Path) -> None:
     result = pullback("resume", run, "--step", 7, "--until", "epoch >= 2")
     assert result.exit_code == 0

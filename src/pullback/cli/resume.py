@@ -9,6 +9,7 @@ import click
 
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option
+from pullback.errors import DataError
 
 
 @click.command("resume", cls=Command)
@@ -69,5 +70,11 @@ def _data_again(run: str, file: str | None) -> Any:
         command, first = store.record.get("command"), store.record.get("file")
     if not isinstance(command, dict) or not isinstance(command.get("data"), dict):
         return None
+    if file is None and not Path(str(first)).is_file():
+        raise DataError(
+            "the data of this run were too large to be kept in it, and must be where they were",
+            f"no file {first}",
+            "Say where they are now: --data FILE.",
+        )
     settings = command["data"] | {"file": file or first}
     return prepared_of(settings, command.get("training", {}).get("seed", 0))
