@@ -181,6 +181,20 @@ def test_a_row_keeps_its_number_when_others_are_left_out() -> None:
         prepare(COLUMNS | {"size": size, "y": y}, "y", drop_missing_target=True)
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-30, 1e30, 1e308])
+@pytest.mark.parametrize("curve", [1, 9])
+def test_numbers_of_any_size_are_standardised(scale: float, curve: int) -> None:
+    x = RNG.uniform(-1, 1, 400) ** curve
+    found = prepare({"x": x * scale, "y": RNG.uniform(-1, 1, 400) * 1e300}, "y")
+    assert np.isfinite(found.train.x).all()
+    assert np.abs(found.train.x).max() <= 10
+    assert found.train.y.std() == pytest.approx(1, rel=1e-3)
+    expected = prepare({"x": x, "y": RNG.normal(size=400)}, "y", validation=0, test=0)
+    if 1e-300 < scale < 1e300:
+        features = prepare({"x": x * scale, "y": x}, "y", validation=0, test=0).train.x
+        np.testing.assert_allclose(features, expected.train.x, rtol=1e-3, atol=1e-5)
+
+
 def test_statistics_come_from_training_rows_alone() -> None:
     held_out = np.concatenate([PREPARED.validation.rows, PREPARED.test.rows])
     changes: dict[str, Any] = {}

@@ -83,7 +83,9 @@ class NumericEncoder(ColumnEncoder):
         fill = float(np.median(present)) if len(present) else 0.0
         heavy = len(present) >= 20 and heavy_tailed(present)
         low, high = np.quantile(present, [0.25, 0.75]) if heavy else (0.0, 0.0)
-        width = float(high - low) or center_and_scale(present)[1]
+        with np.errstate(over="ignore"):
+            width = float(high - low)
+        width = width or center_and_scale(present)[1]
         curve = "asinh" if heavy and np.isfinite(width) else "linear"
         encoder = cls(
             *(column.name, fill, curve, fill, width if curve == "asinh" else 1.0, 0.0, 1.0),

@@ -144,7 +144,7 @@ def _number_role(
     if len(distinct) == len(column) >= 5:
         if (column.values - rows == column.values[0] - rows[0]).all():
             return ColumnRole(name, "identifier", "counts the rows", "number")
-        dense = len(column) >= 50 and distinct[-1] - distinct[0] < 1.05 * total
+        dense = len(column) >= 50 and distinct[-1] < distinct[0] + 1.05 * total
         if dense or (len(column) >= 20 and ID_NAME.search(name)):
             return ColumnRole(
                 name, "identifier", "a whole number of its own in every row", "number"

@@ -205,9 +205,11 @@ def _find_task(column: Column) -> tuple[str, str]:
 
 def _are_labels(distinct: NDArray[np.float64], rows: int) -> bool:
     """Whether whole numbers are few enough, near enough and frequent enough to be labels."""
-    count, extent = len(distinct), distinct[-1] - distinct[0]
+    count = len(distinct)
     if 2 * count > rows:
         return False
+    with np.errstate(over="ignore"):
+        extent = distinct[-1] - distinct[0]
     if count <= MOST_NUMBER_CLASSES:
         return bool(count <= 2 or extent < 3 * count)
     counted = distinct[0] in (0, 1) and extent == count - 1  # 0, 1, 2, ... without a gap
