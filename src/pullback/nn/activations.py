@@ -213,7 +213,7 @@ class Softmax(Activation):
 
 @register
 class Identity(Activation):
-    """x itself."""
+    """x itself, for places that ask for an activation."""
 
     name = "identity"
     aliases = ("linear", "none")

@@ -6,7 +6,6 @@ a name found in a file: classes that are not the library's own must be passed as
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,9 +14,9 @@ import numpy as np
 from pullback import named
 from pullback.errors import ConfigError, FileFormatError, PullbackError, unknown
 from pullback.nn import activations, dropout, initialisers, linear, sequential
-from pullback.nn.module import Module
+from pullback.nn.module import Module, signature_of
 
-MAX_MODULES = 100_000
+MAX_MODULES = 20_000
 
 
 def known_classes() -> dict[str, type[Module]]:
@@ -120,7 +119,10 @@ def rebuild(description: Any, custom: Iterable[type[Module]] = ()) -> Module:
     """
     table = {**known_classes(), **{cls.__name__: cls for cls in custom}}
     made: list[Module | None] = []
-    built = _rebuilt(description, table, made)
+    try:
+        built = _rebuilt(description, table, made)
+    except RecursionError:
+        raise _not_one("a description nested without end") from None
     if not isinstance(built, Module):
         raise _not_one(description)
     return built
@@ -137,7 +139,9 @@ def _rebuilt(value: Any, table: Mapping[str, type[Module]], made: list[Module | 
             raise _not_one(value)
         return made[number]
     if "mapping" in value:
-        return {k: _rebuilt(v, table, made) for k, v in dict(value["mapping"]).items()}
+        if not isinstance(value["mapping"], dict):
+            raise _not_one(value)
+        return {k: _rebuilt(v, table, made) for k, v in value["mapping"].items()}
     if "kind" in value:
         return initialisers.get({k: v for k, v in value.items() if k != "kind"})
     return _module(value, table, made)
@@ -156,7 +160,7 @@ def _module(
     number = len(made)
     made.append(None)
     arguments = {k: _rebuilt(v, table, made) for k, v in given.items()}
-    signature = inspect.signature(table[name].__init__).parameters.values()
+    signature = signature_of(table[name].__init__).parameters.values()
     star = next((p.name for p in signature if p.kind is p.VAR_POSITIONAL), "")
     starred = arguments.pop(star, [])
     try:

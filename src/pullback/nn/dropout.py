@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 from pullback import ops
 from pullback.errors import ConfigError
 from pullback.graph.node import Node
@@ -36,9 +38,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
+        self.p: float = float(p) if isinstance(p, numbers.Real) else float("nan")
+        if not 0 <= self.p <= 1:
             raise ConfigError("the p of Dropout is a probability from 0 to 1", repr(p), "Use 0.5.")
-        self.p = p
 
     def forward(self, x: Node) -> Node:
         mode = current_mode()

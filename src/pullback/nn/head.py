@@ -88,12 +88,20 @@ class Head:
                 "Save it again.",
             )
         classes = config.get("classes")
-        return cls(
-            config["form"],
-            None if classes is None else tuple(classes),
-            tuple(float(v) for v in config.get("scale", (1.0,))),
-            tuple(float(v) for v in config.get("offset", (0.0,))),
-        )
+        try:
+            scale = tuple(float(v) for v in config.get("scale", (1.0,)))
+            offset = tuple(float(v) for v in config.get("offset", (0.0,)))
+            named = None if classes is None else tuple(classes)
+            sound = len(scale) == len(offset) and not isinstance(classes, str)
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise FileFormatError(
+                "a head has a list of classes, and numbers for scale and offset",
+                repr(config)[:80],
+                "Save it again.",
+            )
+        return cls(config["form"], named, scale, offset)
 
 
 def needs_fit(probabilities: bool, head: Head | None) -> None:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pullback import named
-from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.named import register
 from pullback.ops import philox
@@ -99,6 +98,10 @@ class Constant(Initialiser):
     name = "constant"
     value: float = 0.0
 
+    def check(self) -> None:
+        """Check the value."""
+        self.check_number("value")
+
     def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
         return np.full(shape, self.value)
 
@@ -110,8 +113,9 @@ class Normal(Initialiser):
     name = "normal"
     deviation: float = 0.01
 
-    def __post_init__(self) -> None:
-        _positive(self.name, "deviation", self.deviation)
+    def check(self) -> None:
+        """Check the deviation."""
+        self.check_number("deviation", above=0)
 
     def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
         return _normal(shape, self.deviation, seed, stream)
@@ -124,8 +128,9 @@ class Uniform(Initialiser):
     name = "uniform"
     limit: float = 0.05
 
-    def __post_init__(self) -> None:
-        _positive(self.name, "limit", self.limit)
+    def check(self) -> None:
+        """Check the limit."""
+        self.check_number("limit", above=0)
 
     def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
         return _uniform(shape, self.limit, seed, stream)
@@ -233,10 +238,3 @@ class LecunNormal(Initialiser):
 
     def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
         return _normal(shape, math.sqrt(1 / max(fans[0], 1)), seed, stream)
-
-
-def _positive(name: str, setting: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise ConfigError(
-            f"the {setting} of the initialiser {name!r} must be positive", repr(value), "Use 0.01."
-        )

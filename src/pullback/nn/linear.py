@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pullback import ops
 from pullback.errors import ConfigError, ShapeError
 from pullback.graph.node import Node
@@ -55,15 +57,14 @@ class Linear(Module):
         bias_init: initialisers.Initialiser | str = "fan_in_uniform",
     ) -> None:
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            whole = hasattr(size, "__index__") and not isinstance(size, bool)
+            if not whole or size < 1:
                 raise ConfigError(
                     f"{name} of Linear must be a positive whole number",
                     repr(size),
                     "Use 1 or more.",
                 )
-        self.in_features = in_features
-        self.out_features = out_features
-        fans = (in_features, out_features)
+        fans = self.in_features, self.out_features = int(in_features), int(out_features)
         self.weight = Parameter(fans, initialisers.get(weight_init), fans=fans)
         self.has_bias = bias
         if bias:
@@ -95,4 +96,8 @@ class Flatten(Module):
     """
 
     def forward(self, x: Node) -> Node:
-        return x.reshape((x.shape[0], -1)) if x.size else x.reshape((x.shape[0], 0))
+        if not x.shape:
+            raise ShapeError(
+                "Flatten takes rows, (batch, ...)", "a single number", "Give it a batch."
+            )
+        return x.reshape((x.shape[0], math.prod(x.shape[1:])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -10,16 +11,21 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from pullback.errors import ConfigError, unknown
-from pullback.graph.dtypes import as_dtype
 from pullback.graph.node import Node, Operand, as_node
 from pullback.graph.origin import Origin, Source, current_scope, entered, user_line
 from pullback.nn.head import Head
-from pullback.nn.parameter import Parameter
+from pullback.nn.parameter import Parameter, real_dtype
 
 # The module whose forward is running, with its path; and who wants to hear of every call.
 _RUNNING: ContextVar[tuple[Module, str] | None] = ContextVar("pullback_running", default=None)
 Observer = Callable[[str, "Module", Node], None]
 _OBSERVER: ContextVar[Observer | None] = ContextVar("pullback_observer", default=None)
+
+
+@functools.lru_cache(maxsize=1000)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function, which takes long to find."""
+    return inspect.signature(function)
 
 
 class Module:
@@ -53,7 +59,7 @@ class Module:
         object.__setattr__(made, "_children", {})
         object.__setattr__(made, "_parameters", {})
         object.__setattr__(made, "_source", user_line())
-        given = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+        given = signature_of(cls.__init__).bind(made, *args, **kwargs)
         given.arguments.pop("self", None)
         object.__setattr__(made, "_arguments", dict(given.arguments))
         return made
@@ -171,7 +177,7 @@ class Module:
 
     def astype(self, dtype: DTypeLike) -> Module:
         """Convert all parameters to float32 or float64, in place; returns the network."""
-        wanted = as_dtype(dtype)
+        wanted = real_dtype(dtype)
         for parameter in self.parameters().values():
             old = parameter.numpy() if parameter.is_initialised else None
             parameter.dtype = wanted
@@ -214,7 +220,7 @@ class Module:
 
     def __repr__(self) -> str:
         shown = []
-        for name, rule in inspect.signature(type(self).__init__).parameters.items():
+        for name, rule in signature_of(type(self).__init__).parameters.items():
             if name in self._arguments and rule.kind is not rule.VAR_POSITIONAL:
                 value = repr(self._arguments[name])
                 shown.append(value if rule.default is rule.empty else f"{name}={value}")

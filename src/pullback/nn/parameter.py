@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pullback.errors import ConfigError, ShapeError
-from pullback.graph.dtypes import DEFAULT_FLOAT, Array, as_dtype
+from pullback.errors import ConfigError, DtypeError, ShapeError
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, as_dtype, is_float
 from pullback.graph.node import Node, Operators, constant
 from pullback.nn.initialisers import Initialiser
 from pullback.ops.shaping import checked_shape
@@ -45,7 +45,7 @@ class Parameter(Operators):
         fans: tuple[int, int] | None = None,
     ) -> None:
         self.shape = checked_shape(shape)
-        self.dtype = as_dtype(dtype)
+        self.dtype = real_dtype(dtype)
         self.initialiser = initialiser
         self.trainable = trainable
         self.fans = fans
@@ -110,7 +110,8 @@ class Parameter(Operators):
             raise ConfigError(
                 "a parameter must have a value before it is used",
                 f"a parameter of shape {self.shape} that was not initialised",
-                "Call network.initialise(seed=0), or fit the network.",
+                "Call network.initialise(seed=0), or fit the network. A layer or parameter in a "
+                "list or dict is not found: set it as an attribute, or use pb.nn.Sequential.",
             )
         return self._array
 
@@ -118,6 +119,20 @@ class Parameter(Operators):
         state = "" if self.is_initialised else ", not initialised"
         frozen = "" if self.trainable else ", frozen"
         return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen}{state})"
+
+
+def real_dtype(dtype: DTypeLike) -> Dtype:
+    """The dtype of a parameter, float32 or float64.
+
+    Raises:
+        DtypeError: It is another.
+    """
+    found = as_dtype(dtype)
+    if not is_float(found):
+        raise DtypeError(
+            "a parameter is made of real numbers, float32 or float64", str(found), "Use float32."
+        )
+    return found
 
 
 def _same_bits(a: Array | None, b: Array) -> bool:

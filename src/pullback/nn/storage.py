@@ -71,6 +71,13 @@ def restored(
 ) -> Module:
     """The network of some values and metadata, as `contents` gave them."""
     network = rebuild(metadata.get("network"), custom)
+    untrained = metadata.get("frozen", [])
+    if not isinstance(untrained, list):
+        raise FileFormatError(
+            "the frozen parameters of a network are a list of paths",
+            repr(untrained)[:80],
+            "The file is damaged: save the network again.",
+        )
     parameters = network.parameters()
     if set(parameters) != set(tensors):
         odd = sorted(set(parameters) ^ set(tensors))
@@ -89,7 +96,7 @@ def restored(
             )
         parameter.dtype = tensors[path].dtype
         parameter.assign(tensors[path])
-        parameter.trainable = path not in metadata.get("frozen", ())
+        parameter.trainable = path not in untrained
     if metadata.get("head") is not None:
         network._head = Head.from_config(metadata["head"])
     return network

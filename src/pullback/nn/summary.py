@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from pullback.errors import PullbackError
 from pullback.graph.dtypes import Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.nn.linear import Linear
@@ -34,9 +33,9 @@ def rows(network: Module, input_shape: Shape | None = None) -> list[Row]:
     shapes = _shapes(network, input_shape or _guessed_input(network))
     table = []
     for path, module in network.modules():
-        if module._children:
-            continue
         own = module._parameters.values()
+        if module._children and not own:
+            continue
         table.append(
             Row(
                 path,
@@ -102,7 +101,8 @@ def _shapes(network: Module, input_shape: Shape | None) -> dict[str, Shape]:
     dtype = next((p.dtype for p in parameters.values()), None)
     token = _OBSERVER.set(saw)
     try:
-        with bound(nodes), contextlib.suppress(PullbackError):
+        # Printing never fails: what a user's forward cannot do here is shown as "?".
+        with bound(nodes), contextlib.suppress(Exception):
             network(placeholder("x", (1, *input_shape), dtype or "float32"))
     finally:
         _OBSERVER.reset(token)

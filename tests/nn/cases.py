@@ -1,0 +1,123 @@
+"""For every layer and activation: instances, inputs, and the formula in NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+import pullback as pb
+from pullback.graph import Node
+from pullback.nn import Module
+from pullback.nn.parameter import bound
+
+Formula = Callable[..., np.ndarray]
+erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting of a layer.
+
+    Attributes:
+        make: Makes it.
+        shapes: Inputs that it takes.
+        formula: What it computes, from the input and its parameters in order of their names.
+    """
+
+    make: Callable[[], Module]
+    shapes: tuple[tuple[int, ...], ...]
+    formula: Formula
+
+
+ANY = ((), (1,), (0,), (5,), (2, 3), (2, 1, 2))
+ROWS = ((4, 3), (1, 3), (0, 3), (3,), (2, 2, 3))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+CASES: dict[str, list[Case]] = {
+    "Linear": [
+        Case(lambda: pb.nn.Linear(3, 2), ROWS, lambda x, b, w: x @ w + b),
+        Case(lambda: pb.nn.Linear(3, 1, bias=False), ROWS, lambda x, w: x @ w),
+        Case(
+            lambda: pb.nn.Linear(3, 4, weight_init="he_normal", bias_init="ones"),
+            ROWS,
+            lambda x, b, w: x @ w + b,
+        ),
+    ],
+    "Flatten": [
+        Case(
+            pb.nn.Flatten,
+            ((2, 3, 4), (1, 2), (3, 1, 1, 2), (0, 2, 2), (2, 0)),
+            lambda x: x.reshape(len(x), math.prod(x.shape[1:])),
+        )
+    ],
+    "Dropout": [Case(partial(pb.nn.Dropout, p), ANY, lambda x: x) for p in (0.0, 0.5, 1.0)],
+    "Sequential": [
+        Case(lambda: pb.nn.Sequential(), ANY, lambda x: x),
+        Case(
+            lambda: pb.nn.Sequential(pb.nn.Linear(3, 2), "tanh", pb.nn.Linear(2, 2)),
+            ROWS,
+            lambda x, c, v, b, w: np.tanh(x @ v + c) @ w + b,
+        ),
+        Case(
+            lambda: pb.nn.Sequential("sigmoid", pb.nn.Sequential("tanh")),
+            ANY,
+            lambda x: np.tanh(sigmoid(x)),
+        ),
+    ],
+    "ReLU": [Case(pb.nn.ReLU, ANY, lambda x: np.maximum(x, 0))],
+    "LeakyReLU": [
+        Case(pb.nn.LeakyReLU, ANY, lambda x: np.where(x > 0, x, 0.01 * x)),
+        Case(lambda: pb.nn.LeakyReLU(0.3), ANY, lambda x: np.where(x > 0, x, 0.3 * x)),
+    ],
+    "ELU": [
+        Case(pb.nn.ELU, ANY, lambda x: np.where(x > 0, x, np.expm1(x))),
+        Case(lambda: pb.nn.ELU(0.5), ANY, lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+    ],
+    "GELU": [Case(pb.nn.GELU, ANY, lambda x: 0.5 * x * erfc(-x / math.sqrt(2)))],
+    "SiLU": [Case(pb.nn.SiLU, ANY, lambda x: x * sigmoid(x))],
+    "Sigmoid": [Case(pb.nn.Sigmoid, ANY, sigmoid)],
+    "Tanh": [Case(pb.nn.Tanh, ANY, np.tanh)],
+    "Softplus": [Case(pb.nn.Softplus, ANY, lambda x: np.log1p(np.exp(x)))],
+    "Softmax": [
+        Case(pb.nn.Softmax, ((3,), (2, 3), (1, 1), (2, 1, 4)), softmax),
+        Case(lambda: pb.nn.Softmax(axis=0), ((3,), (2, 3), (2, 1, 4)), lambda x: softmax(x, 0)),
+    ],
+    "Identity": [Case(pb.nn.Identity, ANY, lambda x: x)],
+}
+
+
+def parameters_of(module: Module) -> list[str]:
+    return sorted(module.parameters())
+
+
+def called(module: Module, x: Node, *values: Node) -> Node:
+    """The module's output with these values in place of its parameters, in order of their names."""
+    parameters = module.parameters()
+    nodes = {parameters[path]: v for path, v in zip(parameters_of(module), values, strict=True)}
+    with bound(nodes):
+        return module(x)
+
+
+def drawn(case: Case, seed: int) -> tuple[Module, list[np.ndarray]]:
+    """The layer, an input for it, and values for its parameters; no number is near 0."""
+    module = case.make()
+    random = np.random.default_rng(seed)
+    shape = case.shapes[seed % len(case.shapes)]
+    known = module.parameters()
+    shapes = [shape, *(known[path].shape for path in parameters_of(module))]
+    return module, [
+        random.uniform(0.1, 2, s) * random.choice([-1.0, 1.0], s) for s in map(tuple, shapes)
+    ]
