@@ -130,7 +130,7 @@ def _early_stopping(
 
 
 def check_fits(session: Session) -> None:
-    """Trace an evaluation of every part before anything is written, so that misfits show at once.
+    """Trace what will be run before anything is written, so that misfits show at once.
 
     Raises:
         ShapeError: Network, loss and data do not fit together.
@@ -140,6 +140,7 @@ def check_fits(session: Session) -> None:
         part: Rows | None = getattr(session.parts, name)
         if part is not None:
             _check_part(session, name, part)
+    session.prepare()
 
 
 def _check_part(session: Session, name: str, part: Rows) -> None:

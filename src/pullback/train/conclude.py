@@ -16,7 +16,6 @@ from pullback.runs.store import RunStore
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
 from pullback.train.model import Model, stored_encoder
-from pullback.train.progress import Show, progress
 from pullback.train.recorder import Recorder
 from pullback.train.run import Run
 from pullback.train.sources import Source
@@ -60,7 +59,7 @@ def trained(
     source: Source,
     store: RunStore | None,
     callbacks: Sequence[Callback],
-    show: Show | bool,
+    shower: Callback,
     notes: list[str],
 ) -> Run:
     """Run the loop, measure the final network, save it, and say what came out.
@@ -69,7 +68,6 @@ def trained(
         NonFiniteError: NaN or inf arose; the run, which is saved too, is the error's `run`.
     """
     keeper = [] if store is None else [Recorder(store, session.settings.checkpoint_steps)]
-    shower = progress(show)
     session.callbacks = [*callbacks, shower, *keeper]
     try:
         session.run()

@@ -9,6 +9,7 @@ import numpy as np
 
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import Array
+from pullback.losses.classification import IGNORED
 from pullback.metrics import ClassReport, Metric, evaluate, report
 from pullback.nn.head import Head
 from pullback.train.interrupt import Interrupt
@@ -40,14 +41,21 @@ class Evaluator:
         outputs, loss = self.outputs(part, interrupt)
         found = {"loss": loss}
         if self.metrics:
-            scores = self.head.scores(outputs)
-            found |= evaluate(self.metrics, scores, self.targets(part), part.weights)
+            found |= evaluate(self.metrics, *self._known(part, outputs))
         return found
 
     def report(self, part: Rows) -> ClassReport:
         """How each class fares in one part, with the confusion matrix."""
-        scores = self.head.scores(self.outputs(part)[0])
-        return report(scores, self.targets(part), part.weights, names=self.head.classes)
+        scores, targets, weights = self._known(part, self.outputs(part)[0])
+        return report(scores, targets, weights, names=self.head.classes)
+
+    def _known(self, part: Rows, outputs: Array) -> tuple[Array, Array, Array | None]:
+        """Scores, targets and weights of the rows whose label is not to be ignored."""
+        scores, targets, weights = self.head.scores(outputs), self.targets(part), part.weights
+        if self.head.form == "values" or (targets != IGNORED).all():
+            return scores, targets, weights
+        kept = targets != IGNORED
+        return scores[kept], targets[kept], None if weights is None else weights[kept]
 
     def targets(self, part: Rows) -> Array:
         """The targets as metrics take them: class indices, or values in their own units."""

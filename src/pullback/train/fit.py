@@ -16,6 +16,7 @@ from pullback.train.build import check_fits, metrics_of, prepared_network, sessi
 from pullback.train.callbacks import Callback
 from pullback.train.conclude import new_store, trained
 from pullback.train.progress import Show
+from pullback.train.progress import progress as shown
 from pullback.train.run import Run
 from pullback.train.settings import Settings
 from pullback.train.sources import source_of
@@ -147,10 +148,11 @@ def fit(
     session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
     check_fits(session)
+    shower = shown(progress)
     store = None
     if save is not None:
         store = new_store(Path(save), name, session, source, dict(record or {}))
-    return trained(session, source, store, callbacks, progress, notes)
+    return trained(session, source, store, callbacks, shower, notes)
 
 
 def _batch_size(wanted: int | None, rows: int) -> int:

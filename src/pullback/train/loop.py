@@ -162,6 +162,14 @@ class Session:
                 return stopping.reason()
         return self.budget.spent(self.epoch, self.step, self.elapsed)
 
+    def prepare(self) -> None:
+        """Plan the first step, which finds what cannot be traced."""
+        feeds = self.parts.train.feeds(self.batches.at(self.step))
+        if self.settings.accumulate == 1:
+            self._program("step", Batch.of(feeds["x"], feeds["y"], feeds.get("weights")))
+        else:
+            self._program("apply", None)
+
     def _adopt(self) -> None:
         """Let the network's parameters live in the state while it is trained."""
         for path, parameter in self.recipe.network.parameters().items():

@@ -24,6 +24,7 @@ from pullback.train.loop import Session
 from pullback.train.model import encoder_of
 from pullback.train.parts import Parts
 from pullback.train.progress import Show
+from pullback.train.progress import progress as shown
 from pullback.train.run import Run
 from pullback.train.settings import Settings
 from pullback.train.sources import Source, source_of
@@ -60,6 +61,7 @@ def resume(
         FileFormatError: The run is damaged; an earlier intact checkpoint is named.
         ConfigError: The run is finished, or another process trains it.
     """
+    shower = shown(progress)
     with RunStore.open(path, write=True) as store:
         checkpoint = store.load_checkpoint(step)
         config = store.record.get("training")
@@ -97,7 +99,7 @@ def resume(
         store.rewind(checkpoint)
         store.telemetry.append_event(checkpoint.step, "resumed", "")
         notes = [f"resumed after step {checkpoint.step:,}"]
-        return trained(session, source, store, callbacks, progress, notes)
+        return trained(session, source, store, callbacks, shower, notes)
 
 
 def _resumed_network(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import numbers
+import operator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from pullback.errors import ConfigError, unknown
 from pullback.train.rules import Budget, seconds
 
 EXECUTORS = ("numpy", "reference")
 EPOCHS = 100
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate"):
-            _whole(name, getattr(self, name), 1)
+            self._set(name, _whole(name, getattr(self, name), 1))
         for name in ("epochs", "steps", "patience", "checkpoint_steps"):
             if getattr(self, name) is not None:
-                _whole(name, getattr(self, name), 1)
-        _whole("seed", self.seed, 0)
+                self._set(name, _whole(name, getattr(self, name), 1))
+        self._set("seed", _whole("seed", self.seed, 0, LARGEST_SEED))
         if self.time is not None:
-            object.__setattr__(self, "time", seconds(self.time))
+            self._set("time", seconds(self.time))
         for name in ("l1", "l2", "min_delta"):
-            _real(name, getattr(self, name), zero=True)
+            self._set(name, _real(name, getattr(self, name), zero=True))
         if self.clip_norm is not None:
-            _real("clip_norm", self.clip_norm, zero=False)
+            self._set("clip_norm", _real("clip_norm", self.clip_norm, zero=False))
+        for name in ("shuffle", "restore_best"):
+            self._set(name, _flag(name, getattr(self, name)))
         if self.accumulate > self.batch_size:
             raise ConfigError(
                 "a batch can be cut into at most as many parts as it has rows",
@@ -78,6 +85,9 @@ class Settings:
             )
         if self.executor not in EXECUTORS:
             raise unknown("executor", self.executor, EXECUTORS)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # a frozen dataclass is written once, here
 
     def budget(self) -> Budget:
         """The most that training may take; 100 epochs where nothing limits it."""
@@ -105,17 +115,25 @@ class Settings:
         return cls(**values)
 
 
-def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ConfigError(
-            f"{name} must be a whole number of at least {least}",
-            repr(value),
-            f"Use {least} or more.",
+            f"{name} must be a whole number {bound}", repr(value), f"Use {least} or more."
         )
+    return operator.index(value)
 
 
-def _real(name: str, value: Any, *, zero: bool) -> None:
-    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+def _real(name: str, value: Any, *, zero: bool) -> float:
+    numeric = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not numeric or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         least = "0 or more" if zero else "positive"
         raise ConfigError(f"{name} must be {least} and finite", repr(value), "Change it.")
+    return float(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{name} must be true or false", repr(value), "Pass True or False.")
+    return bool(value)
