@@ -51,7 +51,7 @@ def ours(train: Any, test: Any, target: str, seed: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.csv"
         train.to_csv(file, index=False)
-        run = pb.train(file, target=target, seed=seed, test=0, progress="none")
+        run = pb.fit_table(file, target, seed=seed, test=0, progress="none")
         predicted = run.predict(test)
     return score(np.asarray(predicted), test[target].to_numpy(), run.model.head.task)
 

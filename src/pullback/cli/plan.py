@@ -94,7 +94,7 @@ def plan_of(asked: Asked) -> Plan:
     names: Any = target[0] if len(target) == 1 else target or None
     prepared = prepare(source, names, **_prepare_arguments(asked))
     seed = asked.get("seed", 0)
-    choice = _chosen(auto.choose(prepared, seed), asked)
+    choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
     network = choice.network(prepared, outputs_of(prepared, settings["loss"]))
     return Plan(file, target, asked, prepared, choice, network, settings)
@@ -194,7 +194,7 @@ def _chosen(choice: Choice, asked: Asked) -> Choice:
     """The choice with the user's wishes in the place of its own."""
     from pullback.nn import activations
 
-    fields = {f.name for f in dataclasses.fields(choice)} - {"optimizer", "reasons"}
+    fields = {f.name for f in dataclasses.fields(choice)} - {"loss", "optimizer", "reasons"}
     wishes = {key: asked[key] for key in fields & set(asked)}
     wishes = {key: None if value == "none" else value for key, value in wishes.items()}
     if "hidden" in wishes:
@@ -237,9 +237,10 @@ def _endless(asked: Asked) -> bool:
 
 def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any]:
     """What `fit` is given beside network and data."""
-    classification = prepared.task == "classification"
+    from pullback import losses
+
     settings: dict[str, Any] = {
-        "loss": asked.get("loss", {"name": "cross_entropy" if classification else "mse"}),
+        "loss": losses.get(asked.get("loss", choice.loss)).to_config(),
         "optimizer": choice.optimizer,
         "batch_size": choice.batch_size,
         "epochs": choice.epochs,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pullback import optim
+from pullback import losses, optim
 from pullback.data import Prepared, prepare
 from pullback.nn import Flatten, Module, Sequential, dense
 from pullback.train.fit import fit
@@ -15,6 +16,7 @@ from pullback.train.run import Run
 
 ROWS_PER_BATCH = ((32, 4_000), (64, 16_000), (128, 64_000), (256, 256_000))
 LARGEST_BATCH = 512
+WIDE = 200
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Choice:
     """A network and how to train it, each replaceable by the user's own wish.
 
     Attributes:
+        loss: What it should make small.
         hidden: The width of each hidden layer.
         activation: Of the hidden layers.
         dropout: Probability of dropping a hidden number while training.
@@ -34,6 +37,7 @@ class Choice:
         reasons: Why, by the name of the field, where there is more to say than 'usual'.
     """
 
+    loss: losses.Loss
     hidden: tuple[int, ...]
     activation: str
     dropout: float
@@ -48,15 +52,15 @@ class Choice:
     def network(self, prepared: Prepared, outputs: int) -> Module:
         """A fresh network for these data, without values."""
         shape = prepared.encoder.input_shape
-        size = 1
-        for length in shape:
-            size *= length
-        body = dense(size, self.hidden, outputs, activation=self.activation, dropout=self.dropout)
+        body = dense(
+            math.prod(shape), self.hidden, outputs, activation=self.activation, dropout=self.dropout
+        )
         return Sequential(Flatten(), *body) if len(shape) > 1 else body
 
     def fitting(self) -> dict[str, Any]:
         """What `fit` is told."""
         return {
+            "loss": self.loss,
             "optimizer": self.optimizer,
             "batch_size": self.batch_size,
             "epochs": self.epochs,
@@ -66,19 +70,28 @@ class Choice:
         }
 
 
-def choose(prepared: Prepared, seed: int = 0) -> Choice:
+def choose(prepared: Prepared) -> Choice:
     """What to train these data with.
 
     Args:
         prepared: The data.
-        seed: Keys whatever is tried out on the way.
     """
-    rows = len(prepared.train)
+    rows, features = len(prepared.train), math.prod(prepared.encoder.input_shape)
     batch = next((size for size, most in ROWS_PER_BATCH if rows <= most), LARGEST_BATCH)
-    batch = max(1, min(batch, rows))
     reasons = {"batch_size": f"for {rows:,} training rows"}
-    rule: Any = optim.AdamW(2e-3, weight_decay=1e-2, schedule="warmup")
-    return Choice((64, 64), "silu", 0.1, rule, batch, 200, 30, reasons=reasons)
+    classes = prepared.task == "classification"
+    if features < WIDE:
+        rule = optim.AdamW(2e-3, weight_decay=1e-2, schedule="warmup")
+        loss: losses.Loss = losses.cross_entropy if classes else losses.mse
+        return Choice(
+            loss, (64, 64), "silu", 0.1, rule, max(1, min(batch, rows)), 200, 30, reasons=reasons
+        )
+    # Pixels and their like: more room, and more to hold it back from learning rows by heart.
+    reasons |= dict.fromkeys(("hidden", "dropout", "epochs"), f"for {features:,} features")
+    rule = optim.AdamW(2e-3, weight_decay=1e-1, schedule="warmup")
+    loss = losses.CrossEntropy(label_smoothing=0.1) if classes else losses.mse
+    batch = max(1, min(2 * batch, rows))
+    return Choice(loss, (256, 128), "silu", 0.3, rule, batch, 40, 15, reasons=reasons)
 
 
 def fit_table(source: Any, target: str | Sequence[str] | None = None, **options: Any) -> Run:
@@ -107,7 +120,7 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
     for_data = {k: options.pop(k) for k in list(options) if k in known and k != "seed"}
     seed = options.get("seed", 0)
     prepared = prepare(source, target, seed=seed, **for_data)
-    choice = choose(prepared, seed)
+    choice = choose(prepared)
     network = choice.network(prepared, prepared.encoder.target.outputs)
     if not len(prepared.validation):
         choice = replace(choice, monitor="train.loss")
