@@ -93,7 +93,6 @@ def plan_of(asked: Asked) -> Plan:
     source = _read(file, target, asked)
     names: Any = target[0] if len(target) == 1 else target or None
     prepared = prepare(source, names, **_prepare_arguments(asked))
-    seed = asked.get("seed", 0)
     choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
     network = choice.network(prepared, outputs_of(prepared, settings["loss"]))

@@ -112,8 +112,8 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
 
     Example:
         >>> import pullback as pb
-        >>> run = pb.fit_table(pb.datasets.path("penguins"), "species", epochs=3)
-        >>> run.scores["test.accuracy"] > 0.8
+        >>> run = pb.fit_table(pb.datasets.path("penguins"), "species", until="accuracy >= 0.95")
+        >>> run.scores["test.accuracy"] > 0.9
         True
     """
     known = inspect.signature(prepare).parameters
