@@ -45,8 +45,7 @@ def test_penguins() -> None:
 def test_auto_mpg() -> None:
     prepared = prepare(datasets.path("auto-mpg"), "mpg")
     assert prepared.task == "regression"
-    assert roles(prepared)["name"] == "text"
-    assert "name:honda" in prepared.encoder.feature_names
+    assert roles(prepared)["name"] == "text (left out)"  # no word stands out among 236 rows
     table = read_table(datasets.path("auto-mpg"))
     answers = prepared.encoder.predictions(prepared.test.y)["prediction"]
     np.testing.assert_allclose(answers, table["mpg"].values[prepared.test.rows], rtol=1e-6)

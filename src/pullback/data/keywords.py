@@ -19,7 +19,7 @@ MOST = 30
 LEAST_SHARE, MOST_SHARE, LEAST_ROWS = 0.01, 0.99, 5
 CANDIDATES = 300
 SAMPLE = 100_000
-EVIDENCE = 3.0
+EVIDENCE = 5.0
 """A word is used when its correlation with the target is so many standard errors from 0."""
 
 
@@ -38,7 +38,7 @@ class KeywordEncoder(ColumnEncoder):
     """One indicator a word, for words in 1 % to 99 % of the training rows (at least 5 rows).
 
     Of those, up to 30 are kept: the ones whose correlation with the target in the training
-    rows is farthest from 0, if more than three standard errors.
+    rows is farthest from 0, if more than five standard errors.
 
     Args:
         name: The column's name.
