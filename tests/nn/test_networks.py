@@ -17,6 +17,7 @@ from pullback.errors import (
     ShapeError,
     UnknownNameError,
 )
+from pullback.graph import placeholder, topological
 from pullback.nn.description import describe, rebuild, rebuildable
 from pullback.nn.summary import summary
 
@@ -385,3 +386,41 @@ def test_random_layers_in_a_network_have_streams_of_their_own() -> None:
     with mode(training=True, seed=1):
         y = made(x).numpy()
     assert abs((y != 0).mean() - 0.125) < 0.01, "three masks that know nothing of each other"
+
+
+def test_paths_of_calls() -> None:
+    """Each node says which module made it: parts of parts too, and by whatever way it is called."""
+
+    class Deep(pb.nn.Module):
+        def __init__(self) -> None:
+            self.body = pb.nn.Sequential(pb.nn.Linear(3, 3), pb.nn.Sequential("tanh"))
+            self.gain = pb.nn.Parameter(3, pb.nn.initialisers.Ones())
+
+        def forward(self, x: pb.Tensor) -> pb.Tensor:
+            x = self.body(x)
+            x = self.body[0](x)
+            x = self["body.1.0"](x)
+            return pb.exp(x) * self.gain
+
+    made = pb.nn.Sequential(Deep(), pb.nn.Linear(3, 2)).initialise()
+    graph = topological([made(placeholder("x", (2, 3)))])
+    by_op = [(y.op.name, y.origin.path) for y in graph if y.inputs and y.op.name != "broadcast_to"]
+    assert by_op == [
+        ("matmul", "0.body.0"),
+        ("add", "0.body.0"),
+        ("tanh", "0.body.1.0"),
+        ("matmul", "0.body.0"),
+        ("add", "0.body.0"),
+        ("tanh", "0.body.1.0"),
+        ("exp", "0"),
+        ("mul", "0"),
+        ("matmul", "1"),
+        ("add", "1"),
+    ]
+
+
+def test_a_child_that_is_replaced_keeps_the_name() -> None:
+    made = pb.nn.Sequential(pb.nn.Linear(3, 3), "tanh").initialise()
+    made(pb.ones((1, 3)))
+    setattr(made, "1", pb.nn.Sigmoid())
+    assert made(placeholder("x", (2, 3))).origin.path == "1"

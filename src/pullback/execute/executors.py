@@ -105,13 +105,13 @@ def _coded(i: Instruction) -> _Code:
 def all_finite(arrays: Iterable[Array]) -> bool:
     """Whether no array holds NaN or inf.
 
-    A sum of squares is finite only if every element is; it takes one pass and no memory. Where it
-    overflows, the elements are looked at.
+    The sum of all squares is finite only if every element is; it takes one pass and no memory.
+    Where it overflows, the elements are looked at.
     """
-    for array in arrays:
-        if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
-            return False
-    return True
+    looked_at = list(arrays)
+    with np.errstate(all="ignore"):
+        total = sum(np.vdot(array, array) for array in looked_at)
+        return math.isfinite(total) or all(np.isfinite(array).all() for array in looked_at)
 
 
 class ReferenceExecutor:

@@ -51,6 +51,7 @@ class Module:
     _children: dict[str, Module]
     _parameters: dict[str, Parameter]
     _arguments: dict[str, Any]
+    _named: dict[int, str] | None = None
     _source: Source | None
     _head: Head | None = None  # what the outputs mean, once `fit` knows
 
@@ -67,6 +68,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         self._children.pop(name, None)
         self._parameters.pop(name, None)
+        object.__setattr__(self, "_named", None)
         if isinstance(value, Module):
             self._children[name] = value
         elif isinstance(value, Parameter):
@@ -97,15 +99,23 @@ class Module:
         return y
 
     def _path_here(self) -> str:
-        """The path of this call: below the module that is running, if it is its child."""
+        """The path of this call: below the module that is running, if it is part of it."""
         running = _RUNNING.get()
         if running is None:
             return ""
         parent, path = running
-        for name, child in parent._children.items():
-            if child is self:
-                return f"{path}.{name}" if path else name
-        return path
+        name = parent._names().get(id(self))
+        if name is None:  # a part of a part, or a module that the running one does not hold
+            name = next((below for below, module in parent.modules() if module is self), "")
+        return f"{path}.{name}" if path and name else path or name
+
+    def _names(self) -> dict[int, str]:
+        """The name of each child, by its identity; the first one of a shared child."""
+        if self._named is None:
+            found = {id(child): name for name, child in reversed(self._children.items())}
+            object.__setattr__(self, "_named", found)
+            return found
+        return self._named
 
     def modules(self, path: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, with their paths; a shared one comes once."""

@@ -46,8 +46,10 @@ class AlongAxes(Op):
 
 def _shifted(x: Array, axes: tuple[int, ...]) -> Array:
     """The input less its maximum; a row with +inf counts 0 there and -inf elsewhere."""
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    top = np.maximum.reduce(x, axis=axes, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
+    if finite.all():
+        return np.asarray(x - top)
     spread = x - np.where(finite, top, 0)
     return np.where(top == np.inf, np.where(x == np.inf, 0, -np.inf), spread).astype(x.dtype)
 
@@ -65,7 +67,7 @@ class Softmax(AlongAxes):
 
     def forward(self, x: Array) -> Array:
         weights = np.exp(_shifted(x, self.axes))
-        number = np.sum(weights, axis=self.axes, keepdims=True, dtype=x.dtype)
+        number = np.add.reduce(weights, axis=self.axes, keepdims=True, dtype=x.dtype)
         return weights / np.where(number == 0, x.dtype.type(1), number)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
@@ -145,10 +147,11 @@ class CrossEntropyWithLogits(Op):
     def forward(self, logits: Array, targets: Array) -> Array:
         ignored = targets == -1
         label = checked(np.where(ignored, 0, targets), logits.shape[-1], lowest=0)
-        top = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
+        top = np.maximum.reduce(logits, axis=-1, keepdims=True, initial=-np.inf)
         shifted = logits - np.where(np.isfinite(top), top, 0)
-        chosen = np.take_along_axis(shifted, label[..., None], axis=-1)[..., 0]
-        sums = np.sum(np.exp(shifted), axis=-1, dtype=logits.dtype)
+        rows = shifted.reshape(label.size, logits.shape[-1])
+        chosen = rows[np.arange(label.size), label.reshape(-1)].reshape(label.shape)
+        sums = np.add.reduce(np.exp(shifted), axis=-1, dtype=logits.dtype)
         return np.where(ignored, 0, np.log(sums) - chosen).astype(logits.dtype)
 
     def vjp(self, y_bar: Node, y: Node, logits: Node, targets: Node) -> tuple[Node, None]:

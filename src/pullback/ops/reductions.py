@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +95,9 @@ class Sum(Reduction):
     latex = r"\sum {0}"
 
     def forward(self, x: Array) -> Array:
-        return np.sum(x, axis=self.axes, keepdims=self.keepdims, dtype=x.dtype)
+        # Twice as fast on small arrays as np.sum, which is this.
+        reduce: Callable[..., Array] = np.add.reduce
+        return np.asarray(reduce(x, axis=self.axes, dtype=x.dtype, keepdims=self.keepdims))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (self.back(y_bar, x),)

@@ -75,7 +75,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.step = int(self.state[STEP])
-        self._programs: dict[tuple[str, Batch | None], Executor] = {}
+        self._programs: dict[tuple[str, int], Executor] = {}
         self._loss_sum = self._loss_weight = 0.0
         self._measured = 0
         self._began = 0.0
@@ -165,10 +165,7 @@ class Session:
     def prepare(self) -> None:
         """Plan the first step, which finds what cannot be traced."""
         feeds = self.parts.train.feeds(self.batches.at(self.step))
-        if self.settings.accumulate == 1:
-            self._program("step", Batch.of(feeds["x"], feeds["y"], feeds.get("weights")))
-        else:
-            self._program("apply", None)
+        self._program("step" if self.settings.accumulate == 1 else "apply", feeds)
 
     def _adopt(self) -> None:
         """Let the network's parameters live in the state while it is trained."""
@@ -183,8 +180,7 @@ class Session:
         if self.settings.accumulate > 1:
             found, fed = self._accumulated(feeds)
         else:
-            batch = Batch.of(feeds["x"], feeds["y"], weights)
-            found, fed = self._program("step", batch).run_again(feeds), [feeds]
+            found, fed = self._program("step", feeds).run_again(feeds), [feeds]
         if int(self.state[STEP]) == number:  # the update was held back
             self._fail(fed, number)
             return
@@ -209,20 +205,22 @@ class Session:
                 part["row"] = np.asarray(rows[0], np.int64)
                 fed.append(part)
         for part in fed:
-            batch = Batch.of(part["x"], part["y"], part.get("weights"))
-            self._program("part", batch).run_again(part)
-        return self._program("apply", None).run_again({}), fed
+            self._program("part", part).run_again(part)
+        return self._program("apply", {}).run_again({}), fed
 
-    def _program(self, kind: str, batch: Batch | None) -> Executor:
-        key = (kind, batch)
-        if key not in self._programs:
-            step = self._step_of(kind, batch)
-            self._programs[key] = executor(step, self.state, self.settings.executor)
-        return self._programs[key]
+    def _program(self, kind: str, feeds: dict[str, Array]) -> Executor:
+        """The program for feeds of that shape; within one training only their rows differ."""
+        key = (kind, len(feeds["x"]) if kind != "apply" else 0)
+        found = self._programs.get(key)
+        if found is None:
+            step = self._step_of(kind, feeds)
+            found = self._programs[key] = executor(step, self.state, self.settings.executor)
+        return found
 
-    def _step_of(self, kind: str, batch: Batch | None) -> Step:
-        if batch is None:
+    def _step_of(self, kind: str, feeds: dict[str, Array]) -> Step:
+        if kind == "apply":
             return self.recipe.apply_step()
+        batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
         return self.recipe.part_step(batch) if kind == "part" else self.recipe.training_step(batch)
 
     def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
@@ -239,13 +237,12 @@ class Session:
         self._clear_parts()
         try:
             for feeds in fed:
-                batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
-                step = self._step_of("part" if accumulating else "step", batch)
+                step = self._step_of("part" if accumulating else "step", feeds)
                 origin = find_origin(step, self.state, feeds)
                 if origin is not None:
                     return origin
                 if accumulating:
-                    self._program("part", batch).run(feeds)
+                    self._program("part", feeds).run(feeds)
             return find_origin(self.recipe.apply_step(), self.state, {}) if accumulating else None
         finally:
             self._clear_parts()

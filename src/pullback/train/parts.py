@@ -52,9 +52,9 @@ class Rows:
 
     def feeds(self, rows: Array) -> dict[str, Array]:
         """What a step is fed with for these rows."""
-        feeds = {"x": self.x[rows], "y": self.y[rows]}
+        feeds = {"x": self.x.take(rows, 0), "y": self.y.take(rows, 0)}
         if self.weights is not None:
-            feeds["weights"] = self.weights[rows]
+            feeds["weights"] = self.weights.take(rows)
         return feeds
 
     def take(self, rows: Array) -> Rows:
