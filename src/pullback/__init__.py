@@ -1,7 +1,7 @@
 """Pullback: neural networks you can see through.
 
-Everything public is an attribute of this module and loaded when it is first used, so that
-`import pullback` costs little more than NumPy.
+Everything public is an attribute of this module and loaded when it is first used, NumPy included,
+so that `import pullback` itself costs next to nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
 _HOMES = {
     "Tensor": "pullback.tensors",
     "tensor": "pullback.tensors",
-    **dict.fromkeys(("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"),
+    **dict.fromkeys(
+        ("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"
+    ),
     **dict.fromkeys(
         ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
     ),

@@ -31,6 +31,7 @@ def texts() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         hidden = parts[0].startswith(".") and parts[0] not in HIDDEN_OURS
+        hidden = hidden or parts[0] == "runs"  # what `make demo` leaves
         if path.suffix in TEXT and not hidden and not MADE & set(parts) and path.is_file():
             yield path
 

@@ -1,6 +1,5 @@
 """Metrics of predicted classes: the class with the largest score, the first of a tie."""
 
-# ruff: noqa: D102 - compute and score mean what their base class says, the class docstring how
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, get_args

@@ -1,6 +1,5 @@
 """Metrics of class probabilities: how they rank, and how much they are to be believed."""
 
-# ruff: noqa: D102 - compute and score mean what their base class says, the class docstring how
 from __future__ import annotations
 
 import math

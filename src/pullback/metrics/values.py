@@ -3,7 +3,6 @@
 With several outputs each metric is the plain mean of that of each output.
 """
 
-# ruff: noqa: D102 - compute and score mean what their base class says, the class docstring how
 from __future__ import annotations
 
 import math

@@ -13,7 +13,7 @@ import numpy as np
 
 from pullback.container import read_tensors
 from pullback.data.encoder import Encoder
-from pullback.errors import ConfigError, FileFormatError, LabelError
+from pullback.errors import ConfigError, DataError, FileFormatError, LabelError
 from pullback.graph.dtypes import Array
 from pullback.metrics import ClassReport, MetricLike, as_metrics, defaults, evaluate, report
 from pullback.nn import Module, storage
@@ -22,7 +22,7 @@ from pullback.nn.inference import outputs
 from pullback.train.evaluation import targets_of
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A network with what turns raw rows into its inputs.
 
@@ -35,6 +35,12 @@ class Model:
     network: Module
     encoder: Encoder | None = None
     warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        number = sum(p.size for p in self.network.parameters().values())
+        what = "not fitted" if self.head is None else self.head.task
+        table = "" if self.encoder is None else f", predicts {', '.join(self.encoder.target.names)}"
+        return f"Model({what}{table}; {number:,} parameters)"
 
     @property
     def head(self) -> Head | None:
@@ -102,6 +108,12 @@ class Model:
                 "Fit it, or compare network.predict(X) with your targets.",
             )
         if self.encoder is None:
+            if not isinstance(data, (tuple, list)) or len(data) != 2:
+                raise DataError(
+                    "a network on arrays is evaluated on a pair (X, y)",
+                    type(data).__name__,
+                    "Pass both: model.evaluate((X, y)).",
+                )
             x, y = data
             return self.head, self.head.scores(self.outputs(x)), _codes(self.head, np.asarray(y))
         found = self.encoder.read(data)

@@ -23,7 +23,7 @@ def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callb
 
     Args:
         show: `bar`, `plain`, `none` (or False); `auto` (or True) is a bar where the stream is a
-            terminal, else none.
+            terminal, else plain lines.
         stream: Where it is shown; standard error when None.
 
     Raises:
@@ -36,20 +36,29 @@ def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callb
     out = stream or sys.stderr
     if show == "bar" or (show == "auto" and out.isatty()):
         return Bar(out)
-    return Lines(out) if show == "plain" else Callback()
+    return Callback() if show == "none" else Lines(out)
 
 
 class Lines(Callback):
-    """A line about the newest epoch, at most one a second."""
+    """A line about the newest epoch, at most one a second; none for what takes no second."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
         self._last = 0.0
+        self._began = (0.0, 0.0)
+
+    def on_start(self, session: Session) -> None:
+        self._last = time.monotonic()
+        self._began = (self._last, done(session))
 
     def on_epoch(self, session: Session) -> None:
-        if time.monotonic() - self._last >= LINE_SECONDS:
-            self._last = time.monotonic()
-            print(f"epoch {session.epoch}  {status(session)}", file=self.stream, flush=True)
+        now = time.monotonic()
+        if now - self._last >= LINE_SECONDS:
+            self._last = now
+            share, rate = done(session), done(session) - self._began[1]
+            left = (1 - share) * (now - self._began[0]) / rate if rate > 0 else 0.0
+            text = f"epoch {session.epoch}  {status(session)}  at most {left:.0f} s left"
+            print(text, file=self.stream, flush=True)
 
 
 class Bar(Callback):

@@ -17,7 +17,7 @@ from pullback.train.loop import Ending
 from pullback.train.model import Model
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """One training that has ended.
 
@@ -80,6 +80,13 @@ class Run:
     def predict(self, rows: Any, *, probabilities: bool = False) -> Any:
         """See `Model.predict`."""
         return self.model.predict(rows, probabilities=probabilities)
+
+    def evaluate(self, data: Any, metrics: Any = None) -> dict[str, float]:
+        """See `Model.evaluate`."""
+        return self.model.evaluate(data, metrics)
+
+    def __repr__(self) -> str:
+        return f"Run({self.ending} after {self.step:,} steps: {self.reason})"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain data."""
