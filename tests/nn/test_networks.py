@@ -381,7 +381,7 @@ def test_random_layers_in_a_network_have_streams_of_their_own() -> None:
     from pullback.nn.mode import mode
 
     layer = pb.nn.Dropout(0.5)
-    made = pb.nn.Sequential(layer, pb.nn.Sequential(layer), pb.nn.Dropout(0.5))
+    made = pb.nn.Sequential(layer, layer, pb.nn.Dropout(0.5))
     x = pb.ones((200, 50))
     with mode(training=True, seed=1):
         y = made(x).numpy()

@@ -44,6 +44,12 @@ FIRES = {
         2,
         3,
     ),
+    "turned two ways": (
+        lambda: pb.transpose(pb.transpose(x().reshape(1, 2, 3), (0, 2, 1)), (1, 0, 2)),
+        "simplify",
+        2,
+        3,
+    ),
     "a bias": (lambda: x() + row(), "elide_broadcasts", 1, 2),
     "a number": (lambda: x() * 2.5, "elide_broadcasts", 1, 2),
     "a choice": (lambda: pb.where(x() > 0, x(), 0.0), "elide_broadcasts", 2, 3),

@@ -85,6 +85,30 @@ def test_a_step_that_would_make_weights_infinite_is_not_taken(accumulate: int) -
 
 
 @ACCUMULATE
+def test_a_norm_that_overflows_does_not_pass_for_a_step(accumulate: int) -> None:
+    """Each gradient is finite; cut to a norm of 1 of infinity, all of them would be 0."""
+    x, _ = ROWS
+    network = pb.nn.dense(4, [], 2)
+    error = failing(
+        network,
+        (x * 1e15, np.full((40, 2), 3e23)),
+        loss="mae",
+        optimizer="sgd",
+        clip_norm=1.0,
+        accumulate=accumulate,
+        callbacks=[Raise()],
+    )
+    assert error.run.step == 0
+
+
+class Raise(pb.Callback):
+    """Makes the gradients of a mean absolute error as large as can be."""
+
+    def on_start(self, session: Any) -> None:
+        session.parts.train.x[:] = 3e38
+
+
+@ACCUMULATE
 def test_moments_that_would_become_infinite_are_not_kept(accumulate: int) -> None:
     """Adam's mean of squares overflows long before the gradient does."""
     network = pb.nn.dense(4, [], 2)

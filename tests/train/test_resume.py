@@ -268,8 +268,14 @@ def test_a_custom_network_must_be_passed(tmp_path: Path) -> None:
 def test_best_weights_that_are_lost_are_missed(tmp_path: Path) -> None:
     name = "weights and best"
     run = start(name, tmp_path, callbacks=[Stop(8)])
-    for file in (run.path / "best").glob("*.safetensors"):
-        file.write_bytes(b"rubbish")
+    (file,) = (run.path / "best").glob("*.safetensors")
+    older = file.with_name("000000001.safetensors")
+    with RunStore.open(run.path, write=True) as store:
+        store.save_best(1, store.load_best().tensors, {})
+    file.write_bytes(b"rubbish")
+    with pytest.raises(FileFormatError, match=r"those of step 3, .*\n.*those of step 1"):
+        go_on(run.path)
+    older.unlink()
     with pytest.raises(FileFormatError, match="best weights"):
         go_on(run.path)
 
