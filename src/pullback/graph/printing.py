@@ -52,7 +52,9 @@ def _written(node: Node, names: dict[Node, str], style: Style) -> tuple[str, int
     prefix = style == "latex" and op.binding == 0 and op.latex.endswith(" {0}")
     arguments = []
     for place, (text, binding) in enumerate(written):
-        loose = binding > op.binding or (binding == op.binding and place > 0)
+        # Sums and products group from the left by themselves; powers and signs do not.
+        grouped = place == 0 and op.binding > 3
+        loose = binding > op.binding or (binding == op.binding and not grouped)
         if binding and (prefix or (op.binding and loose)):
             text = rf"\left({text}\right)" if style == "latex" else f"({text})"
         arguments.append(text)
