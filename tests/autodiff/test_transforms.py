@@ -19,6 +19,7 @@ from pullback.errors import ConfigError, DifferentiationError, ShapeError
 from pullback.execute import evaluate
 from pullback.graph import Node, constant, placeholder, registry
 from pullback.ops.samples import Real, Sample
+from pullback.plan import Step, plan
 
 DIFFERENTIABLE = [name for name, op in registry().items() if op.differentiable and op.arity]
 
@@ -364,3 +365,49 @@ def test_memory_does_not_grow_over_the_loop() -> None:
     late = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert late < early + 50_000, f"{early} bytes, then {late}"
+
+
+def product(a: Node, b: Node) -> Node:
+    return a * b * b
+
+
+def test_the_same_tensor_may_be_passed_twice() -> None:
+    x = pb.tensor(3.0)
+    y, pull = pb.vjp(product, x, x)
+    assert [float(bar) for bar in pull(1.0)] == [9, 18]
+    assert [float(v) for v in pb.jvp(product, [x, x], [1.0, 0.0])] == [27, 9]
+    assert [float(v) for v in pb.hvp(lambda a, b: a * b, [x, x], [1.0, 0.0])] == [0, 1]
+    _, bars = pb.value_and_grad(product, argnums=(0, 1))(x, x)
+    assert [float(bar) for bar in bars] == [9, 18]
+    _, (first, second) = pb.value_and_grad(lambda xs: product(*xs))([x, x])
+    assert (float(first), float(second)) == (9, 18)
+    assert pb.gradcheck(product, [x, x], order=2)
+
+
+def test_a_tensor_that_is_passed_and_closed_over_is_a_constant_inside() -> None:
+    x = pb.tensor(3.0)
+    assert float(pb.value_and_grad(lambda a: a * x)(x)[1]) == 3
+    assert float(pb.jvp(lambda a: a * x, [x], [1.0])[1]) == 3
+    assert float(pb.hvp(lambda a: a * a * x, [x], [1.0])[0]) == 6
+    assert [float(bar) for bar in pb.vjp(lambda a: a * x, x)[1](1.0)] == [3]
+
+
+def test_derivatives_of_derivatives_pass_through_the_variables() -> None:
+    def slope(x: Node) -> Node:
+        return pb.value_and_grad(lambda a: a * a * x)(x)[1]  # 2 a x at a = x
+
+    x = pb.tensor(3.0)
+    assert float(slope(x)) == 18
+    assert float(pb.value_and_grad(slope)(x)[1]) == 12  # of 2 x^2
+    loss, _ = pb.value_and_grad(lambda a: a * a)(x)
+    assert float(pb.gradient(loss, [x])[0]) == 6
+
+
+def test_a_variable_keeps_its_origin_and_costs_no_instruction() -> None:
+    x = placeholder("x", ())
+    y, _ = pb.vjp(lambda a: a, x)
+    assert y is not x
+    assert y.origin is x.origin
+    value, bar = pb.value_and_grad(lambda a: a * a)(x)
+    names = [i.op.name for i in plan(Step({"value": value, "bar": bar})).instructions]
+    assert "reshape" not in names

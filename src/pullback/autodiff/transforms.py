@@ -14,6 +14,7 @@ from pullback.autodiff import reverse, trees
 from pullback.errors import ConfigError, DifferentiationError, ShapeError
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node, Operand, as_node
+from pullback.ops.shaping import Reshape
 
 Function = Callable[..., Node]
 
@@ -167,7 +168,12 @@ def _tangent(t: Operand, x: Node) -> Node:
 
 
 def _variable(x: Operand) -> Node:
-    """`x` as a node of real numbers."""
+    """`x` as a node of real numbers that is the caller's alone.
+
+    The same tensor may be passed twice, or passed and used by the function as a constant: were
+    the variable that tensor itself, the derivatives would mix. A reshape to its own shape tells
+    them apart, lets the derivatives of an outer function through, and costs nothing in a program.
+    """
     node = as_node(float(x) if isinstance(x, int) and not isinstance(x, bool) else x)
     if not is_float(node.dtype):
         raise DifferentiationError(
@@ -175,4 +181,4 @@ def _variable(x: Operand) -> Node:
             f"dtype {node.dtype}",
             "Convert it with .astype('float32').",
         )
-    return node
+    return Node(Reshape(node.shape), (node,), node.shape, node.dtype, node.origin, node.value)
