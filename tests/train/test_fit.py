@@ -369,10 +369,13 @@ def test_settings_of_numpy_are_settings(tmp_path: Path) -> None:
     assert pb.resume(run.path).ending == "finished"
 
 
-def test_ways_of_showing_progress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ways_of_showing_progress(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for show in ("none", "auto", False, True):
         pb.fit(classifier(), (X, Y), epochs=1, progress=show)
     assert capsys.readouterr().err == ""
+    monkeypatch.setattr("pullback.train.progress.LINE_SECONDS", 0.0)
     pb.fit(classifier(), (X, Y), epochs=2, progress="plain", validation=0.2)
     said = capsys.readouterr().err
     assert said.startswith("epoch 1  loss ")
