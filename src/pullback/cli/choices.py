@@ -83,7 +83,7 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
 
 
 def _outputs(plan: Plan) -> int:
-    from pullback.cli.plan import outputs_of
+    from pullback.train.auto import outputs_of
 
     return outputs_of(plan.prepared, plan.settings["loss"])
 

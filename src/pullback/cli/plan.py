@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """What was read and decided, as plain data."""
+        from pullback.train import auto
+
         parameters = self.network.parameters().values()
         return {
             "file": str(self.file),
@@ -71,7 +74,7 @@ class Plan:
             "network": {
                 **self.tables()["network"],
                 "inputs": self.prepared.encoder.input_shape,
-                "outputs": outputs_of(self.prepared, self.settings["loss"]),
+                "outputs": auto.outputs_of(self.prepared, self.settings["loss"]),
                 "parameters": sum(p.size for p in parameters),
             },
             "training": self.tables()["training"],
@@ -95,7 +98,7 @@ def plan_of(asked: Asked) -> Plan:
     prepared = prepare(source, names, **_prepare_arguments(asked))
     choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
-    network = choice.network(prepared, outputs_of(prepared, settings["loss"]))
+    network = choice.network(prepared, auto.outputs_of(prepared, settings["loss"]))
     return Plan(file, target, asked, prepared, choice, network, settings)
 
 
@@ -118,9 +121,9 @@ def find(file: str) -> tuple[Path, str | None]:
         DataError: A bare name that is neither a file nor a shipped table.
     """
     path = Path(file)
-    if file in datasets.TARGETS and not path.is_file():
+    if file in datasets.TARGETS and not os.path.isfile(path):
         return datasets.path(file), datasets.TARGETS[file]
-    if path.name == file and not path.suffix and not path.exists():
+    if path.name == file and not path.suffix and not os.path.lexists(path):
         guess = nearest(file, [*datasets.NAMES, *(p.name for p in Path().iterdir())])
         raise DataError(
             f"{file} must be a file, or one of the tables that come along",
@@ -128,14 +131,6 @@ def find(file: str) -> tuple[Path, str | None]:
             f"Did you mean {guess}?" if guess else "Check the path.",
         )
     return path, None
-
-
-def outputs_of(prepared: Prepared, loss: Mapping[str, Any]) -> int:
-    """How many numbers the network has to give for each row."""
-    from pullback import losses
-
-    binary = losses.get(dict(loss)).task == "binary"
-    return 1 if binary else prepared.encoder.target.outputs
 
 
 def run_name(file: Path) -> str:
@@ -250,7 +245,7 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     }
     same = ("steps", "time", "until", "min_delta", "l1", "l2", "accumulate", "executor")
     settings |= {key: asked[key] for key in (*same, "checkpoint_steps") if key in asked}
-    _check(settings)
+    _check(settings, prepared)
     if "metrics" in asked:
         settings["metrics"] = words(asked["metrics"])
     if "class_weight" in asked:
@@ -258,11 +253,15 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     return settings
 
 
-def _check(settings: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a number that cannot be used, before anything is shown."""
+def _check(settings: Mapping[str, Any], prepared: Prepared) -> None:
+    """Raise ConfigError for a setting that cannot be used, before anything is shown."""
     from pullback.train.settings import Settings
+    from pullback.train.until import Until
 
     Settings(**{k: v for k, v in settings.items() if k not in ("loss", "optimizer")})
+    if "until" in settings:
+        task: Any = prepared.task
+        Until.parse(settings["until"], task=task, validation=len(prepared.validation) > 0)
 
 
 def _class_weight(given: Any, prepared: Prepared) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pullback import losses, optim
 from pullback.data import Prepared, prepare
+from pullback.errors import unknown
 from pullback.nn import Flatten, Module, Sequential, dense
 from pullback.train.fit import fit
 from pullback.train.run import Run
@@ -100,8 +101,9 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
     Args:
         source: A file, a frame, arrays: whatever `pb.data.prepare` reads.
         target: The column to learn, or several numeric ones.
-        options: Of `pb.data.prepare` (`task`, `roles`, `split`, `validation`, `test`, ...) and of
-            `pb.fit` (`epochs`, `until`, `save`, ...); `seed` goes to both.
+        options: Of `pb.data.prepare` (`task`, `roles`, `split`, `validation`, `test`, ...), of the
+            network (`hidden`, `activation`, `dropout`) and of `pb.fit` (`epochs`, `until`,
+            `save`, ...); `seed` goes to data and training alike.
 
     Returns:
         The run, with scores on training, validation and test rows.
@@ -109,6 +111,7 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
     Raises:
         DataError: A table that cannot be learned from.
         ConfigError: An option that cannot be used.
+        UnknownNameError: No such option; the nearest is named.
 
     Example:
         >>> import pullback as pb
@@ -116,12 +119,28 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
         >>> run.scores["test.accuracy"] > 0.9
         True
     """
-    known = inspect.signature(prepare).parameters
-    for_data = {k: options.pop(k) for k in list(options) if k in known and k != "seed"}
-    seed = options.get("seed", 0)
-    prepared = prepare(source, target, seed=seed, **for_data)
-    choice = choose(prepared)
-    network = choice.network(prepared, prepared.encoder.target.outputs)
+    wanted = {"data": _DATA, "choice": _CHOICE, "training": _TRAINING}
+    sorted_: dict[str, dict[str, Any]] = {name: {} for name in wanted}
+    for option, value in options.items():
+        homes = [name for name, known in wanted.items() if option in known]
+        if not homes:
+            raise unknown("option", option, sorted({o for known in wanted.values() for o in known}))
+        for home in homes:
+            sorted_[home][option] = value
+    prepared = prepare(source, target, **sorted_["data"])
+    choice = replace(choose(prepared), **sorted_["choice"])
     if not len(prepared.validation):
         choice = replace(choice, monitor="train.loss")
-    return fit(network, prepared, **{**choice.fitting(), **options})
+    training = {**choice.fitting(), **sorted_["training"]}
+    network = choice.network(prepared, outputs_of(prepared, training["loss"]))
+    return fit(network, prepared, **training)
+
+
+def outputs_of(prepared: Prepared, loss: Any) -> int:
+    """How many numbers the network has to give for each row."""
+    return 1 if losses.get(loss).task == "binary" else prepared.encoder.target.outputs
+
+
+_DATA = frozenset(inspect.signature(prepare).parameters) - {"source", "target"}
+_CHOICE = frozenset(("hidden", "activation", "dropout"))
+_TRAINING = frozenset(inspect.signature(fit).parameters) - {"network", "data", "validation"}
