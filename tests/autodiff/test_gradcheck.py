@@ -12,8 +12,9 @@ import pullback as pb
 from pullback import ops
 from pullback.autodiff import gradcheck
 from pullback.errors import ConfigError, DifferentiationError
-from pullback.graph import apply
+from pullback.graph import apply, constant
 from pullback.graph.op import operation
+from pullback.ops.families import Elementwise
 
 Rule = Callable[..., tuple[Any, ...]]
 
@@ -179,6 +180,39 @@ def test_a_wrong_rule_at_a_kink_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         lambda self, g, y, x: (pb.where(x >= 0, pb.where(x > 0, g, 2 * g), 0.0),),
     )
     assert not gradcheck(pb.relu, [[0.0, 0.4]])
+
+
+# What is smooth, curved so sharply that it looks like a kink, and where its slope is 0.
+STEEP: dict[str, tuple[Callable[..., Any], float]] = {
+    "a parabola": (lambda x: 1e6 * x * x, 0.9),
+    "a cosine": (lambda x: pb.cos(3e4 * x), 100.0),
+    "a cosine, little wrong": (lambda x: pb.cos(3e4 * x), 1.0),
+    "a bell": (lambda x: pb.exp(-1e8 * x * x), 30.0),
+}
+
+
+@pytest.mark.parametrize("name", STEEP)
+def test_curvature_is_not_a_kink(name: str) -> None:
+    f, wrong = STEEP[name]
+
+    class Judged(Elementwise):
+        """f with a derivative rule that is off by `wrong`."""
+
+        name = "judged"
+
+        def forward(self, x: Any) -> Any:
+            return f(constant(x)).numpy()
+
+        def vjp(self, y_bar: Any, y: Any, x: Any) -> Any:
+            return (y_bar * (pb.vjp(f, x)[1](1.0)[0] + wrong),)
+
+    for x in (0.0, 1e-9, -1e-7):
+        verdict = gradcheck(lambda a: apply(Judged(), a), [x])
+        assert not verdict, f"{name} at {x}: {verdict}"
+    right = gradcheck(f, [[0.0]])
+    assert right
+    assert right.inputs[0] is not None
+    assert not right.inputs[0].kinks
 
 
 def test_a_missed_dependence_is_found() -> None:

@@ -373,7 +373,7 @@ def product(a: Node, b: Node) -> Node:
 
 def test_the_same_tensor_may_be_passed_twice() -> None:
     x = pb.tensor(3.0)
-    y, pull = pb.vjp(product, x, x)
+    _, pull = pb.vjp(product, x, x)
     assert [float(bar) for bar in pull(1.0)] == [9, 18]
     assert [float(v) for v in pb.jvp(product, [x, x], [1.0, 0.0])] == [27, 9]
     assert [float(v) for v in pb.hvp(lambda a, b: a * b, [x, x], [1.0, 0.0])] == [0, 1]

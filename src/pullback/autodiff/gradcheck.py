@@ -173,7 +173,7 @@ def _judge(scalar: _Along, bar: Array, tolerance: float) -> InputVerdict:
 
         want = float(bar[index])
         numeric[index] = _difference(along, want, close)
-        if abs(numeric[index] - want) > close and _is_kink(along, want):
+        if abs(numeric[index] - want) > close and _is_kink(along, want, close):
             kinks.append(index)
             numeric[index] = want
     gap = np.absolute(bar - numeric)
@@ -198,17 +198,34 @@ def _difference(along: Callable[[float], float], want: float, close: float) -> f
     return best
 
 
-def _is_kink(along: Callable[[float], float], want: float) -> bool:
-    """Whether the slopes from both sides differ and `want` lies between them, or there is a jump.
+def _is_kink(along: Callable[[float], float], want: float, close: float) -> bool:
+    """Whether a kink or a jump is to blame for a difference from `want`.
 
-    Across a jump the change of value does not shrink with the step; no slope is right there.
+    Across a jump the change of value does not shrink with the step; no slope is right there. On a
+    kink the slopes from the left and from the right stay apart, and any between them is right;
+    of a smooth function they draw together in proportion to the step, however curved it is.
+    Beside a kink, both agree with `want` once the step no longer reaches it.
     """
-    h, here = _KINK, along(0)
-    wide = abs(along(h) - along(-h))
-    narrow = abs(along(h / 16) - along(-h / 16))
-    if narrow > 0.5 * wide > 1e-8 * max(abs(here), 1.0):
+    wide, narrow = abs(along(_KINK) - along(-_KINK)), abs(along(_KINK / 16) - along(-_KINK / 16))
+    if narrow > 0.5 * wide > 1e-8 * max(abs(along(0)), 1.0):
         return bool(np.isfinite(want))
+    last = 0.0
+    for h in (_KINK, _KINK / 16, _KINK / 256):
+        low, high = _slopes(along, h)
+        slack = 1e-3 * max(abs(low), abs(high), 1e-3)
+        apart = high - low > slack and high - low > 0.5 * last
+        if last and apart and low - slack <= want <= high + slack:
+            return True
+        if last and max(abs(low - want), abs(high - want)) <= close:
+            return True
+        last = high - low
+        if last <= slack:
+            return False
+    return False
+
+
+def _slopes(along: Callable[[float], float], h: float) -> tuple[float, float]:
+    """The slopes from the left and from the right, the smaller first."""
+    here = along(0)
     left, right = (here - along(-h)) / h, (along(h) - here) / h
-    low, high = min(left, right), max(left, right)
-    slack = 1e-3 * max(abs(low), abs(high), 1e-3)
-    return bool(high - low > slack and low - slack <= want <= high + slack)
+    return min(left, right), max(left, right)
