@@ -128,6 +128,7 @@ def test_every_training_option_is_tried() -> None:
         "--class-weight", "balanced", "--clip-norm", 1, "--l1", 1e-6, "--l2", 1e-6,
         "--accumulate", 2, "--batch-size", 50, "--min-delta", 0.01, "--monitor", "accuracy",
         "--patience", 5, "--checkpoint-steps", 3, "--executor", "reference", "--weight", "year",
+        "--no-shuffle", "--keep-last",
     )  # fmt: skip
     assert result["outcome"]["epochs"] == 2
     roles = {role["name"]: role["role"] for role in result["data"]["roles"]}

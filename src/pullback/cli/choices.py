@@ -147,6 +147,10 @@ def _extras(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     for name in ("l1", "l2", "accumulate", "executor", "checkpoint_steps"):
         if s.get(name) not in (None, 0, 0.0):
             rows.append((name.replace("_", " "), str(s[name]), f"--{name.replace('_', '-')}"))
+    if s.get("shuffle") is False:
+        rows.append(("order", "the rows as they stand", "--shuffle"))
+    if s.get("restore_best") is False:
+        rows.append(("at the end", "the weights of the last epoch", "--restore-best"))
     if s.get("metrics"):
         rows.append(("metrics", ", ".join(s["metrics"]), "--metrics"))
     if s.get("class_weight"):

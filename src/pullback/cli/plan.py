@@ -244,7 +244,8 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
         "seed": asked.get("seed", 0),
     }
     same = ("steps", "time", "until", "min_delta", "l1", "l2", "accumulate", "executor")
-    settings |= {key: asked[key] for key in (*same, "checkpoint_steps") if key in asked}
+    more = ("checkpoint_steps", "shuffle", "restore_best")
+    settings |= {key: asked[key] for key in (*same, *more) if key in asked}
     _check(settings, prepared)
     if "metrics" in asked:
         settings["metrics"] = words(asked["metrics"])

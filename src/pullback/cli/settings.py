@@ -231,6 +231,18 @@ TRAINING: list[Decorator] = [
         help="Compute each batch in so many parts, to save memory.  [1]",
     ),
     option(
+        "--shuffle/--no-shuffle",
+        default=None,
+        group="Training",
+        help="An order of its own for every epoch.  [shuffle]",
+    ),
+    option(
+        "--restore-best/--keep-last",
+        default=None,
+        group="Training",
+        help="Put the weights of the best epoch back at the end.  [restore-best]",
+    ),
+    option(
         "--seed",
         type=int,
         metavar="N",
