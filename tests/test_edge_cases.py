@@ -430,3 +430,27 @@ def test_a_value_that_is_not_known_is_never_guessed() -> None:
     x = placeholder("x", (3,))
     with pytest.raises(TraceError, match="where"):
         bool(x.sum() > 0)
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "along"),
+    [
+        (pb.norm, [0.0, 0.0], [1.0, 0.0]),
+        (lambda x: pb.norm(x, axis=1).sum(), [[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 2.0]]),
+        (pb.std, [1.0, 1.0], [0.25, -0.25]),
+        (lambda x: pb.std(x, correction=1), [0.5, 0.5, 0.5], [1.0, 0.0, -1.0]),
+        (lambda x: pb.hypot(x[0], x[1]), [0.0, 0.0], [1.0, 0.5]),
+    ],
+)
+def test_where_a_length_is_zero_all_derivatives_are(
+    f: Callable[[pb.Tensor], pb.Tensor], at: Numbers, along: Numbers
+) -> None:
+    """Rows 2, 12 and 20 in second order: the derivative is 0 there, and so is its derivative."""
+    x, v = (np.array(value) for value in (at, along))
+    (bar,) = pb.hvp(f, [x], [v])
+    assert not bar.numpy().any()
+    assert not pb.gradient(f(node := pb.tensor(x)) * 3.0, [node])[0].numpy().any()
+    (away,) = pb.hvp(f, [x + 2 * v], [v])  # a length is straight along itself
+    np.testing.assert_allclose(away.numpy(), 0, atol=1e-15)
+    (safe,) = pb.hvp(lambda a: f(a) * 0.0, [x], [v])
+    assert not safe.numpy().any()

@@ -11,8 +11,8 @@ from pullback.errors import ShapeError
 from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, INT64, Array, Dtype, Shape, is_float
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
-from pullback.ops.arithmetic import scale
-from pullback.ops.comparison import equal, where
+from pullback.ops.arithmetic import quotient, scale
+from pullback.ops.comparison import equal
 from pullback.ops.families import normal_axes
 from pullback.ops.samples import Flags, Real, Sample
 from pullback.ops.shaping import concatenate, full
@@ -276,9 +276,9 @@ class StandardDeviation(Reduction):
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         n = self.count(x) - self.correction
         centred = x - mean(x, self.axes, keepdims=True)
-        spread = self.back(where(equal(y, 0), 1, y), x)
         factor = 1.0 / n if n > 0 else float("nan")
-        return (scale(self.back(y_bar, x), centred / spread * factor),)
+        slope = quotient(centred, self.back(y, x)) * factor
+        return (scale(self.back(y_bar, x), slope),)
 
     @classmethod
     def least(cls) -> int:
@@ -301,8 +301,7 @@ class Norm(Reduction):
         return np.asarray(y if self.keepdims else np.squeeze(y, axis=self.axes), x.dtype)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        length = self.back(where(equal(y, 0), 1, y), x)
-        return (scale(self.back(y_bar, x), x / length),)
+        return (scale(self.back(y_bar, x), quotient(x, self.back(y, x))),)
 
 
 class Question(Reduction):
