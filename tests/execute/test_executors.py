@@ -213,3 +213,29 @@ def test_a_value_that_is_looked_at_is_kept_and_its_way_there_is_not() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 400_000
+
+
+@pytest.mark.parametrize(
+    "feeds",
+    [
+        {},
+        {"y": np.ones(2, F4)},
+        {"x": np.ones(3, F4)},
+        {"x": np.ones((), F4)},
+        {"x": np.ones(2)},
+        {"x": np.ones(2, np.int64)},
+        {"x": [1.0, 2.0]},
+        {"x": None},
+    ],
+)
+def test_wrong_feeds_are_refused_alike(feeds: dict[str, Any]) -> None:
+    """By every executor with the same words, and nothing is written."""
+    said = []
+    for kind in ("numpy", "reference"):
+        state = State({"a": np.zeros(2, F4)})
+        step = Step({}, {"a": slot("a", (2,)) + placeholder("x", (2,))}, name="sum")
+        with pytest.raises(ConfigError, match="'x'") as caught:
+            executor(step, state, kind).run(feeds)
+        said.append(str(caught.value))
+        assert not state["a"].any()
+    assert said[0] == said[1]

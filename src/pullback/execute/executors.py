@@ -18,6 +18,7 @@ from pullback.graph.dtypes import Array, Dtype, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
 from pullback.plan import Instruction, Program, Step, plan
+from pullback.plan.program import check_feeds
 
 Outputs = dict[str, Array]
 # What one instruction needs at a run, looked up once: its function, its first two inputs (-1
@@ -121,9 +122,23 @@ class ReferenceExecutor:
         self.step = step
         self.state = state
         self._order = topological(step.roots())
+        self._feeds = {
+            node.op.label: (node.shape, node.dtype)
+            for node in self._order
+            if isinstance(node.op, Placeholder)
+        }
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
-        """One run: returns the outputs; writes the slots if guard and `finite` allow it."""
+        """One run: returns the outputs; writes the slots if guard and `finite` allow it.
+
+        Raises:
+            ConfigError: The feeds are not what the step was made for.
+        """
+        check_feeds(self.step.name, self._feeds, feeds)
+        return self.run_again(feeds)
+
+    def run_again(self, feeds: Mapping[str, Array]) -> Outputs:
+        """`run`, with feeds of shapes and dtypes that are known to be right."""
         step = self.step
         values: dict[Node, Array] = {}
         with np.errstate(all="ignore"):
@@ -140,8 +155,6 @@ class ReferenceExecutor:
                 self.state[label] = array
         return outputs
 
-    run_again = run
-
     def _value(self, node: Node, values: dict[Node, Array], feeds: Mapping[str, Array]) -> Array:
         if node.value is not None:
             return node.value
@@ -149,10 +162,13 @@ class ReferenceExecutor:
             return feeds[node.op.label]
         if isinstance(node.op, Slot):
             return self.state[node.op.label]
-        wide = [
-            values[x].astype(np.float64) if is_float(x.dtype) else values[x] for x in node.inputs
-        ]
-        return np.asarray(node.op.forward(*wide), node.dtype)
+        return widened(node, values)
+
+
+def widened(node: Node, values: Mapping[Node, Array]) -> Array:
+    """The value of one operation, computed in float64 and rounded to its own dtype."""
+    wide = [values[x].astype(np.float64) if is_float(x.dtype) else values[x] for x in node.inputs]
+    return np.asarray(node.op.forward(*wide), node.dtype)
 
 
 Executor = NumpyExecutor | ReferenceExecutor

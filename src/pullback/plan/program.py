@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array, Dtype, Shape
@@ -105,20 +108,8 @@ class Program:
         return peak
 
     def check_feeds(self, feeds: Mapping[str, Array]) -> None:
-        """Raise ConfigError unless `feeds` has exactly what the program was planned for."""
-        for label, (_, shape, dtype) in self.feeds.items():
-            if label not in feeds:
-                raise ConfigError(
-                    f"program {self.name!r} needs the feed {label!r}",
-                    ", ".join(feeds) or "no feeds",
-                    "Pass an array for it.",
-                )
-            if feeds[label].shape != shape or feeds[label].dtype != dtype:
-                raise ConfigError(
-                    f"feed {label!r} must be {dtype} of shape {shape}",
-                    f"{feeds[label].dtype} of shape {feeds[label].shape}",
-                    "Plan the step again for this shape.",
-                )
+        """Raise ConfigError unless `feeds` has what the program was planned for."""
+        check_feeds(self.name, {x: rest for x, (_, *rest) in self.feeds.items()}, feeds)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -150,3 +141,36 @@ class Program:
             yield f"  assign only if all are finite: {shown}"
         for label, number in self.assigns.items():
             yield f"  assign {label} = {names.get(number, f'%{number}')}{condition}"
+
+
+def check_feeds(name: str, wanted: Mapping[str, Sequence[Any]], feeds: Mapping[str, Array]) -> None:
+    """Refuse feeds that the program `name` does not run on; every executor asks here.
+
+    Args:
+        name: What the step is called.
+        wanted: Shape and dtype of each feed, by label.
+        feeds: What was passed; further arrays are not looked at.
+
+    Raises:
+        ConfigError: A feed is missing, is no array, or has another shape or dtype.
+    """
+    for label, (shape, dtype) in wanted.items():
+        if label not in feeds:
+            raise ConfigError(
+                f"program {name!r} needs the feed {label!r}",
+                ", ".join(feeds) or "no feeds",
+                "Pass an array for it.",
+            )
+        array = feeds[label]
+        if not isinstance(array, np.ndarray | np.generic):
+            raise ConfigError(
+                f"feed {label!r} must be an array of {dtype} of shape {shape}",
+                type(array).__name__,
+                f"Pass np.asarray(..., {str(dtype)!r}).",
+            )
+        if array.shape != shape or array.dtype != dtype:
+            raise ConfigError(
+                f"feed {label!r} must be {dtype} of shape {shape}",
+                f"{array.dtype} of shape {array.shape}",
+                "Plan the step again for this shape.",
+            )
