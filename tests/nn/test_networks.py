@@ -290,9 +290,6 @@ def test_a_network_without_values_says_so() -> None:
         made.predict(np.ones((2, 4)))
     with pytest.raises(ConfigError, match="initialised"):
         made.save("nowhere")
-    hidden = Holder([pb.nn.Linear(2, 2)])
-    with pytest.raises(ConfigError, match="list or dict is not found"):
-        hidden.thing[0](pb.ones((1, 2)))
 
 
 def test_predictions_in_parts_and_of_nothing() -> None:
@@ -424,3 +421,43 @@ def test_a_child_that_is_replaced_keeps_the_name() -> None:
     made(pb.ones((1, 3)))
     setattr(made, "1", pb.nn.Sigmoid())
     assert made(placeholder("x", (2, 3))).origin.path == "1"
+
+
+def test_arguments_of_every_kind(tmp_path: Path) -> None:
+    class Odd(pb.nn.Module):
+        def __init__(this, a: int, /, b: int, *sizes: int, c: int = 1, **more: Any) -> None:  # noqa: N805
+            this.kept = (a, b, sizes, c, more)
+            this.linear = pb.nn.Linear(a, b)
+
+        def forward(this, x: pb.Tensor) -> pb.Tensor:  # noqa: N805
+            return this.linear(x)
+
+    for number, made in enumerate(
+        (Odd(2, 3), Odd(2, 3, 4, 5), Odd(2, b=3, c=7), Odd(2, 3, 4, c=7, d=8, e=[9]))
+    ):
+        made.initialise().save(tmp_path / str(number))
+        again = pb.load(tmp_path / str(number), custom=[Odd]).network
+        assert again.kept == made.kept
+
+
+def test_a_forward_that_hands_nothing_back() -> None:
+    class Forgetful(pb.nn.Module):
+        def forward(self, x: pb.Tensor) -> pb.Tensor:
+            pb.exp(x)  # and no return
+
+    with pytest.raises(ConfigError, match="hands back its output"):
+        Forgetful()(pb.ones(3))
+
+
+def test_rows_to_predict_are_rows_of_finite_numbers() -> None:
+    made = pb.nn.dense(3, [4], 2).initialise()
+    x = np.ones((5, 3))
+    for wrong in (np.nan, np.inf):
+        bad = x.copy()
+        bad[3, 1] = wrong
+        with pytest.raises(DataError, match=r"at \[3, 1\]"):
+            made.predict(bad)
+    with pytest.raises(DataError, match=r"x\[None\]"):
+        made.predict(x[0])
+    with pytest.raises(DataError, match="masked"):
+        made.predict(np.ma.masked_array(x, x > 0))

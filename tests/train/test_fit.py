@@ -426,6 +426,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
     ),
     "every validation label ignored": ({"validation": (X, ONE - 1)}, DataError, ("ignored",)),
     "NaN": ({"data": (NAN, Y)}, DataError, ("row 13, column 2", "nan")),
+    "masked features": ({"data": (np.ma.masked_less(X, 0), Y)}, DataError, ("masked",)),
     "text": ({"data": (X.astype(str), Y)}, DataError, ("features must be numbers",)),
     "features in one column": ({"data": (X[:, 0], Y)}, DataError, ("(60,)", "X[:, None]")),
     "no rows": ({"data": (X[:0], Y[:0])}, DataError, ("rows",)),
@@ -502,6 +503,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
     "an unknown metric": ({"metrics": ["acuracy"]}, UnknownNameError, ("'accuracy'",)),
     "an unknown metric in until": ({"until": "acuracy > 0.9"}, UnknownNameError, ("accuracy",)),
     "an unknown monitor": ({"patience": 2, "monitor": "lss"}, UnknownNameError, ("lss",)),
+    "a monitor that is no text": ({"patience": 2, "monitor": None}, ConfigError, ("monitor",)),
     "an unknown part": (
         {"patience": 2, "monitor": "test.loss", "validation": 0.2},
         UnknownNameError,

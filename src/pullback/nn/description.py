@@ -6,6 +6,8 @@ a name found in a file: classes that are not the library's own must be passed as
 
 from __future__ import annotations
 
+import inspect
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -160,11 +162,8 @@ def _module(
     number = len(made)
     made.append(None)
     arguments = {k: _rebuilt(v, table, made) for k, v in given.items()}
-    signature = signature_of(table[name].__init__).parameters.values()
-    star = next((p.name for p in signature if p.kind is p.VAR_POSITIONAL), "")
-    starred = arguments.pop(star, [])
     try:
-        built = table[name](*starred, **arguments)
+        built = _call(table[name], arguments)
     except PullbackError:
         raise
     except Exception as error:
@@ -175,6 +174,17 @@ def _module(
         ) from error
     made[number] = built
     return built
+
+
+def _call(cls: type[Module], arguments: dict[str, Any]) -> Module:
+    """An instance made with `arguments`, each passed by position or by name as its kind asks."""
+    signature = signature_of(cls.__init__)
+    this, *names = signature.parameters
+    strange = [name for name in arguments if name not in names]
+    if strange:
+        raise TypeError(f"there is no argument {strange[0]!r}")
+    given = inspect.BoundArguments(signature, OrderedDict({this: None, **arguments}))
+    return cls(*given.args[1:], **given.kwargs)
 
 
 def _not_one(value: Any) -> FileFormatError:

@@ -31,7 +31,7 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
 
     Raises:
         ConfigError: The network has no values yet, or the batch size is not positive.
-        DataError: `x` is not made of numbers.
+        DataError: `x` is not made of numbers, or one of them is missing or not finite.
     """
     rows = as_rows(x, dtype_of(network))
     if batch_size < 1:
@@ -75,6 +75,18 @@ def as_rows(x: Any, dtype: Dtype) -> Array:
             f"an array of dtype {array.dtype}",
             "Encode text and dates first (pb.data.prepare does), or pass a table to the model.",
         )
-    if array.ndim < 1:
-        raise DataError("features come in rows", "a single number", "Pass (rows, features).")
+    if array.ndim < 2:
+        raise DataError(
+            "features come in rows of columns, (rows, features)",
+            f"an array of shape {array.shape}",
+            "For one row pass x[None].",
+        )
+    wrong = ~np.isfinite(array) if array.dtype.kind == "f" else np.zeros(0, bool)
+    if wrong.any() or np.ma.is_masked(x):
+        place = np.argwhere(wrong)[0].tolist() if wrong.any() else []
+        raise DataError(
+            "every feature must be there and finite",
+            f"{array[tuple(place)]} at {place}" if place else "a masked array",
+            "Impute missing values or leave out such rows; pb.data.prepare imputes them.",
+        )
     return np.ascontiguousarray(array, dtype if is_float(dtype) else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ Observer = Callable[[str, "Module", Node], None]
 _OBSERVER: ContextVar[Observer | None] = ContextVar("pullback_observer", default=None)
 
 
+# What a module keeps of itself, beside the attributes that its __init__ sets.
+_OWN = frozenset(("_children", "_parameters", "_arguments", "_named"))
+
+
 @functools.lru_cache(maxsize=1000)
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The signature of a function, which takes long to find."""
@@ -31,9 +36,10 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 class Module:
     """The base of every layer and network; a layer of one's own derives from it.
 
-    Set parameters and child modules as attributes in `__init__`, and say in `forward` how the
-    output follows from the input, in operations of the library. The arguments of `__init__` are
-    kept, so that the network can be described, saved and rebuilt.
+    Set parameters and child modules, or lists of them, as attributes in `__init__`, and say in
+    `forward` how the output follows from the input, in operations of the library. A list of
+    modules is kept as a tuple, its members at `layers.0`, `layers.1`, ... The arguments of
+    `__init__` are kept, so that the network can be described, saved and rebuilt.
 
     Example:
         >>> import pullback as pb
@@ -60,20 +66,76 @@ class Module:
         object.__setattr__(made, "_children", {})
         object.__setattr__(made, "_parameters", {})
         object.__setattr__(made, "_source", user_line())
-        given = signature_of(cls.__init__).bind(made, *args, **kwargs)
-        given.arguments.pop("self", None)
-        object.__setattr__(made, "_arguments", dict(given.arguments))
+        given = signature_of(cls.__init__).bind(made, *args, **kwargs).arguments
+        given.pop(next(iter(given)))  # self, whatever it is called
+        object.__setattr__(made, "_arguments", dict(given))
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How `copy` makes another: past `__init__`, with tables of its own."""
+        state = {**vars(self), "_named": None}  # names are by identity, which a copy has not
+        state |= {name: dict(state[name]) for name in ("_children", "_parameters")}
+        return object.__new__, (type(self),), state
+
     def __setattr__(self, name: str, value: Any) -> None:
-        self._children.pop(name, None)
-        self._parameters.pop(name, None)
+        self._forget(name)
+        object.__setattr__(self, name, self._registered(name, value))
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Take out what was registered under an attribute's name."""
+        for table in (self._children, self._parameters):
+            for key in [k for k in table if k == name or k.startswith(f"{name}.")]:
+                del table[key]
         object.__setattr__(self, "_named", None)
+
+    def _registered(self, name: str, value: Any) -> Any:
+        """The value as it is kept, its modules and parameters entered under their paths."""
         if isinstance(value, Module):
             self._children[name] = value
         elif isinstance(value, Parameter):
             self._parameters[name] = value
-        object.__setattr__(self, name, value)
+        elif type(value) in (list, tuple) and _holds_parts(value):
+            return tuple(self._registered(f"{name}.{i}", part) for i, part in enumerate(value))
+        return value
+
+    def _check_registered(self, path: str) -> None:
+        """Refuse modules where they are not found: in a dict, or in a list that grew later."""
+        for name, value in vars(self).items():
+            hidden = isinstance(value, (list, dict)) and name not in _OWN and _holds_parts(value)
+            if hidden:
+                place = f"{path}.{name}" if path else name
+                raise ConfigError(
+                    "modules and parameters are set as attributes, or as whole lists of them",
+                    f"a {type(value).__name__} at {place!r} of {type(self).__name__}, which "
+                    "holds some that were not registered",
+                    f"Build the whole list first, then set self.{name} = layers.",
+                )
+
+    def __copy__(self) -> Module:
+        return self._copied(lambda value: dict(value) if type(value) is dict else value)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Module:
+        return self._copied(lambda value: copy.deepcopy(value, memo), memo)
+
+    def _copied(self, each: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Module:
+        """A module of the same class with each attribute copied; `__init__` does not run."""
+        made = object.__new__(type(self))
+        if memo is not None:
+            memo[id(self)] = made  # before the attributes, of which one may lead back here
+        for name, value in vars(self).items():
+            object.__setattr__(made, name, None if name == "_named" else each(value))
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise ConfigError(
+            "a network is not pickled: a pickle runs code when it is opened",
+            f"{type(self).__name__} to be pickled",
+            "Use network.save(path) and pb.load(path), or copy.deepcopy(network).",
+        )
 
     def forward(self, *inputs: Any, **named: Any) -> Node:
         """The output, from the inputs, in operations of the library."""
@@ -93,6 +155,12 @@ class Module:
                 y = self.forward(*(as_node(x) for x in inputs))
         finally:
             _RUNNING.reset(running)
+        if y is None:
+            raise ConfigError(
+                "the forward method of a layer hands back its output",
+                f"None from {self!r}",
+                "End it with `return`.",
+            )
         observer = _OBSERVER.get()
         if observer is not None:
             observer(path, self, y)
@@ -126,6 +194,7 @@ class Module:
             if id(module) in seen:
                 continue
             seen.add(id(module))
+            module._check_registered(where)
             yield where, module
             below = [(f"{where}.{n}" if where else n, m) for n, m in module._children.items()]
             stack.extend(reversed(below))
@@ -150,11 +219,14 @@ class Module:
     def __getitem__(self, path: str | int) -> Any:
         """The module or parameter at `path`: `network["2.attention"]`, `network["0.weight"]`."""
         here: Any = self
-        for name in str(path).split("."):
+        name = ""
+        for part in str(path).split("."):
             table = {**here._children, **here._parameters} if isinstance(here, Module) else {}
-            if name not in table:
-                raise unknown("place in the network", str(path), self._places())
-            here = table[name]
+            name = f"{name}.{part}" if name else part
+            if name in table:
+                here, name = table[name], ""
+        if name:
+            raise unknown("place in the network", str(path), self._places())
         return here
 
     def _places(self) -> list[str]:
@@ -235,3 +307,12 @@ class Module:
                 value = repr(self._arguments[name])
                 shown.append(value if rule.default is rule.empty else f"{name}={value}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _holds_parts(value: Any) -> bool:
+    """Whether modules or parameters are in a list, tuple or dict, at any depth."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_parts(part) for part in value)
+    return isinstance(value, (Module, Parameter))

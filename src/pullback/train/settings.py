@@ -75,6 +75,10 @@ class Settings:
             self._set(name, _real(name, getattr(self, name), zero=True))
         if self.clip_norm is not None:
             self._set("clip_norm", _real("clip_norm", self.clip_norm, zero=False))
+        if not isinstance(self.monitor, str):
+            raise ConfigError(
+                "monitor must be text", repr(self.monitor), "Name the loss or a metric."
+            )
         for name in ("shuffle", "restore_best"):
             self._set(name, _flag(name, getattr(self, name)))
         if self.accumulate > self.batch_size:

@@ -149,6 +149,12 @@ def _arrays(data: Any, what: str) -> tuple[Array, Array, Array | None]:
 
 
 def _array(what: str, value: Any) -> Array:
+    if np.ma.is_masked(value):
+        raise DataError(
+            f"{what} must hold every value",
+            f"a masked array that lacks {int(np.ma.getmaskarray(value).sum())}",
+            "Leave out those rows, or let pb.data.prepare impute them.",
+        )
     try:
         return np.asarray(value)
     except ValueError as error:  # rows of unequal length
@@ -223,7 +229,7 @@ def _targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any, ...]
             received + (", and -1, which marks rows to ignore" if labels[0] == -1 else ""),
             "Check the target, or how the rows were selected; number the classes from 0.",
         )
-    plain = y.dtype.kind in "iu" and known[0] >= 0
+    plain = y.dtype.kind in "iu" and known[0] >= 0 and known[-1] < 2**62
     classes = None if plain else tuple(labels.tolist())
     codes = y.astype(np.int64) if plain else index.reshape(y.shape).astype(np.int64)
     if loss.task != "binary":
