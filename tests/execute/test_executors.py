@@ -9,7 +9,14 @@ import pytest
 
 import pullback as pb
 from pullback.errors import ConfigError, TraceError
-from pullback.execute import NumpyExecutor, ReferenceExecutor, State, evaluate, executor
+from pullback.execute import (
+    NumpyExecutor,
+    ReferenceExecutor,
+    State,
+    evaluate,
+    executor,
+    find_origin,
+)
 from pullback.execute.executors import all_finite
 from pullback.graph import Node, placeholder, slot
 from pullback.plan import Step
@@ -239,3 +246,16 @@ def test_wrong_feeds_are_refused_alike(feeds: dict[str, Any]) -> None:
         said.append(str(caught.value))
         assert not state["a"].any()
     assert said[0] == said[1]
+
+
+@KINDS
+def test_the_origin_is_found_in_the_arithmetic_of_the_executor(kind: str) -> None:
+    """A standard deviation whose squares overflow in float32 alone."""
+    x = placeholder("x", (2,))
+    step = Step({"y": pb.std(x)})
+    feeds = {"x": np.array([3e20, -3e20], F4)}
+    state = State({})
+    found = executor(step, state, kind).run(feeds)["y"]
+    origin = find_origin(step, state, feeds, kind)
+    assert (origin is None) == bool(np.isfinite(found)) == (kind == "reference")
+    assert origin is None or origin.operation == "std"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pullback.execute.executors import widened
 from pullback.execute.state import State
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Constant, Node, Placeholder, Slot
@@ -48,11 +49,19 @@ class NonFiniteOrigin:
         )
 
 
-def find_origin(step: Step, state: State, feeds: Mapping[str, Array]) -> NonFiniteOrigin | None:
+def find_origin(
+    step: Step, state: State, feeds: Mapping[str, Array], kind: str = "numpy"
+) -> NonFiniteOrigin | None:
     """Run a step with everything recorded and find the first operation that went wrong.
 
     What is followed is the way back from what the step was to give: an infinity that a `where`
     leaves out, or that a softmax turns into 0, is nobody's mistake.
+
+    Args:
+        step: What went wrong.
+        state: As it was before the step.
+        feeds: Those of the step.
+        kind: The executor that ran it; what overflows in one need not in the other.
 
     Returns:
         None when every value that the step gives is finite.
@@ -61,7 +70,7 @@ def find_origin(step: Step, state: State, feeds: Mapping[str, Array]) -> NonFini
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
         for node in order:
-            values[node] = _value(node, values, state, feeds)
+            values[node] = _value(node, values, state, feeds, kind)
         wrong = {node for node in order if _holds_more(values[node])}
         stack = [node for node in step.roots() if node in wrong]
         origins, seen = set(), set(stack)
@@ -77,7 +86,11 @@ def find_origin(step: Step, state: State, feeds: Mapping[str, Array]) -> NonFini
 
 
 def _value(
-    node: Node, values: Mapping[Node, Array], state: State, feeds: Mapping[str, Array]
+    node: Node,
+    values: Mapping[Node, Array],
+    state: State,
+    feeds: Mapping[str, Array],
+    kind: str,
 ) -> Array:
     if isinstance(node.op, Placeholder):
         return feeds[node.op.label]
@@ -85,6 +98,8 @@ def _value(
         return state[node.op.label]
     if node.value is not None:
         return node.value
+    if kind == "reference":
+        return widened(node, values)
     return np.asarray(node.op.forward(*(values[x] for x in node.inputs)), node.dtype)
 
 
