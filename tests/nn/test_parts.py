@@ -56,7 +56,7 @@ def test_a_list_that_is_replaced_or_deleted_is_forgotten() -> None:
 def test_a_misfit_within_a_list_names_its_place() -> None:
     made = Stack(2).initialise()
     made.layers = [pb.nn.Linear(3, 3), pb.nn.Linear(4, 3)]
-    with pytest.raises(pb.errors.ShapeError, match=r"layer 'layers\.1'"):
+    with pytest.raises(pb.errors.ShapeError, match=r"layer 'layers\.0'"):
         made.initialise()(X)
 
 
@@ -68,7 +68,7 @@ def test_modules_that_would_not_be_found_are_refused_by_name() -> None:
         grown.initialise()
     kept = Stack(1)
     kept.by_name = {"a": [pb.nn.Linear(3, 3)]}
-    with pytest.raises(ConfigError, match="a dict at '0.by_name' of Stack"):
+    with pytest.raises(ConfigError, match=r"a dict at '0\.by_name' of Stack"):
         pb.fit(pb.nn.Sequential(kept), (X, X))
 
 
@@ -104,5 +104,5 @@ def test_a_shallow_copy_has_places_of_its_own() -> None:
 
 
 def test_pickling_says_what_to_do() -> None:
-    with pytest.raises(ConfigError, match="pb.load"):
+    with pytest.raises(ConfigError, match=r"pb\.load"):
         pickle.dumps(pb.nn.dense(3, [4], 2))

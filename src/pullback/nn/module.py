@@ -71,12 +71,6 @@ class Module:
         object.__setattr__(made, "_arguments", dict(given))
         return made
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """How `copy` makes another: past `__init__`, with tables of its own."""
-        state = {**vars(self), "_named": None}  # names are by identity, which a copy has not
-        state |= {name: dict(state[name]) for name in ("_children", "_parameters")}
-        return object.__new__, (type(self),), state
-
     def __setattr__(self, name: str, value: Any) -> None:
         self._forget(name)
         object.__setattr__(self, name, self._registered(name, value))
