@@ -389,3 +389,26 @@ def test_lists_of_nodes_become_stacks() -> None:
 def test_numpy_functions_do_not_swallow_tensors() -> None:
     with pytest.raises(TypeError):
         np.exp(pb.tensor([1.0]))  # a node is not an array: use pb.exp
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pb.tensor([1.0, 2.0]),
+        lambda: pb.tensor([1.0, 2.0]) * 3.0,
+        lambda: (pb.tensor([1.0, 2.0]) * 3.0).reshape(2, 1),
+        lambda: pb.tensor([[1.0, 2.0]]).T,
+        lambda: pb.ones((2, 3)),
+        lambda: pb.sum(pb.tensor([1.0, 2.0])),
+    ],
+)
+def test_a_known_value_cannot_be_made_writeable(make: Callable[[], Node]) -> None:
+    x = make()
+    before = x.numpy()
+    assert x.value is not None
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        x.value.flags.writeable = True
+    with pytest.raises(ValueError, match="read-only"):
+        x.value[...] = 7
+    np.testing.assert_array_equal(x.numpy(), before)
+    assert before.flags.writeable, "a copy is the caller's own"

@@ -11,7 +11,7 @@ import numpy as np
 
 from pullback.errors import TraceError
 from pullback.graph.dtypes import Array
-from pullback.graph.node import Leaf, Node, set_evaluator
+from pullback.graph.node import Leaf, Node, read_only, set_evaluator
 from pullback.graph.order import topological
 from pullback.graph.origin import user_line
 
@@ -67,10 +67,7 @@ def unknown_value(node: Node) -> TraceError:
 
 
 def _remember(outputs: Sequence[Node]) -> list[Array]:
-    found = evaluate(outputs)
-    for array in found:
-        array.flags.writeable = False
-    return found
+    return [read_only(array) for array in evaluate(outputs)]
 
 
 set_evaluator(_remember)

@@ -320,9 +320,10 @@ def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Nod
     """
     wanted = None if dtype is None else as_dtype(dtype)
     try:
-        array = np.array(value, dtype=wanted)
+        with np.errstate(over="raise"):
+            array = np.array(value, dtype=wanted)
         found = f"{type(value).__name__} of dtype {array.dtype}"
-    except OverflowError:
+    except (OverflowError, FloatingPointError):
         raise DataError(
             f"a number must fit in its dtype, {wanted}", str(value)[:80], "Use a wider dtype."
         ) from None
@@ -337,8 +338,16 @@ def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Nod
     if dtype is None and array.dtype == np.float64 and not _has_dtype(value):
         array = array.astype(DEFAULT_FLOAT)
     array = array.astype(as_dtype(array.dtype), copy=False)
+    return Node(Constant(label), (), array.shape, array.dtype, here(), read_only(array))
+
+
+def read_only(array: Array) -> Array:
+    """A view of `array` through which nobody can write, nor make it writeable again."""
+    owner = array.base
+    if isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
     array.flags.writeable = False
-    return Node(Constant(label), (), array.shape, array.dtype, here(), array)
+    return array.view()
 
 
 def _has_dtype(value: Any) -> bool:
