@@ -14,6 +14,7 @@ from pullback.errors import (
     ConfigError,
     DataError,
     DtypeError,
+    PullbackError,
     ShapeError,
     UnknownNameError,
 )
@@ -307,6 +308,43 @@ def test_predictions_in_parts_and_of_nothing() -> None:
         made.predict(x, probabilities=True)
 
 
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ([1.0, 2.0], r"shape \(2,\)\n.*Pass \(rows, features\)"),
+        (3.0, r"shape \(\)"),
+        ([[1.0, 2.0], [3.0, np.nan]], "nan in row 1, column 1"),
+        ([[1.0, 2.0], [-np.inf, np.nan]], "-inf in row 1, column 0, and 1 more"),
+        ([[1.0, 2.0], [1e300, 0.0]], r"finite in float32(.|\n)*inf in row 1, column 0"),
+        ([[1.0, 2.0], [3.0]], "features must be an array"),
+    ],
+    ids=str,
+)
+def test_rows_that_cannot_be_predicted(x: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        pb.nn.dense(2, [3], 1).initialise().predict(x)
+
+
+def test_values_of_one_output_are_one_number_a_row() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    y = 3 + x[:, :1]
+    run = pb.fit(pb.nn.dense(2, [3], 1), (x, y), epochs=2)
+    values = run.network.predict(x)
+    assert values.shape == run.predict(x).shape == (30,)
+    assert (y[:, 0] - values).shape == (30,)
+    rmse = np.sqrt(np.mean((y[:, 0] - values) ** 2))
+    assert run.model.evaluate((x, y), ["rmse"])["rmse"] == pytest.approx(rmse, rel=1e-5)
+    two = pb.fit(pb.nn.dense(2, [3], 2), (x, x), epochs=1)
+    assert two.predict(x).shape == (30, 2)
+
+
+def test_a_target_without_its_column_says_how_to_reshape() -> None:
+    x = np.ones((6, 2))
+    with pytest.raises(PullbackError) as caught:
+        pb.fit(pb.nn.dense(2, [3], 1), (x, np.arange(6.0)))
+    assert "reshape" in str(caught.value), str(caught.value)
+
+
 def test_float64_networks() -> None:
     made = net().initialise(3)
     narrow = made(pb.ones((2, 2))).numpy()
@@ -455,9 +493,9 @@ def test_rows_to_predict_are_rows_of_finite_numbers() -> None:
     for wrong in (np.nan, np.inf):
         bad = x.copy()
         bad[3, 1] = wrong
-        with pytest.raises(DataError, match=r"at \[3, 1\]"):
+        with pytest.raises(DataError, match="in row 3, column 1"):
             made.predict(bad)
-    with pytest.raises(DataError, match=r"x\[None\]"):
+    with pytest.raises(DataError, match=r"x\.reshape"):
         made.predict(x[0])
     with pytest.raises(DataError, match="masked"):
         made.predict(np.ma.masked_array(x, x > 0))

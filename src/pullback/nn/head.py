@@ -51,9 +51,15 @@ class Head:
             return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
     def decide(self, outputs: Array) -> Array:
-        """One class label a row, or the values as they are."""
+        """One class label a row, or the values: (rows,) for one output.
+
+        Example:
+            >>> Head("values", scale=(2.0,), offset=(1.0,)).decide(np.array([[0.0], [3.0]]))
+            array([1., 7.])
+        """
         if self.form == "values":
-            return self.units(outputs)
+            values = self.units(outputs)  # a column (rows, 1) less a target (rows,) is a square
+            return np.ravel(values) if values.shape[1:] == (1,) else values
         index = self.scores(outputs).argmax(axis=-1)
         return index if self.classes is None else np.asarray(self.classes)[index]
 

@@ -67,8 +67,24 @@ def dtype_of(network: Module) -> Dtype:
 
 
 def as_rows(x: Any, dtype: Dtype) -> Array:
-    """`x` as an array of rows of finite-sized numbers in `dtype`."""
-    array = np.asarray(x)
+    """`x` as an array of rows of finite numbers in `dtype`.
+
+    Shape:
+        x: (rows, features), or (rows, ...) for images and the like
+
+    Raises:
+        DataError: It is no array of rows of numbers, or one of them is NaN or infinite.
+
+    Example:
+        >>> as_rows([[1, 2], [3, 4]], np.dtype("float32")).shape
+        (2, 2)
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:  # rows of unequal length
+        raise DataError(
+            "features must be an array", str(error), "Give every row as many numbers."
+        ) from None
     if array.dtype.kind not in "biuf":
         raise DataError(
             "features must be numbers",
@@ -77,16 +93,37 @@ def as_rows(x: Any, dtype: Dtype) -> Array:
         )
     if array.ndim < 2:
         raise DataError(
-            "features come in rows of columns, (rows, features)",
+            "features come in rows, (rows, features)",
             f"an array of shape {array.shape}",
-            "For one row pass x[None].",
+            "Pass (rows, features): x.reshape(1, -1) is one row, x.reshape(-1, 1) one column.",
         )
-    wrong = ~np.isfinite(array) if array.dtype.kind == "f" else np.zeros(0, bool)
-    if wrong.any() or np.ma.is_masked(x):
-        place = np.argwhere(wrong)[0].tolist() if wrong.any() else []
+    if np.ma.is_masked(x):
         raise DataError(
-            "every feature must be there and finite",
-            f"{array[tuple(place)]} at {place}" if place else "a masked array",
-            "Impute missing values or leave out such rows; pb.data.prepare imputes them.",
+            "every feature must be there",
+            f"a masked array that lacks {int(np.ma.getmaskarray(x).sum())}",
+            "Leave out those rows, or fill them in; pb.data.prepare imputes missing values.",
         )
-    return np.ascontiguousarray(array, dtype if is_float(dtype) else None)
+    check_finite("feature", array)
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(array, dtype if is_float(dtype) else None)
+    check_finite("feature", rows, f" in {rows.dtype}, in which the network computes")
+    return rows
+
+
+def check_finite(what: str, array: Array, where: str = "") -> None:
+    """Raise DataError where an array of numbers holds NaN or infinity, with the first place.
+
+    Example:
+        >>> check_finite("feature", np.array([[1.0, 2.0]]))
+    """
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    bad = np.argwhere(~np.isfinite(array))
+    row, *column = (int(i) for i in bad[0])
+    place = f"row {row}" + "".join(f", column {i}" for i in column[:1])
+    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    raise DataError(
+        f"every {what} must be finite{where}",
+        f"{array[tuple(bad[0])]} in {place}{more}",
+        "Leave out those rows, fill them in (pb.data.prepare imputes), or scale the column.",
+    )

@@ -276,8 +276,11 @@ class Module:
             probabilities: For a classifier, the probability of every class instead.
 
         Returns:
-            An array with one class (or value) a row; a network that was never fitted hands back
-            its raw outputs.
+            An array with one class (or value) a row, (rows,); (rows, outputs) for several
+            values. A network that was never fitted hands back its raw outputs.
+
+        Raises:
+            DataError: `x` is not made of rows of finite numbers.
         """
         from pullback.nn.inference import predict
 
