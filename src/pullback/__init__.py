@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pullback import data, datasets, losses, metrics, nn, optim
     from pullback.autodiff.gradcheck import gradcheck
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
+    from pullback.nn.activations import gelu, silu
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
     from pullback.train.auto import fit_table
@@ -31,6 +32,7 @@ _HOMES = {
     **dict.fromkeys(
         ("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"
     ),
+    **dict.fromkeys(("gelu", "silu"), "pullback.nn"),
     **dict.fromkeys(
         ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
     ),

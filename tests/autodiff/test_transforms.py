@@ -411,3 +411,9 @@ def test_a_variable_keeps_its_origin_and_costs_no_instruction() -> None:
     value, bar = pb.value_and_grad(lambda a: a * a)(x)
     names = [i.op.name for i in plan(Step({"value": value, "bar": bar})).instructions]
     assert "reshape" not in names
+
+
+def test_value_and_grad_passes_keywords_on() -> None:
+    f = pb.value_and_grad(lambda x, *, power=1: x**power)
+    assert [float(v) for v in f(pb.tensor(3.0), power=2)] == [9, 6]
+    assert [float(v) for v in f(pb.tensor(3.0))] == [3, 1]

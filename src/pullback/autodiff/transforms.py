@@ -51,7 +51,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
 
     Returns:
         A function of the same arguments that returns `(value, gradient)`; the gradient has the
-        form of the argument, or is a tuple where `argnums` is one.
+        form of the argument, or is a tuple where `argnums` is one. Arguments by keyword are
+        passed on; no derivative is taken with respect to them.
 
     Example:
         >>> import pullback as pb
@@ -61,7 +62,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
     """
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
-    def differentiated(*args: Any) -> tuple[Node, Any]:
+    def differentiated(*args: Any, **kwargs: Any) -> tuple[Node, Any]:
         for n in numbers:
             if not -len(args) <= n < len(args):
                 raise ConfigError(
@@ -72,7 +73,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
         known = list(args)
         for n in numbers:
             known[n] = trees.mapped(_variable, args[n])
-        loss = f(*known)
+        loss = f(*known, **kwargs)
         flat = [leaf for n in numbers for leaf in trees.leaves(known[n])]
         bars = iter(reverse.gradient(loss, flat))
         parts = tuple(trees.mapped(lambda _: next(bars), known[n]) for n in numbers)

@@ -17,6 +17,8 @@ from pullback.ops.samples import Flags, Real, Sample
 __all__ = [
     "cast",
     "equal",
+    "greater",
+    "greater_equal",
     "is_finite",
     "is_nan",
     "less",
@@ -256,6 +258,18 @@ logical_or = function(LogicalOr())
 logical_not = function(LogicalNot())
 is_finite = function(IsFinite())
 is_nan = function(IsNan())
+
+
+@function
+def greater(a: Operand, b: Operand) -> Node:
+    """Whether $a > b$, elementwise with broadcasting: `less` with the sides exchanged."""
+    return less(b, a)
+
+
+@function
+def greater_equal(a: Operand, b: Operand) -> Node:
+    r"""Whether $a \ge b$, elementwise with broadcasting: `less_equal`, sides exchanged."""
+    return less_equal(b, a)
 
 
 @function

@@ -21,6 +21,7 @@ __all__ = [
     "all",
     "any",
     "argmax",
+    "argmin",
     "logsumexp",
     "max",
     "mean",
@@ -455,3 +456,17 @@ def argmax(x: Operand, axis: int = -1) -> Node:
     """The index of the largest number along `axis`."""
     node = as_node(x)
     return apply(Argmax(normal_axes("argmax", axis, node.ndim)[0]), node)
+
+
+@function
+def argmin(x: Operand, axis: int = -1) -> Node:
+    """The index of the smallest number along `axis`; the first of several.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.argmin([3.0, 1.0, 1.0])
+        tensor(1, dtype=int64)
+    """
+    node = as_node(x)
+    # -1 - x turns the order of whole numbers around and, unlike -x, never overflows.
+    return argmax(-node if is_float(node.dtype) else -1 - node.astype(INT64), axis)

@@ -24,11 +24,13 @@ __all__ = [
     "full",
     "full_like",
     "ones",
+    "ones_like",
     "reshape",
     "squeeze",
     "stack",
     "transpose",
     "zeros",
+    "zeros_like",
 ]
 
 
@@ -499,6 +501,24 @@ def zeros(shape: int | Sequence[int], dtype: DTypeLike = DEFAULT_FLOAT) -> Node:
 def ones(shape: int | Sequence[int], dtype: DTypeLike = DEFAULT_FLOAT) -> Node:
     """A tensor of ones."""
     return full(shape, 1.0, dtype)
+
+
+@function
+def zeros_like(x: Operand) -> Node:
+    """Zeros of the shape and dtype of `x`.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.zeros_like(pb.tensor([1.0, 2.0]))
+        tensor([0., 0.])
+    """
+    return full_like(x, 0.0)
+
+
+@function
+def ones_like(x: Operand) -> Node:
+    """Ones of the shape and dtype of `x`."""
+    return full_like(x, 1.0)
 
 
 @function
