@@ -16,7 +16,14 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.errors import ConfigError, DataError, FileFormatError, UnknownNameError
+from pullback.document import read_document, write_document
+from pullback.errors import (
+    ConfigError,
+    DataError,
+    FileFormatError,
+    PullbackError,
+    UnknownNameError,
+)
 from pullback.runs import store as store_module
 from pullback.runs.store import RunStore
 from tests.train.trainings import (
@@ -293,6 +300,38 @@ def test_an_error_in_a_callback_leaves_a_run_that_goes_on(wanted, tmp_path: Path
         assert "RuntimeError: the user's own mistake" in store.status.reason
     go_on(tmp_path / "run-1")
     assert left(tmp_path / "run-1") == wanted("plain")
+
+
+CHANGES = {
+    "no record of a training": lambda c, r: r.pop("training"),
+    "a number for one": lambda c, r: r.update(training=3),
+    "no network": lambda c, r: c.pop("network"),
+    "no settings": lambda c, r: c.update(settings=None),
+    "a setting that is none": lambda c, r: c["settings"].update(depth=3),
+    "a batch of text": lambda c, r: c["settings"].update(batch_size="x"),
+    "metrics that are a number": lambda c, r: c["settings"].update(metrics=3),
+    "no loss": lambda c, r: c.pop("loss"),
+    "another optimizer": lambda c, r: c.update(optimizer={"name": "adam"}),
+    "an optimizer that is a list": lambda c, r: c.update(optimizer=[]),
+    "no head": lambda c, r: c.pop("head"),
+    "frozen weights that are a number": lambda c, r: c.update(frozen=3),
+    "another width": lambda c, r: c["network"]["arguments"]["layers"][0]["arguments"].update(
+        out_features=7
+    ),
+    "another depth": lambda c, r: c["network"]["arguments"]["layers"].pop(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_record_that_was_changed_by_hand(name: str, tmp_path: Path) -> None:
+    run = start("plain", tmp_path, callbacks=[Stop(4)])
+    record = read_document(run.path / "run.json", kind="run")
+    CHANGES[name](record["training"], record)
+    write_document(run.path / "run.json", record, kind="run")
+    before = sorted(path.name for path in (run.path / "checkpoints").iterdir())
+    with pytest.raises(PullbackError):
+        go_on(run.path)
+    assert sorted(path.name for path in (run.path / "checkpoints").iterdir()) == before
 
 
 def train_in_a_process(name: str, root: Path, slow: float) -> subprocess.Popen[bytes]:

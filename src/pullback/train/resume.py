@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pullback import losses, named, optim
-from pullback.errors import ConfigError, DataError, FileFormatError, UnknownNameError
+from pullback.errors import (
+    ConfigError,
+    DataError,
+    FileFormatError,
+    PullbackError,
+    UnknownNameError,
+)
 from pullback.graph.dtypes import Array, Dtype
 from pullback.metrics import Metric, MetricLike, as_metrics
 from pullback.nn.description import rebuild
 from pullback.nn.head import Head
 from pullback.nn.inference import dtype_of
 from pullback.nn.module import Module
+from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
 from pullback.train.build import session_of
 from pullback.train.callbacks import Callback
@@ -64,31 +73,10 @@ def resume(
     shower = shown(progress)
     with RunStore.open(path, write=True) as store:
         checkpoint = store.load_checkpoint(step)
-        config = store.record.get("training")
-        if not isinstance(config, dict):
-            raise FileFormatError(
-                f"{path} must be the run of a training", "no settings in run.json", "Train again."
+        with _as_fit_wrote_it(store.path):
+            session, source = _resumed_session(
+                store, checkpoint, (data, validation), list(custom), metrics, (epochs, until)
             )
-        position = dict(checkpoint.state)
-        settings = Settings.from_config({**config["settings"], **position.get("changed", {})})
-        settings = replace(
-            settings,
-            epochs=settings.epochs if epochs is None else epochs,
-            until=settings.until if until is None else until,
-        )
-        classes = list(custom)
-        network = _resumed_network(config, checkpoint.tensors, classes)
-        head = Head.from_config(config["head"])
-        measured = _resumed_metrics(settings, metrics, head)
-        source = _resumed_source(
-            store, config, head, (data, validation), dtype_of(network), classes
-        )
-        rule = named.get(optim.Optimizer, config["optimizer"], classes)
-        session = session_of(network, source, rule, settings, measured, config["total_steps"])
-        session.state.restore(checkpoint.tensors)
-        session.epochs = [EpochRecord(**e) for e in position.pop("epochs", [])]
-        session.restore(position)
-        _restore_best(session, store, position.get("best_step"))
         over = session.why_over()
         if over and store.status.state == "finished":
             raise ConfigError(
@@ -100,6 +88,56 @@ def resume(
         store.telemetry.append_event(checkpoint.step, "resumed", "")
         notes = [f"resumed after step {checkpoint.step:,}"]
         return trained(session, source, store, callbacks, shower, notes)
+
+
+def _resumed_session(
+    store: RunStore,
+    checkpoint: Checkpoint,
+    given: tuple[Any, Any],
+    custom: Sequence[Any],
+    metrics: Iterable[MetricLike],
+    changed: tuple[int | None, str | None],
+) -> tuple[Session, Source]:
+    """The session as it was at a checkpoint, and its data."""
+    config = store.record.get("training")
+    if not isinstance(config, dict):
+        raise FileFormatError(
+            f"{store.path} must be the run of a training", "no settings in run.json", "Train again."
+        )
+    position = dict(checkpoint.state)
+    settings = Settings.from_config({**config["settings"], **position.get("changed", {})})
+    epochs, until = changed
+    settings = replace(
+        settings,
+        epochs=settings.epochs if epochs is None else epochs,
+        until=settings.until if until is None else until,
+    )
+    network = _resumed_network(config, checkpoint.tensors, custom)
+    head = Head.from_config(config["head"])
+    measured = _resumed_metrics(settings, metrics, head)
+    source = _resumed_source(store, config, head, given, dtype_of(network), custom)
+    rule = named.get(optim.Optimizer, config["optimizer"], custom)
+    session = session_of(network, source, rule, settings, measured, config["total_steps"])
+    session.state.restore(checkpoint.tensors)
+    session.epochs = [EpochRecord(**e) for e in position.pop("epochs", [])]
+    session.restore(position)
+    _restore_best(session, store, position.get("best_step"))
+    return session, source
+
+
+@contextlib.contextmanager
+def _as_fit_wrote_it(path: Path) -> Iterator[None]:
+    """Turn what goes wrong inside on a record that was changed by hand into our own error."""
+    try:
+        yield
+    except PullbackError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileFormatError(
+            f"the record of {path} must be as it was written",
+            f"{type(error).__name__}: {error}",
+            "Resume from an earlier checkpoint, or train again.",
+        ) from error
 
 
 def _resumed_network(
