@@ -10,11 +10,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from pullback.graph.node import Node
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _COMMAND_LINE = os.path.join(_PACKAGE, "cli") + os.sep
+# NumPy's own functions ask a tensor for its value: np.linalg.norm(tensor).
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+_NOT_THE_USER = (_PACKAGE, _NUMPY, "<frozen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +105,13 @@ def here() -> Origin:
 
 
 def user_line() -> Source | None:
-    """The innermost line on the stack that is not the library's own; None on the command line."""
+    """The innermost line on the stack of neither library nor NumPy; None on the command line."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(_COMMAND_LINE):
             return None
-        if not code.co_filename.startswith(_PACKAGE) and not code.co_filename.startswith("<frozen"):
+        if not code.co_filename.startswith(_NOT_THE_USER):
             return Source(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]  # the loop ends on None
     return None

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pullback.errors import ConfigError, DtypeError, ShapeError
+from pullback.errors import ConfigError, DtypeError, ShapeError, TraceError
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, as_dtype, is_float
 from pullback.graph.node import Node, Operators, constant
+from pullback.graph.origin import user_line
 from pullback.nn.initialisers import Initialiser
 from pullback.ops.shaping import checked_shape
 
@@ -68,7 +69,20 @@ class Parameter(Operators):
         return len(self.shape)
 
     def numpy(self) -> Array:
-        """A copy of the present value."""
+        """A copy of the present value.
+
+        Raises:
+            TraceError: A step is traced, in which the value is not known yet: taken out, it would
+                stay what it is now, and no derivative would reach it.
+        """
+        bound = _BOUND.get()
+        if bound is not None and self in bound:
+            raise TraceError(
+                "a parameter's value must be known before Python can use it",
+                f"a parameter of shape {self.shape}, asked for in {user_line()} while a step "
+                "is traced",
+                "Use pb operations on the parameter itself: pb.norm(w), not np.linalg.norm(w).",
+            )
         return self._known().copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
