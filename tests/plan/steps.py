@@ -8,11 +8,10 @@ import numpy as np
 
 from pullback.execute import NumpyExecutor, ReferenceExecutor, State
 from pullback.graph.node import Node
-from pullback.plan import Program, Step, plan
+from pullback.plan import Program, Step, plan, rewrites
 from pullback.plan.planner import REMOVE_DEAD
-from pullback.plan.rewrites import names
 
-REWRITES = (*names(), REMOVE_DEAD)
+REWRITES = (*(rewrite.name for rewrite in rewrites.REWRITES), REMOVE_DEAD)
 Feeds = Mapping[str, np.ndarray]
 
 

@@ -37,6 +37,12 @@ FIRES = {
     "minus minus": (lambda: pb.neg(-x()), "simplify", 0, 2),
     "reshaped twice": (lambda: pb.exp(x().reshape(6).reshape(3, 2)), "simplify", 2, 3),
     "reshaped and back": (lambda: pb.exp(x().reshape(6).reshape(2, 3)), "simplify", 1, 3),
+    "one number, reshaped": (
+        lambda: pb.concatenate([x().reshape(6), pb.full((2, 3), 2.5).reshape(6)]),
+        "simplify",
+        3,
+        4,
+    ),
     "transposed twice": (lambda: pb.exp(x().T.T), "simplify", 1, 3),
     "turned three times": (
         lambda: pb.transpose(pb.transpose(x().reshape(1, 2, 3), (1, 2, 0)), (1, 2, 0)),

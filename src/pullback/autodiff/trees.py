@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pullback.errors import ConfigError
-
 
 def leaves(tree: Any) -> list[Any]:
     """The leaves of a nested list, tuple or dictionary, in order.
@@ -20,17 +18,6 @@ def leaves(tree: Any) -> list[Any]:
     if isinstance(tree, (list, tuple)):
         return [leaf for value in tree for leaf in leaves(value)]
     return [tree]
-
-
-def rebuilt(tree: Any, new: list[Any]) -> Any:
-    """A tree of the same form with the leaves `new`."""
-    supply = iter(new)
-    built = mapped(lambda _: next(supply), tree)
-    if next(supply, None) is not None:
-        raise ConfigError(
-            "a tree needs one new leaf for each old", f"{len(new)}", "Check the form."
-        )
-    return built
 
 
 def mapped(f: Callable[[Any], Any], tree: Any) -> Any:

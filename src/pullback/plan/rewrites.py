@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -51,7 +52,7 @@ class FoldConstants(Rewrite):
 
 
 class Simplify(Rewrite):
-    """Identities: x * 1, x - 0, x / 1, scale(1, x), double negation, views of views."""
+    """Identities: x * 1, x - 0, x / 1, scale(1, x), double negation, views of views, of Full."""
 
     name = "simplify"
 
@@ -89,6 +90,8 @@ class Simplify(Rewrite):
         (x,) = node.inputs
         if isinstance(x.op, Reshape):
             (x,) = x.inputs
+        if isinstance(x.op, Full):
+            return _again(node, replace(x.op, shape=node.shape))
         return x if x.shape == node.shape else _again(node, node.op, x)
 
     @staticmethod
@@ -178,8 +181,3 @@ def _again(node: Node, op: Op, *inputs: Node) -> Node:
 
 # In the order in which they look at a node.
 REWRITES: tuple[type[Rewrite], ...] = (FoldConstants, Simplify, ElideBroadcasts, MergeCommon)
-
-
-def names() -> tuple[str, ...]:
-    """The names of all rewrites, in order."""
-    return tuple(rewrite.name for rewrite in REWRITES)
