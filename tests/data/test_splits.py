@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import pullback as pb
 from pullback.data import prepare, split
 from pullback.data.splits import random_order, split_by_rows
 from pullback.errors import ConfigError, DataError, PullbackError, UnknownNameError
@@ -183,8 +184,14 @@ def test_groups_and_times_may_be_columns_or_arrays() -> None:
     assert (by_column.test.rows == by_array.test.rows).all()
     assert by_column.encoder.feature_columns == ["x"]
     days = [f"{1 + i % 28}.{1 + i // 28}.2020" for i in range(60)]
-    by_time = prepare(table(day=days), "y", time="day")
+    by_time = prepare(table(day=days), "y", time_column="day")
     assert by_time.test.rows.tolist() == list(range(48, 60))
+
+
+def test_time_is_a_budget_of_training_not_a_column() -> None:
+    run = pb.fit_table(table(), "y", time=1e-6, epochs=500)
+    assert "the budget of" in run.reason
+    assert len(run.epochs) < 5
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ class Plan:
         """The settings as the tables of a TOML file, from which the same training follows."""
         target = self.target[0] if len(self.target) == 1 else self.target
         data = {"file": str(self.asked["file"]), "target": target, **_prepare_arguments(self.asked)}
-        data["time_column"] = data.pop("time", None)
         data.pop("seed")
         training = {**self.settings}
         training["optimizer"] = self.settings["optimizer"].to_config()
@@ -108,8 +107,6 @@ def prepared_of(settings: Mapping[str, Any], seed: int) -> Prepared:
     from pullback.data.reading import read
 
     rest = {key: value for key, value in settings.items() if key not in ("file", "target")}
-    if "time_column" in rest:
-        rest["time"] = rest.pop("time_column")
     source = read(Path(settings["file"]), **{key: rest[key] for key in READING if key in rest})
     return prepare(source, settings.get("target"), seed=seed, **rest)
 
@@ -172,10 +169,8 @@ def _prepare_arguments(asked: Asked) -> dict[str, Any]:
                 "Give --role or --drop, not both.",
             )
         roles[column] = "drop"
-    same = ("task", "split", "validation", "test", "group", "weight", "drop_missing_target")
-    found = {key: asked[key] for key in same if key in asked}
-    if "time_column" in asked:
-        found["time"] = asked["time_column"]
+    same = ("task", "split", "validation", "test", "group", "time_column", "weight")
+    found = {key: asked[key] for key in (*same, "drop_missing_target") if key in asked}
     if "missing" in asked:
         found["missing"] = list(asked["missing"])
     for key in ("separator", "encoding"):

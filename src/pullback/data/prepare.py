@@ -35,7 +35,7 @@ def prepare(
     validation: float = 0.2,
     test: float = 0.2,
     group: Any = None,
-    time: Any = None,
+    time_column: Any = None,
     weight: Any = None,
     seed: int = 0,
     drop_missing_target: bool = False,
@@ -59,7 +59,7 @@ def prepare(
         validation: The share of all rows for validation; 0 for none.
         test: The share of all rows for the test; 0 for none.
         group: The column (or array) whose groups stay in one part.
-        time: The column (or array) by whose order the rows are split.
+        time_column: The column (or array) by whose order the rows are split.
         weight: The column (or array) of weights of rows.
         seed: Which random split.
         drop_missing_target: Whether rows without a target are left out, not refused.
@@ -80,13 +80,13 @@ def prepare(
     found = read(source, encoding=encoding, separator=separator, missing=missing)
     table, names = _table_and_target(found, target)
     taken = _parts_of_columns(
-        table, names, roles or {}, split=split, group=group, time=time, weight=weight
+        table, names, roles or {}, split=split, group=group, time=time_column, weight=weight
     )
     kept = _rows_with_target(table, names, drop_missing_target)
     apart = found.test[kept] if isinstance(found, Arrays) and found.test is not None else None
     steering = {
         name: row_values(table, given, name, kept)
-        for name, given in (("group", group), ("time", time))
+        for name, given in (("group", group), ("time", time_column))
     }
     weights = row_weights(table, weight, kept)
     rows = table if len(kept) == table.rows else table.take(kept)
