@@ -15,6 +15,7 @@ import pytest
 from pullback import datasets
 from pullback.data import Arrays, Encoder, prepare, read_table
 from pullback.errors import DataError, PullbackError, ShapeError
+from pullback.nn.head import Head
 
 RNG = np.random.default_rng(0)
 
@@ -47,7 +48,8 @@ def test_auto_mpg() -> None:
     assert prepared.task == "regression"
     assert roles(prepared)["name"] == "text (left out)"  # no word stands out among 236 rows
     table = read_table(datasets.path("auto-mpg"))
-    answers = prepared.encoder.predictions(prepared.test.y)["prediction"]
+    goal = prepared.encoder.target
+    answers = Head("values", None, goal.scale, goal.center).decide(prepared.test.y)
     np.testing.assert_allclose(answers, table["mpg"].values[prepared.test.rows], rtol=1e-6)
 
 

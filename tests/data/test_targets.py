@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import hypothesis.extra.numpy as hnp
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
 
 from pullback.data import find_target, prepare, read_table
-from pullback.data.targets import Target
-from pullback.errors import DataError, PullbackError, ShapeError
+from pullback.errors import DataError, PullbackError
+from pullback.nn.head import Head
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -115,9 +112,9 @@ def test_several_targets_are_a_regression() -> None:
     prepared = prepare(columns, ["a", "b"])
     assert prepared.task == "regression"
     assert prepared.train.y.shape == (len(prepared.train), 2)
-    answers = prepared.encoder.predictions(prepared.test.y)
-    assert list(answers) == ["prediction_a", "prediction_b"]
-    np.testing.assert_allclose(answers["prediction_a"], columns["a"][prepared.test.rows], 1e-5)
+    goal = prepared.encoder.target
+    values = Head("values", None, goal.scale, goal.center).decide(prepared.test.y)
+    np.testing.assert_allclose(values[:, 0], columns["a"][prepared.test.rows], 1e-5)
 
 
 def test_a_label_unknown_from_training_is_refused() -> None:
@@ -127,26 +124,3 @@ def test_a_label_unknown_from_training_is_refused() -> None:
         encoder.targets({"x": [1.0, 2.0], "y": ["a", "c"]})
     with pytest.raises(DataError, match="'y' must be in"):
         encoder.targets({"x": [1.0, 2.0]})
-
-
-@given(hnp.arrays(np.float64, (7, 3), elements=st.floats(-1e30, 1e30)))
-def test_probabilities_are_those_of_the_softmax(logits: np.ndarray[Any, Any]) -> None:
-    target = Target(("y",), "classification", "", ("a", "b", "c"))
-    answers = target.predictions(logits)
-    shares = np.column_stack([answers[f"probability_{label}"] for label in "abc"])
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
-    assert (answers["probability"] == shares.max(axis=1)).all()
-    assert (answers["prediction"] == np.array(list("abc"))[shares.argmax(axis=1)]).all()
-
-
-@pytest.mark.parametrize("classes", [(False, True), (1, 2), (0.5, 1.5), ("a", "b")])
-def test_predictions_are_labels_of_the_type_in_the_table(classes: tuple[Any, ...]) -> None:
-    answers = Target(("y",), "classification", "", classes).predictions(np.array([[0.0, 1.0]]))
-    assert answers["prediction"].tolist() == [classes[1]]
-    assert type(answers["prediction"].tolist()[0]) is type(classes[1])
-
-
-def test_outputs_of_a_wrong_shape_are_refused() -> None:
-    target = Target(("y",), "classification", "", ("a", "b"))
-    with pytest.raises(ShapeError, match="shape \\(5, 3\\)"):
-        target.predictions(np.zeros((5, 3)))

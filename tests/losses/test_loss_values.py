@@ -246,16 +246,3 @@ def test_a_label_of_class_weight_zero_counts_nothing() -> None:
         want = loss(logits[1:], [1, 2]).item()
         assert loss(logits, [0, 1, 2]).item() == pytest.approx(want, rel=1e-12)
         assert not gradient(loss, logits, [0, 1, 2])[0].any()
-
-
-def test_predictions() -> None:
-    z = pb.tensor([[0.0, 0.0], [1e4, 0.0]])
-    np.testing.assert_array_equal(
-        losses.cross_entropy.predictions(z).numpy(), [[0.5, 0.5], [1.0, 0.0]]
-    )
-    for shape in ((2,), (2, 1)):
-        two = losses.binary_cross_entropy_with_logits.predictions(
-            pb.tensor([0.0, -1e4]).reshape(shape)
-        )
-        np.testing.assert_array_equal(two.numpy(), [[0.5, 0.5], [1.0, 0.0]])
-    assert losses.mse.predictions(z) is z

@@ -42,7 +42,7 @@ class Report:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Encoder:
-    """Everything that turns raw rows into what a network takes, and its outputs into answers.
+    """Everything that turns raw rows into what a network takes.
 
     Args:
         inputs: How the features are encoded: columns of a table, or whole arrays.
@@ -128,10 +128,6 @@ class Encoder:
             rows = "row holds" if count == 1 else "rows hold"
             warnings.append(f"{name!r}: {count} {rows} a value that training rows did not")
         return Report(found.rows, unseen, missing, tuple(warnings))
-
-    def predictions(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Answers from a network's raw outputs; see `Target.predictions`."""
-        return self.target.predictions(outputs)
 
     def to_json(self) -> str:
         """The encoder as JSON; `from_json` gives an encoder with the same bits back."""

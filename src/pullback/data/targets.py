@@ -1,4 +1,4 @@
-"""What is predicted: the task found, targets encoded, outputs turned back into answers."""
+"""What is predicted: the task found, targets encoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pullback.data.column_encoder import center_and_scale, text_among_numbers
 from pullback.data.fields import Fields, damaged
 from pullback.data.table import Column, Table, number_text
-from pullback.errors import ConfigError, DataError, ShapeError
+from pullback.errors import ConfigError, DataError
 
 Task = Literal["classification", "regression"]
 Label = str | int | float | bool
@@ -85,52 +85,6 @@ class Target:
                 "Mend those labels, or train again with them.",
             )
         return found
-
-    def predictions(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Answers from a network's raw outputs, as columns.
-
-        For a classification `prediction` (the label), `probability` (of that label) and
-        `probability_<class>`; for a regression `prediction`, or `prediction_<column>` where
-        there are several, in the units of the table.
-
-        Args:
-            outputs: Logits, or standardised values.
-
-        Shape:
-            outputs: (rows, outputs)
-
-        Example:
-            >>> two = Target(("sex",), "classification", "", ("female", "male"))
-            >>> two.predictions(np.array([[0.0, 0.0], [-50.0, 50.0]]))["prediction"].tolist()
-            ['female', 'male']
-        """
-        raw = np.asarray(outputs, np.float64)
-        raw = raw.reshape(-1, 1) if raw.ndim == 1 else raw
-        if raw.ndim != 2 or raw.shape[1] != self.outputs:
-            raise ShapeError(
-                f"outputs must have shape (rows, {self.outputs})",
-                f"shape {np.shape(outputs)}",
-                "Pass what the network returns for these features.",
-            )
-        if self.task == "classification":
-            return self._class_columns(raw)
-        values = raw * self.scale + self.center
-        if len(self.names) == 1:
-            return {"prediction": values[:, 0]}
-        named = zip(self.names, values.T, strict=True)
-        return {f"prediction_{name}": column for name, column in named}
-
-    def _class_columns(self, logits: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probability = shifted / shifted.sum(axis=1, keepdims=True)
-        best = probability.argmax(axis=1)
-        columns: dict[str, NDArray[Any]] = {
-            "prediction": label_array(self.classes)[best],
-            "probability": np.take_along_axis(probability, best[:, None], 1)[:, 0],
-        }
-        for label, share in zip(self.classes, probability.T, strict=True):
-            columns[f"probability_{label_text(label)}"] = share
-        return columns
 
     def content(self) -> dict[str, Any]:
         """Plain data from which `read` makes the target again."""
@@ -290,10 +244,3 @@ def _varies(values: NDArray[np.float64], name: str) -> None:
 def label_text(label: Label) -> str:
     """A label as it stands in a table."""
     return str(label) if isinstance(label, (str, bool)) else number_text(float(label))
-
-
-def label_array(classes: Sequence[Label]) -> NDArray[Any]:
-    """Labels as an array of their type."""
-    if all(isinstance(label, str) for label in classes):
-        return np.array(classes, dtype=object)
-    return np.array(classes)

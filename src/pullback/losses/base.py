@@ -57,10 +57,6 @@ class Loss(named.Named):
         """The weight that each target carries, `(rows,)`; None where all are 1."""
         return None
 
-    def predictions(self, outputs: Node) -> Node:
-        """What outputs mean: predicted values, or the probabilities of the classes."""
-        return outputs
-
     def spread(self, target: float, outputs: Node) -> Node:
         """One target for all rows, as a node."""
         return ops.full_like(outputs, target)

@@ -118,10 +118,6 @@ class CrossEntropy(Loss):
         labels = ops.where(ops.equal(labels, IGNORED), 0, labels)
         return ops.gather(constant(self.class_weights, dtype, "class_weights"), labels)
 
-    def predictions(self, outputs: Node) -> Node:
-        """The probability of each class: `(rows, classes)`."""
-        return ops.softmax(outputs)
-
     def spread(self, target: float, outputs: Node) -> Node:
         """One label for all rows."""
         label = int(target) if float(target).is_integer() else target
@@ -224,11 +220,6 @@ class BinaryCrossEntropyWithLogits(Loss):
         yes, no = ops.softplus(-outputs), ops.softplus(outputs)
         share = targets if self.pos_weight == 1 else self.pos_weight * targets
         return mean_of_rows(ops.scale(share, yes) + ops.scale(1 - targets, no))
-
-    def predictions(self, outputs: Node) -> Node:
-        """The probabilities of 'no' and 'yes': `(rows, 2)`."""
-        z = outputs.reshape(outputs.shape[0], 1)
-        return ops.concatenate([ops.sigmoid(-z), ops.sigmoid(z)], axis=1)
 
 
 def _check_probabilities(targets: Node) -> None:

@@ -59,8 +59,8 @@ class Head:
         """
         if self.form == "values":
             values = self.units(outputs)  # a column (rows, 1) less a target (rows,) is a square
-            return np.ravel(values) if values.shape[1:] == (1,) else values
-        index = self.scores(outputs).argmax(axis=-1)
+            return values.reshape(len(values)) if values.shape[1:] == (1,) else values
+        index: Array = self.scores(outputs).argmax(axis=-1)
         return index if self.classes is None else np.asarray(self.classes)[index]
 
     def units(self, values: Array) -> Array:
