@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 2000
+"""The most characters of each part of a message."""
+
 
 class PullbackError(Exception):
     """The base of every error that the library raises on purpose.
@@ -27,10 +30,10 @@ class PullbackError(Exception):
     """
 
     def __init__(self, must: str, received: str = "", do: str = "") -> None:
-        self.must = must
-        self.received = received
-        self.do = do
-        super().__init__(must, received, do)
+        self.must = _shortened(must)
+        self.received = _shortened(received)
+        self.do = _shortened(do)
+        super().__init__(self.must, self.received, self.do)
 
     def __str__(self) -> str:
         lines = [self.must]
@@ -39,6 +42,12 @@ class PullbackError(Exception):
         if self.do:
             lines.append(f"  to do: {self.do}")
         return "\n".join(lines)
+
+
+def _shortened(text: str) -> str:
+    """The text without its middle where it is very long: a cell may hold a whole book."""
+    text = str(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-195:]}"
 
 
 class ConfigError(PullbackError, ValueError):
@@ -93,7 +102,7 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
         'relu'
     """
     table = {choice.casefold(): choice for choice in choices}
-    found = difflib.get_close_matches(name.casefold(), table, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name.casefold(), table, n=1, cutoff=0.62)
     return table[found[0]] if found else None
 
 
@@ -110,7 +119,8 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UnknownNameError
     shown = ", ".join(listed[:30]) + (", ..." if len(listed) > 30 else "")
     guess = nearest(str(name), listed)
     noun, middle, rest = kind.partition(" of ") if " of " in kind else kind.partition(" in ")
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun[-1:] == "s" else "s")
+    ies = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    plural = noun[:-1] + "ies" if ies else noun + ("es" if noun[-1:] == "s" else "s")
     plural += middle + rest
     return UnknownNameError(
         f"unknown {kind} {name!r}",

@@ -47,6 +47,7 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
     target = Path(path)
     temporary: Path | None = None
     try:
+        _refuse_device(target)
         temporary = temporary_beside(target)
         # 0o666 leaves the mode to the umask, as a plain open() would.
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -67,6 +68,18 @@ def atomic_write(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _refuse_device(target: Path) -> None:
+    """Refuse to put a file in the place of a device or pipe, such as /dev/null."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:  # nothing there; or a link to nothing, which the file replaces
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise StorageError(
+            f"{target} must be a file", "a pipe, socket or device", "Name a regular file."
+        )
 
 
 def atomic_write_text(path: str | os.PathLike[str], text: str, *, sync: bool = True) -> None:

@@ -16,6 +16,7 @@ Keys are the long flags with `_` for `-`. Flags win over the file.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -24,10 +25,11 @@ import click
 
 from pullback.cli.options import Option
 from pullback.errors import ConfigError, FileFormatError, unknown
-from pullback.files import atomic_write_text, read_bounded
+from pullback.files import atomic_write_text, open_regular, read_bounded
 
 TABLES = ("data", "network", "training")
 LIMIT = 1 << 20
+HEADING = "# pullback train --config FILE repeats this training."
 
 
 def read(path: str) -> dict[str, Any]:
@@ -117,8 +119,26 @@ def write(path: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
     """Write the settings of a training, so that `--config` repeats it."""
     import tomli_w
 
+    check_free(path)
     text = tomli_w.dumps({name: _without_none(table) for name, table in tables.items() if table})
-    atomic_write_text(path, "# pullback train --config FILE repeats this training.\n\n" + text)
+    atomic_write_text(path, f"{HEADING}\n\n{text}")
+
+
+def check_free(path: str) -> None:
+    """Refuse to write settings over a file that holds anything else, such as the data.
+
+    Raises:
+        ConfigError: Such a file stands there.
+    """
+    if os.path.isfile(path):
+        with open_regular(path) as (file, _):
+            ours = file.read(len(HEADING)) == HEADING.encode()
+        if not ours:
+            raise ConfigError(
+                "--write-config must not replace a file that it did not write",
+                path,
+                "Choose another name.",
+            )
 
 
 def _without_none(value: Any) -> Any:

@@ -15,6 +15,13 @@ from pullback.errors import DataError, PullbackError
 from pullback.files import storage_error
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
+THEIRS = frozenset(
+    [
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM),
+        *(errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.ENOTEMPTY),
+    ]
+)
+"""What the system says of a disk, a path or rights, which no program can mend."""
 _KEYWORD = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
 _CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
 _IN_CALL = re.compile(r"\w\([^()]*$")
@@ -38,7 +45,7 @@ def expected(error: PullbackError | MemoryError | OSError, as_json: bool) -> int
             "Use fewer rows, a smaller network, or a larger machine.",
         )
     elif not isinstance(error, PullbackError):
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EROFS):
+        if error.errno not in THEIRS:
             return bug(error, as_json)
         error = storage_error(Path(error.filename or "the output"), error)
     run = getattr(error, "run", None)

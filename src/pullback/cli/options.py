@@ -101,7 +101,7 @@ class Named(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
     ) -> dict[str, Any]:
         if isinstance(value, dict):
             return dict(value)
-        name, *rest = [word for word in str(value).replace(",", " ").split() if word]
+        name, *rest = str(value).replace(",", " ").split() or [""]
         found: dict[str, Any] = {"name": name}
         for word in rest:
             key, equals, text = word.partition("=")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pullback.data.frames import column_from_array, table_from_arrays
+from pullback.data.frames import column_from_array, table_from_arrays, without_mask
 from pullback.data.table import Table, table_of
 from pullback.errors import DataError
 
@@ -60,7 +60,7 @@ class Arrays:
             if array.dtype.kind == "O":
                 digest.update(repr(array.tolist()).encode())
             else:
-                digest.update(np.ascontiguousarray(array).data)
+                digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
     @property
@@ -146,7 +146,7 @@ def _array(values: Any, name: str) -> NDArray[Any]:
             f"dtype {array.dtype}",
             "Give the real and the imaginary part as two features.",
         )
-    return array
+    return without_mask(values) if isinstance(values, np.ma.MaskedArray) else array
 
 
 def from_named(arrays: Mapping[str, NDArray[Any]], source: str) -> Arrays | Table:

@@ -69,14 +69,15 @@ def to_utf8(data: bytes, source: str, encoding: str) -> bytes:
     """The text as UTF-8 without a byte order mark, its lines ended by LF or CRLF."""
     try:
         codec = codecs.lookup(encoding).name
-    except LookupError:
+        "".encode(codec)  # some of Python's codecs, such as hex, are not of text
+    except (LookupError, ValueError):
         raise DataError(
             "an encoding must be one that Python knows",
             repr(encoding),
             'Pass encoding="utf-8", "cp1252", "latin-1" or "utf-16".',
         ) from None
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and codec == "utf-8":
-        codec = "utf-16"
+        codec = "utf-32" if data.startswith(codecs.BOM_UTF32_LE) else "utf-16"
     try:
         data.decode(codec) if codec == "utf-8" else None
         data = data if codec == "utf-8" else data.decode(codec).encode("utf-8")
@@ -135,14 +136,17 @@ def _fast(
     import polars as pl
 
     filled = np.flatnonzero(found.fields)
-    frame = pl.read_csv(
-        io.BytesIO(data),
-        has_header=False,
-        infer_schema=False,
-        separator=separator,
-        quote_char='"' if b'"' in data else None,
-        schema={f"column {i}": pl.String for i in range(int(found.fields[filled[0]]))},
-    )
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(data),
+            has_header=False,
+            infer_schema=False,
+            separator=separator,
+            quote_char='"' if b'"' in data else None,
+            schema={f"column {i}": pl.String for i in range(int(found.fields[filled[0]]))},
+        )
+    except pl.exceptions.PolarsError:  # a cell such as {"y":2}, with a quote only at its end
+        return _slow(data, source, separator)
     if frame.height != len(found.fields):  # the two disagree on what a record is
         return _slow(data, source, separator)
     if len(filled) != frame.height:

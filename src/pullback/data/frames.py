@@ -34,11 +34,11 @@ def column_from_array(name: str, values: Any, missing: Sequence[str] = ()) -> Co
             "Give each column on its own, or the whole as a pair (X, y).",
         )
     if isinstance(array, np.ma.MaskedArray):
-        number, masked = array.dtype.kind in "fiu", array
-        array = np.ma.filled(masked.astype(float if number else object), np.nan if number else None)
+        array = without_mask(array)
     kind = array.dtype.kind
     if kind in "fiu":
-        return Column(name, "number", array.astype(np.float64))
+        with np.errstate(over="ignore"):  # inf, which is refused where it matters
+            return Column(name, "number", array.astype(np.float64))
     if kind == "b":
         return Column(name, "boolean", array.astype(np.float64))
     if kind == "M":
@@ -53,6 +53,20 @@ def column_from_array(name: str, values: Any, missing: Sequence[str] = ()) -> Co
         f"{name!r} of dtype {array.dtype}",
         "Convert it, for instance a complex number to its two parts.",
     )
+
+
+def without_mask(array: Any) -> Any:
+    """A masked array as a plain one in which what was masked is missing: NaN, or None.
+
+    Example:
+        >>> without_mask(np.ma.array([1, 2], mask=[False, True]))
+        array([ 1., nan])
+    """
+    if not np.ma.is_masked(array):
+        return np.asarray(array)
+    if array.dtype.kind in "fiu":
+        return np.ma.filled(array.astype(np.float64), np.nan)
+    return np.ma.filled(array.astype(object), None)
 
 
 def _as_array(values: Any) -> Any:
@@ -151,6 +165,9 @@ def _column_from_series(name: str, series: Any, missing: Sequence[str]) -> Colum
         series = series if dtype == nw.Date else series.dt.replace_time_zone(None)
         values = np.array(series.cast(nw.Datetime("us")).to_numpy(), "datetime64[us]")
         return Column(name, "date", _seconds(values))
+    if dtype == nw.Duration:
+        series = series.dt.total_microseconds()
+        return Column(name, "number", series.cast(nw.Float64).to_numpy().astype(np.float64) / 1e6)
     if dtype in (nw.String, nw.Categorical, nw.Enum):
         cells = [_cell(cell) for cell in series.cast(nw.String).to_list()]
         return column_from_text(name, pl.Series(cells, dtype=pl.String), missing=missing)

@@ -14,6 +14,7 @@ from pullback.data.column_encoder import center_and_scale
 from pullback.data.fields import Fields, damaged
 from pullback.data.table import Table
 from pullback.errors import DataError, ShapeError
+from pullback.memory import must_fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,7 @@ class ImageInputs:
                 f"shape {source.x.shape}",
                 "Reshape X, keeping an axis of rows also for one row.",
             )
+        must_fit(4 * source.x.size, "the features")
         factor = 1.0 / (self.unit * self.scale)
         features = _finite(source.x, "X").astype(np.float32)
         features *= np.float32(factor)

@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pullback.data.arrays import Arrays, from_named, pair
 from pullback.data.delimited import columns_of_text
 from pullback.data.frames import table_from_arrays, table_from_frame
 from pullback.data.table import Table, table_of
-from pullback.errors import DataError, nearest
+from pullback.errors import DataError, FileFormatError, nearest
+from pullback.files import open_regular
+from pullback.memory import must_fit
+
+UNZIP_BYTES = 1 << 24
+"""How much of a gzip file is unpacked at a time."""
 
 
 def read_table(
@@ -107,33 +113,43 @@ def _read_file(
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file, or a `DataError` that says why there are none."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        siblings = list(path.parent.iterdir()) if path.parent.is_dir() else []
-        by_stem = {sibling.stem: sibling for sibling in siblings}
-        guess = nearest(path.stem, by_stem)
-        do = f"Did you mean {str(by_stem[guess])!r}?" if guess else "Check the path."
-        raise DataError(f"the file {path} must exist", "no such file", do) from None
-    except IsADirectoryError:
+    if os.path.isdir(path):
         files = sorted(p.name for p in path.iterdir() if p.is_file())[:5]
         inside = f"Name one file, such as {str(path / files[0])!r}." if files else "Name a file."
-        raise DataError(f"{path} must be a file", "a folder", inside) from None
-    except PermissionError:
-        raise DataError(
-            f"the file {path} must be readable",
-            "no permission to read it",
-            "Change its permissions, or read a copy.",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"the file {path} must be readable", str(error), "Check it.") from None
+        raise DataError(f"{path} must be a file", "a folder", inside)
+    try:
+        with open_regular(path) as (file, size):
+            must_fit(size, path.name)
+            return file.read()
+    except FileFormatError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DataError(
+                f"the file {path} must exist", "no such file", _nearest_file(path)
+            ) from None
+        do = "Write what comes out of it to a file first." if "pipe" in error.received else error.do
+        raise DataError(error.must, error.received, do) from None
+
+
+def _nearest_file(path: Path) -> str:
+    siblings = list(path.parent.iterdir()) if os.path.isdir(path.parent) else []
+    by_stem = {sibling.stem: sibling for sibling in siblings}
+    guess = nearest(path.stem, by_stem)
+    return f"Did you mean {str(by_stem[guess])!r}?" if guess else "Check the path."
 
 
 def _unzip(data: bytes, path: Path) -> bytes:
+    """What a gzip file holds, as long as it fits into memory."""
+    parts: list[bytes] = []
+    size = 0
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            while part := file.read(UNZIP_BYTES):
+                parts.append(part)
+                size += len(part)
+                must_fit(size, f"{path.name}, unpacked,")
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(path, "a gzip file", str(error)) from None
+    return b"".join(parts)
 
 
 def _read_columnar(data: bytes, path: Path, missing: Sequence[str]) -> Table:
@@ -149,17 +165,27 @@ def _read_columnar(data: bytes, path: Path, missing: Sequence[str]) -> Table:
 
 def _read_npz(data: bytes, path: Path) -> Table | Arrays:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name]) for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = _unpack(data, path.name)
+    except DataError:
+        raise
+    except Exception as error:  # what NumPy and zipfile make of damaged bytes is of every kind
         if path.suffix != ".npz":
             raise DataError(
                 f"{path.name} must be CSV, TSV, Parquet or .npz",
                 "a zip archive or a workbook",
                 "Save the sheet as CSV, or unpack the archive.",
             ) from None
-        raise _damaged(path, "a whole .npz file of plain arrays", str(error)) from None
+        why = str(error) or "an array larger than the memory"
+        raise _damaged(path, "a whole .npz file of plain arrays", why) from None
     return from_named(arrays, path.name)
+
+
+def _unpack(data: bytes, source: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` file, none of which may hold Python objects."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        must_fit(sum(member.file_size for member in archive.infolist()), f"{source}, unpacked,")
+    with np.load(io.BytesIO(data), allow_pickle=False) as found:
+        return {name: np.asarray(found[name]) for name in found.files}
 
 
 def _damaged(path: Path, what: str, why: str) -> DataError:

@@ -18,6 +18,7 @@ from pullback.data.keywords import KeywordEncoder
 from pullback.data.numeric import BooleanEncoder, NumericEncoder
 from pullback.data.roles import ColumnRole
 from pullback.data.table import Table, no_such_column
+from pullback.memory import must_fit
 
 KINDS: dict[str, type[ColumnEncoder]] = {
     kind.kind: kind
@@ -84,6 +85,7 @@ class TableInputs:
             DataError: A column is missing or holds what it must not.
         """
         table = self._table(source)
+        must_fit(4 * table.rows * len(self.feature_names), f"the features of {table.source}")
         features = np.empty((table.rows, len(self.feature_names)), np.float32)
         start = 0
         for encoder in self.columns:

@@ -47,6 +47,8 @@ def new_draft(root: Path, name: str) -> Path:
         draft.mkdir()
     except OSError as error:
         raise storage_error(root, error) from error
+    except ValueError as error:  # a null byte in the path
+        raise StorageError(f"{root} must be writable", str(error), "Name a folder.") from error
     return draft
 
 

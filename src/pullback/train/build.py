@@ -9,6 +9,7 @@ import numpy as np
 from pullback import optim
 from pullback.errors import ConfigError, LabelError, ShapeError, unknown
 from pullback.execute import State
+from pullback.memory import must_fit
 from pullback.metrics import Metric, MetricLike, as_metrics, defaults
 from pullback.nn.head import Head
 from pullback.nn.module import Module
@@ -38,6 +39,7 @@ def prepared_network(network: Module, seed: int) -> list[str]:
             f"{len(parameters)} frozen ones" if parameters else "no parameters",
             "Add a layer such as pb.nn.Linear, or set parameter.trainable = True.",
         )
+    must_fit(sum(p.size * p.dtype.itemsize for p in parameters), "the network", "Use fewer units.")
     notes = []
     if network.is_initialised:
         notes = ["the network had values and went on from them"]

@@ -76,7 +76,7 @@ def trained(
             tensors, metadata = storage.contents(run.network)
             store.save_model(tensors, {**metadata, **run.model.extra()})
             store.finish(session.ending, session.reason, run.summary())
-    except Exception as error:
+    except BaseException as error:  # also a second Ctrl-C: whatever it was, the run says so
         if store is not None:
             with contextlib.suppress(PullbackError):  # the disk may be what failed
                 store.finish("interrupted", f"stopped by {type(error).__name__}: {error}")

@@ -115,6 +115,7 @@ def fit(
         raise ConfigError(
             "the first argument of fit is a network", type(network).__name__, "Pass a pb.nn.Module."
         )
+    _check_own(callbacks, save, name, record)
     source = source_of(
         data,
         dtype_of(network),
@@ -153,6 +154,32 @@ def fit(
     if save is not None:
         store = new_store(Path(save), name, session, source, dict(record or {}))
     return trained(session, source, store, callbacks, shower, notes)
+
+
+def _check_own(callbacks: Any, save: Any, name: Any, record: Any) -> None:
+    """Check what is the user's own, before any work is done."""
+    moments = ("on_start", "on_step", "on_epoch", "on_stop")
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
+        raise ConfigError(
+            "callbacks must be a list", type(callbacks).__name__, "Pass callbacks=[...]."
+        )
+    for callback in callbacks:
+        if isinstance(callback, type) or not all(
+            callable(getattr(callback, moment, None)) for moment in moments
+        ):
+            raise ConfigError(
+                f"a callback must have the methods {', '.join(moments)}",
+                repr(callback)[:100],
+                "Derive its class from pb.Callback, and pass an instance.",
+            )
+    if save is not None and not (isinstance(save, (str, os.PathLike)) and str(save)):
+        raise ConfigError(
+            "save must be the path of a folder", repr(save), "Pass save='runs', or None."
+        )
+    if not isinstance(name, str):
+        raise ConfigError("name must be text", repr(name), "Pass name='run'.")
+    if record is not None and not isinstance(record, Mapping):
+        raise ConfigError("record must be a mapping", type(record).__name__, "Pass a dict.")
 
 
 def _batch_size(wanted: int | None, rows: int) -> int:

@@ -9,23 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pullback.errors import NonFiniteError
-from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_origin
+from pullback.errors import ConfigError, NonFiniteError
+from pullback.execute import NonFiniteOrigin, State
 from pullback.graph.dtypes import Array
-from pullback.plan import Step
 from pullback.train.batches import Batches
 from pullback.train.callbacks import Callback
 from pullback.train.evaluation import Evaluator
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
+from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import Settings
-from pullback.train.step import RATE, STEP, Batch, Recipe
+from pullback.train.step import RATE, STEP, Recipe
 
 Ending = Literal["finished", "interrupted", "failed"]
 
@@ -75,7 +75,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.step = int(self.state[STEP])
-        self._programs: dict[tuple[str, int], Executor] = {}
+        self.programs = Programs(self.recipe, self.state, self.settings.executor)
         self._loss_sum = self._loss_weight = 0.0
         self._measured = 0
         self._began = 0.0
@@ -97,7 +97,17 @@ class Session:
         return self.steps[-1].loss if len(self.steps) else float("nan")
 
     def stop(self, reason: str, ending: Ending = "finished") -> None:
-        """Stop after the present step, and say why."""
+        """Stop after the present step, and say why.
+
+        Raises:
+            ConfigError: There is no reason, or no such ending.
+        """
+        if not isinstance(reason, str) or not reason or ending not in get_args(Ending):
+            raise ConfigError(
+                "a training stops for a reason in words, finished, interrupted or failed",
+                f"reason {reason!r}, ending {ending!r}",
+                "Call for instance session.stop('it is midnight').",
+            )
         self.reason, self.ending = reason, ending
 
     def position(self) -> dict[str, Any]:
@@ -165,7 +175,10 @@ class Session:
     def prepare(self) -> None:
         """Plan the first step, which finds what cannot be traced."""
         feeds = self.parts.train.feeds(self.batches.at(self.step))
-        self._program("step" if self.settings.accumulate == 1 else "apply", feeds)
+        if self.settings.accumulate == 1:
+            self.programs.step(feeds)
+        else:
+            self.programs.update()
 
     def _adopt(self) -> None:
         """Let the network's parameters live in the state while it is trained."""
@@ -180,7 +193,7 @@ class Session:
         if self.settings.accumulate > 1:
             found, fed = self._accumulated(feeds)
         else:
-            found, fed = self._program("step", feeds).run_again(feeds), [feeds]
+            found, fed = self.programs.step(feeds).run_again(feeds), [feeds]
         if int(self.state[STEP]) == number:  # the update was held back
             self._fail(fed, number)
             return
@@ -205,53 +218,16 @@ class Session:
                 part["row"] = np.asarray(rows[0], np.int64)
                 fed.append(part)
         for part in fed:
-            self._program("part", part).run_again(part)
-        return self._program("apply", {}).run_again({}), fed
-
-    def _program(self, kind: str, feeds: dict[str, Array]) -> Executor:
-        """The program for feeds of that shape; within one training only their rows differ."""
-        key = (kind, len(feeds["x"]) if kind != "apply" else 0)
-        found = self._programs.get(key)
-        if found is None:
-            step = self._step_of(kind, feeds)
-            found = self._programs[key] = executor(step, self.state, self.settings.executor)
-        return found
-
-    def _step_of(self, kind: str, feeds: dict[str, Array]) -> Step:
-        if kind == "apply":
-            return self.recipe.apply_step()
-        batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
-        return self.recipe.part_step(batch) if kind == "part" else self.recipe.training_step(batch)
+            self.programs.part(part).run_again(part)
+        return self.programs.update().run_again({}), fed
 
     def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
         """Find out where the NaN or inf arose; the state is still that before the step."""
-        self.origin = self._origin(fed)
+        self.origin = self.programs.origin(fed)
         place = self.origin or "a sum over the batch"
         self.stop(
             f"stopped in step {number + 1}: {place}; the weights before it are kept", "failed"
         )
-
-    def _origin(self, fed: list[dict[str, Array]]) -> NonFiniteOrigin | None:
-        """Run the step again, part by part, with everything recorded."""
-        accumulating = self.settings.accumulate > 1
-        self._clear_parts()
-        try:
-            for feeds in fed:
-                step = self._step_of("part" if accumulating else "step", feeds)
-                origin = find_origin(step, self.state, feeds)
-                if origin is not None:
-                    return origin
-                if accumulating:
-                    self._program("part", feeds).run(feeds)
-            return find_origin(self.recipe.apply_step(), self.state, {}) if accumulating else None
-        finally:
-            self._clear_parts()
-
-    def _clear_parts(self) -> None:
-        """Set the sums over micro-batches to zero."""
-        for label in self.state:
-            if label.startswith("part/"):
-                self.state[label][...] = 0
 
     def error(self) -> NonFiniteError:
         """The error that says where a NaN or inf arose."""

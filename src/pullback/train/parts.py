@@ -42,8 +42,8 @@ class Rows:
             np.isfinite(self.weights).all() and (self.weights >= 0).all() and self.weights.any()
         ):
             raise DataError(
-                "weights must be finite, 0 or more, and not all 0",
-                "others",
+                f"weights must be finite, 0 or more, and not all 0, in {self.weights.dtype}",
+                f"weights from {self.weights.min()} to {self.weights.max()}",
                 "Check them.",
             )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pullback import losses, ops, optim
 from pullback.autodiff import gradient
+from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.graph.origin import scope
@@ -25,7 +26,8 @@ from pullback.plan import Step
 INT64 = np.dtype(np.int64)
 STEP, SEED, RATE = "step", "seed", "learning_rate"
 LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
-PART_LOSS, PART_WEIGHT = "part/loss", "part/weight"
+PART = "part/"  # sums over the micro-batches of one batch
+PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,11 @@ class Recipe:
                 for name, fill in self.optimizer.slots(p.shape, p.dtype).items():
                     state[f"optimizer/{path}.{name}"] = np.full(p.shape, fill, p.dtype)
                 if self.accumulate > 1:
-                    state[f"part/{path}"] = np.zeros(p.shape, p.dtype)
+                    state[f"{PART}{path}"] = np.zeros(p.shape, p.dtype)
         state[STEP] = np.asarray(0, INT64)
         state[SEED] = np.asarray(seed, INT64)
-        state[RATE] = np.asarray(self.optimizer.learning_rate, dtype)
+        with np.errstate(over="ignore"):  # the first step tells of a rate that is inf
+            state[RATE] = np.asarray(self.optimizer.learning_rate, dtype)
         if self.accumulate > 1:
             state[PART_LOSS] = np.zeros((), dtype)
             state[PART_WEIGHT] = np.zeros((), dtype)
@@ -107,7 +110,7 @@ class Recipe:
         gradients = gradient(total, trace.trained)
         with scope(role="update"):
             assigns = {
-                f"part/{path}": slot(f"part/{path}", p.shape, p.dtype) + g
+                f"{PART}{path}": slot(f"{PART}{path}", p.shape, p.dtype) + g
                 for (path, p), g in zip(trace.trainable.items(), gradients, strict=True)
             }
             dtype = total.dtype
@@ -122,7 +125,7 @@ class Recipe:
             total = slot(PART_LOSS, (), dtype_of(self.network))
             weight = slot(PART_WEIGHT, (), dtype_of(self.network))
             one = ops.where(weight == 0, 1, weight)
-            sums = [slot(f"part/{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
+            sums = [slot(f"{PART}{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
             gradients = [g / one for g in sums]
             with scope(path=LOSS):
                 penalty = trace.penalty()
@@ -130,7 +133,9 @@ class Recipe:
             bars = gradient(penalty, trace.trained)
             gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
         step = trace.updated(total / one, gradients, "update of a batch")
-        zeros = {f"part/{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()}
+        zeros = {
+            f"{PART}{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()
+        }
         zeros |= {label: ops.zeros((), total.dtype) for label in (PART_LOSS, PART_WEIGHT)}
         return replace(step, assigns={**step.assigns, **zeros})
 
@@ -174,7 +179,14 @@ class _Trace:
         y = placeholder("y", *batch.y)
         rows = batch.x[0][0]
         weights = placeholder("weights", (rows,), batch.x[1]) if batch.weighted else None
-        return self.recipe.network(x), y, weights
+        outputs = self.recipe.network(x)
+        if not isinstance(outputs, Node):
+            raise ConfigError(
+                f"forward of {type(self.recipe.network).__name__} must return one tensor",
+                f"a value of type {type(outputs).__name__}",
+                "Return what follows from the input by the library's operations.",
+            )
+        return outputs, y, weights
 
     def penalty(self) -> Node | None:
         """The penalty on the weights, None where there is none."""

@@ -1,0 +1,230 @@
+"""What was tried to break the library: each row once failed with a traceback, a hang or worse."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback import errors, memory
+from pullback.cli import config
+from pullback.data import prepare, read_table
+from pullback.files import atomic_write_text
+
+HEAD = b"a,y\n"
+ROWS = b"".join(b"%d,%s\n" % (i * i % 17, b"xy"[i % 2 :][:1]) for i in range(40))
+X = np.random.default_rng(0).normal(size=(40, 3))
+Y = np.arange(40) % 2
+
+
+def fitted(**settings: Any) -> pb.Run:
+    data = settings.pop("data", (X, Y))
+    network = settings.pop("network", None) or pb.nn.dense(3, [4], 2)
+    return pb.fit(network, data, **{"epochs": 2, "progress": False, **settings})
+
+
+def npz_claiming(shape: tuple[int, ...]) -> bytes:
+    """An archive whose array claims to be larger than it is."""
+    header = io.BytesIO()
+    content = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, content)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("x.npy", header.getvalue() + bytes(80))
+    return archive.getvalue()
+
+
+def npy() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
+
+
+# name of the file, its bytes, settings of `read_table`, words of the message
+FILES: dict[str, tuple[str, bytes, dict[str, str], str]] = {
+    "JSON": ("t.csv", b'[{"a":1,"y":2},{"a":2,"y":3}]', {}, "rows below"),
+    "an encoding that is none of text": ("t.csv", HEAD + ROWS, {"encoding": "hex"}, "an encoding"),
+    "an encoding with a null byte": ("t.csv", HEAD + ROWS, {"encoding": "\0"}, "an encoding"),
+    "a single array": ("t.npz", npy(), {}, "a whole .npz"),
+    "an array of 20 TB": ("t.npz", npz_claiming((10**12, 3)), {}, "a whole .npz"),
+    "an array of negative size": ("t.npz", npz_claiming((-5, 3)), {}, "a whole .npz"),
+    "bytes after gzip": ("t.csv", gzip.compress(HEAD + ROWS) + b"junk", {}, "a gzip file"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files_are_refused_in_words(case: str, tmp_path: Path) -> None:
+    name, content, settings, said = FILES[case]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.DataError, match=said):
+        read_table(tmp_path / name, **settings)
+
+
+def test_a_quote_only_at_the_end_of_a_cell_is_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b'{"a":1,"y":2}\n{"a":3,"y":4}\n')
+    assert read_table(tmp_path / "t.csv").names == ['{"a":1', "y:2}"]
+
+
+def test_text_with_the_mark_of_utf_32_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes((HEAD + ROWS).decode().encode("utf-32"))
+    assert read_table(tmp_path / "t.csv").rows == 40
+
+
+def test_a_pipe_is_refused_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/zero")):
+        with pytest.raises(errors.DataError, match="must be a file"):
+            read_table(path)
+
+
+PACKED: dict[str, Callable[[Path], None]] = {
+    "t.csv.gz": lambda path: path.write_bytes(gzip.compress(HEAD + bytes(2_000_000))) and None,
+    "t.npz": lambda path: np.savez_compressed(path, x=np.zeros((1000, 300)), y=np.zeros(1000)),
+    "t.csv": lambda path: path.write_bytes(HEAD + b" " * 2_000_000) and None,
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_what_cannot_fit_into_memory_is_refused_beforehand(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PACKED[name](tmp_path / name)
+    monkeypatch.setattr(memory, "largest", lambda: 1_000_000)
+    with pytest.raises(errors.DataError, match="must fit into a quarter"):
+        read_table(tmp_path / name)
+
+
+def test_a_network_that_cannot_fit_into_memory_is_refused_beforehand() -> None:
+    with pytest.raises(errors.DataError, match="the network must fit"):
+        fitted(network=pb.nn.dense(3, [10**13], 2))
+
+
+def test_a_long_cell_makes_no_long_message() -> None:
+    table = {"a": ["1", "2"] * 30 + ["x" * 10**6], "y": [0, 1] * 30 + [1]}
+    with pytest.raises(errors.DataError) as caught:
+        prepare(table, "y")
+    assert len(str(caught.value)) < 5000
+    assert "on row 60" in str(caught.value)
+
+
+def test_masked_values_are_missing_not_data() -> None:
+    masked = np.ma.array(X, mask=X > 1.5)
+    prepared = prepare((masked, Y))
+    assert any("missing" in name for name in prepared.encoder.feature_names)
+    with pytest.raises(errors.DataError, match="masked array that lacks"):
+        fitted(data=(masked, Y))
+    with pytest.raises(errors.DataError, match="masked array that lacks 1"):
+        fitted(data=(X, np.ma.array(Y, mask=np.arange(40) == 3)))
+
+
+def test_dates_in_arrays_are_dates() -> None:
+    days = np.arange(80).astype("datetime64[D]").reshape(40, 2)
+    assert [role.role for role in prepare((days, Y)).roles][:1] == ["date"]
+
+
+def test_durations_of_a_frame_are_numbers_of_seconds() -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"d": polars.Series([1, 2], dtype=polars.Duration("ms"))})
+    assert read_table(frame)["d"].values.tolist() == [0.001, 0.002]
+
+
+def test_labels_beyond_int64_are_not_ignored() -> None:
+    labels = np.where(Y > 0, np.uint64(2**64 - 1), np.uint64(1))
+    assert fitted(data=(X, labels)).model.network.predict(X[:1])[0] in (1, 2**64 - 1)
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "callbacks is None": {"callbacks": None},
+    "one callback": {"callbacks": pb.Callback()},
+    "a callback that is a class": {"callbacks": [pb.Callback]},
+    "a callback that is a function": {"callbacks": [print]},
+    "save is a number": {"save": 3},
+    "save is empty": {"save": ""},
+    "save holds a null byte": {"save": "a\0b"},
+    "name is None": {"name": None},
+    "record is a number": {"record": 3},
+    "l1 beyond float32": {"l1": 1e308},
+    "clip_norm beyond float32": {"clip_norm": 1e308},
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings_are_refused_in_words(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.PullbackError):
+        fitted(**{"save": tmp_path, **SETTINGS[case]})
+
+
+@pytest.mark.parametrize("reason", ["", None])
+def test_a_callback_must_say_why_it_stops(reason: Any) -> None:
+    class Stop(pb.Callback):
+        def on_step(self, session: Any) -> None:
+            session.stop(reason)
+
+    with pytest.raises(errors.ConfigError, match="for a reason"):
+        fitted(callbacks=[Stop()])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_whatever_stops_a_training_is_in_its_status(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    class Stop(pb.Callback):
+        def on_epoch(self, session: Any) -> None:
+            raise error
+
+    with pytest.raises(error):
+        fitted(callbacks=[Stop()], save=tmp_path)
+    assert error.__name__ in (tmp_path / "run-1" / "status.json").read_text()
+    assert pb.resume(tmp_path / "run-1", progress=False).step == 4
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_copied_network_is_trained_by_itself(trained: bool) -> None:
+    network = pb.nn.dense(3, [4], 2).initialise(0)
+    if trained:
+        fitted(network=network)
+    before = {path: p.numpy() for path, p in network.parameters().items()}
+    other = copy.deepcopy(network)
+    np.testing.assert_array_equal(other.predict(X), network.predict(X))
+    fitted(network=other)
+    for path, parameter in network.parameters().items():
+        np.testing.assert_array_equal(parameter.numpy(), before[path])
+        assert (other[path].numpy() != before[path]).any()
+
+
+def test_a_shallow_copy_has_tables_of_its_own() -> None:
+    network = pb.nn.dense(3, [4], 2)
+    other = copy.copy(network)
+    other.extra = pb.nn.Linear(2, 2)
+    assert "extra.weight" not in network.parameters()
+
+
+def test_nothing_is_put_in_the_place_of_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(errors.StorageError, match="must be a file"):
+            atomic_write_text(tmp_path / name, "text")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_settings_are_not_written_over_data(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(HEAD + ROWS)
+    with pytest.raises(errors.ConfigError, match="did not write"):
+        config.write(str(tmp_path / "table.csv"), {"data": {"file": "table.csv"}})
+    assert (tmp_path / "table.csv").read_bytes() == HEAD + ROWS
+    for epochs in (1, 2):  # its own file it replaces
+        config.write(str(tmp_path / "c.toml"), {"training": {"epochs": epochs}})
+    assert "epochs = 2" in (tmp_path / "c.toml").read_text()
