@@ -7,9 +7,9 @@ import json
 import platform
 from pathlib import Path
 
-from benchmarks import imports, tables
+from benchmarks import digits, imports, tables
 
-ALL = {"imports": imports.run, "tables": tables.run}
+ALL = {"imports": imports.run, "digits": digits.run, "tables": tables.run}
 
 
 def main() -> None:
