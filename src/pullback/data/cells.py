@@ -18,13 +18,14 @@ MISSING = (
 )
 """The cells that are read as 'no value', after surrounding blanks are cut off."""
 
-THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
+ONE_GROUP = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 DECIMAL_COMMA = r"^[+-]?\d+,\d+([eE][+-]?\d+)?$"
 LEADING_ZERO = r"^[+-]?0\d"
 
 
 def column_from_text(
-    name: str, cells: pl.Series, *, missing: Sequence[str] = (), comma: str = "thousands"
+    name: str, cells: pl.Series, *, missing: Sequence[str] = (), separator: str = ","
 ) -> Column:
     """Type one column of text cells.
 
@@ -36,7 +37,8 @@ def column_from_text(
         name: The column's name.
         cells: The cells as a polars series of strings.
         missing: Words that mean 'missing' beside the usual ones.
-        comma: What a comma inside a number is: "thousands" (1,234) or "decimal" (1,5).
+        separator: The character between the fields of its file, which tells what a comma inside
+            a number can be; see `comma_means`.
 
     Example:
         >>> import polars
@@ -54,17 +56,52 @@ def column_from_text(
     absent = cells.is_in([*MISSING, *missing]).fill_null(True)
     cells = pl.select(pl.when(~absent).then(cells)).to_series()
     present = len(cells) - cells.null_count()
+    comma, note = comma_means(cells, separator)
     numbers = _numbers(cells, comma)
     clean = len(numbers) - numbers.null_count() == present
     if clean and (not present or not cells.str.contains(LEADING_ZERO).any()):
-        return _number_column(name, numbers)
+        return _number_column(name, numbers, note)
     levels = cells.drop_nulls().unique().sort()
     codes = cells.cast(pl.Enum(levels)).to_physical().cast(pl.Int32).fill_null(-1)
     return Column(name, "text", codes.to_numpy(), tuple(levels.to_list()))
 
 
-def _number_column(name: str, numbers: pl.Series) -> Column:
-    return Column(name, "number", numbers.fill_null(float("nan")).to_numpy())
+def _number_column(name: str, numbers: pl.Series, note: str = "") -> Column:
+    return Column(name, "number", numbers.fill_null(float("nan")).to_numpy(), note=note)
+
+
+def comma_means(cells: pl.Series, separator: str) -> tuple[str, str]:
+    r"""What a comma in the numbers of a column is, "thousands" or "decimal", and any doubt.
+
+    Between commas it groups thousands. In other files it is a decimal comma if some cell cannot
+    be grouped thousands (1,5 or 0,125). If all cells with a comma can, plain cells below 1000
+    beside them show that it groups. Where nothing shows, it is a decimal comma in files divided
+    by semicolons, whose makers write one, and the doubt is told.
+
+    Example:
+        >>> import polars
+        >>> comma_means(polars.Series(["1,200", "950"]), "\t")
+        ('thousands', '')
+        >>> comma_means(polars.Series(["1,200", "3,5"]), "\t")
+        ('decimal', '')
+    """
+    commas = cells.drop_nulls()
+    commas = commas.filter(commas.str.contains(",", literal=True))
+    if separator == "," or not len(commas):
+        return "thousands", ""
+    if not commas.str.contains(THOUSANDS).all():
+        return "decimal", ""
+    if separator != ";" or not commas.str.contains(ONE_GROUP).all() or _groups(cells):
+        return "thousands", ""
+    return "decimal", f"the comma in {commas[0]!r} taken as a decimal comma, not for thousands"
+
+
+def _groups(cells: pl.Series) -> bool:
+    """Whether plain numbers stand in a column, and none so large that it would be grouped."""
+    import polars as pl
+
+    plain = cells.cast(pl.Float64, strict=False).drop_nulls()
+    return len(plain) > 0 and bool((plain.abs() < 1000).all())
 
 
 def _numbers(cells: pl.Series, comma: str) -> pl.Series:

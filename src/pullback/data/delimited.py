@@ -57,9 +57,8 @@ def columns_of_text(
             'Pass separator="," or ";" or "\\t".',
         )
     names, cells, lines = _records(data, source, separator)
-    comma = "thousands" if separator == "," else "decimal"
     columns = [
-        column_from_text(name, column, missing=missing, comma=comma)
+        column_from_text(name, column, missing=missing, separator=separator)
         for name, column in zip(names, cells, strict=True)
     ]
     return columns, lines

@@ -92,6 +92,9 @@ def find_roles(
             found.append(ColumnRole(name, role, "as asked for"))
             continue
         role_found = _find_role(column, table, index)
+        if column.note:
+            reason = f"{role_found.reason}; {column.note}"
+            role_found = dataclasses.replace(role_found, reason=reason)
         if role_found.used:
             twin = contents.setdefault(_fingerprint(column), name)
             if twin != name:

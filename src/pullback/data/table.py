@@ -27,6 +27,7 @@ class Column:
             values in which NaN means missing; "text" keeps codes into `levels`.
         values: float64 values, or int32 codes in which -1 means missing.
         levels: The distinct texts, sorted; a code is an index into them.
+        note: What had to be assumed to read it, for the reason of its role.
 
     Shape:
         values: (rows,)
@@ -41,6 +42,7 @@ class Column:
     kind: Kind
     values: NDArray[Any]
     levels: tuple[str, ...] = ()
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -55,6 +57,26 @@ class Column:
     def take(self, rows: NDArray[Any]) -> Column:
         """The column at the given rows (indices or a mask)."""
         return dataclasses.replace(self, values=self.values[rows])
+
+    def trimmed(self) -> Column:
+        """The column without the levels that no row of it holds.
+
+        Rows that are taken keep the levels of all rows, so that codes agree; where the levels
+        decide something, those of other rows must not.
+
+        Example:
+            >>> two = Column("colour", "text", np.array([2, -1, 0]), ("blue", "green", "red"))
+            >>> two.trimmed().levels, two.trimmed().values.tolist()
+            (('blue', 'red'), [1, -1, 0])
+        """
+        if self.kind != "text":
+            return self
+        held = self.counts() > 0
+        if held.all():
+            return self
+        place = np.append(np.cumsum(held) - 1, -1).astype(self.values.dtype)
+        levels = tuple(np.array(self.levels, object)[held])
+        return dataclasses.replace(self, values=place[self.values], levels=levels)
 
     def cell(self, row: int) -> str:
         """The value in one row as a person would write it."""
