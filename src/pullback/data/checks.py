@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from pullback.data.column_encoder import center_and_scale
 from pullback.data.roles import ColumnRole
 from pullback.data.splits import Split
 from pullback.data.table import Column, Table
-from pullback.data.targets import Target
+from pullback.data.targets import Target, label_text
 
 LEAST_ROWS = 20
 SAMPLE = 20_000
@@ -99,6 +100,27 @@ def twins(table: Table, parts: Split) -> list[str]:
     return [
         f"{count} of {len(held_out)} validation and test rows are copies of training rows, so that "
         "their scores flatter: remove the copies, or split by a group"
+    ]
+
+
+def untaught(goal: Target, y: NDArray[Any], parts: Split) -> list[str]:
+    """Warn of classes that no training row holds: their outputs never learn anything.
+
+    Args:
+        goal: The target.
+        y: The encoded targets of all rows.
+        parts: The rows of each part.
+    """
+    if not goal.classes:
+        return []
+    absent = np.setdiff1d(y, y[parts.train])
+    if not len(absent):
+        return []
+    names = ", ".join(repr(label_text(goal.classes[code])) for code in absent[:5])
+    return [
+        f"no training row is of the class{'es' if len(absent) > 1 else ''} "
+        f"{names}{', ...' if len(absent) > 5 else ''}, which can therefore not be learned: "
+        "split so that some are, or leave those rows out"
     ]
 
 

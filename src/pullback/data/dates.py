@@ -120,6 +120,7 @@ class DateEncoder(ColumnEncoder):
     @classmethod
     def fit(cls, column: Column, table: Table) -> DateEncoder:
         """Fit on a column of training rows."""
+        column = column.trimmed()  # a text of other rows must not decide the format
         form = date_format(column) or ""
         seconds = seconds_of(column, form, table)
         present = seconds[~np.isnan(seconds)]

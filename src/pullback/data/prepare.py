@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pullback.data.arrays import Arrays
-from pullback.data.checks import leaks, left_out, twins
+from pullback.data.checks import leaks, left_out, twins, untaught
 from pullback.data.column_encoder import refuse_infinite
 from pullback.data.encoder import Encoder, with_details
 from pullback.data.images import ImageInputs
@@ -102,6 +102,7 @@ def prepare(
         warnings += left_out(encoder.roles) + twins(rows, parts)
         warnings += leaks(rows.take(parts.train), encoder.roles, goal)
     y = goal.encode(rows)
+    warnings += untaught(goal, y, parts)
     train, held_out, last = (
         Part(x[part], y[part], None if weights is None else weights[part], kept[part])
         for part in (parts.train, parts.validation, parts.test)
