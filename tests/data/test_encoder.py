@@ -141,6 +141,21 @@ def test_rare_levels_share_one_feature_with_unseen_ones() -> None:
     assert report.unseen == {"level": 1}
 
 
+@pytest.mark.parametrize(
+    ("levels", "rows", "own"), [(100, 30, 100), (100, 9, 64), (300, 20, 256), (64, 9, 64)]
+)
+def test_frequent_levels_have_features_of_their_own(levels: int, rows: int, own: int) -> None:
+    names = [f"L{i:03}" for i in range(levels)] * rows
+    y = np.arange(levels * rows) * 0.5
+    encoder = prepare({"c": names, "y": y}, "y", validation=0, test=0).encoder
+    column: Any = encoder.inputs.columns[0]
+    assert len(column.levels) == own
+    assert len(column.pooled) == levels - own
+    assert ("c=(other)" in encoder.feature_names) == (own < levels)
+    role = next(role for role in encoder.roles if role.name == "c")
+    assert (f"shared by {levels - own} rarer levels" in role.detail) == (own < levels)
+
+
 def test_neither_order_nor_target_nor_further_columns_matter() -> None:
     reversed_columns = {name: COLUMNS[name] for name in reversed(COLUMNS) if name != "y"}
     more = reversed_columns | {"extra": ["?"] * N}

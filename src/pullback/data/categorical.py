@@ -13,12 +13,17 @@ from pullback.data.fields import Fields, damaged
 from pullback.data.table import Column, Table
 
 MOST_LEVELS = 64
-"""The most levels that get an indicator of their own; the rest share 'other'."""
+"""So many of the commonest levels get an indicator of their own, unless they are rare."""
+MOST_FREQUENT, FREQUENT = 256, 10
+"""Beyond those, so many levels at most, each in so many training rows at least."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CategoricalEncoder(ColumnEncoder):
-    """One indicator a level; rare levels share one.
+    """One indicator a level; rare levels share one, which tells them apart no more.
+
+    The 64 commonest levels have their own, and up to 256 that stand in 10 training rows or more:
+    enough to learn what each of them means.
 
     A level that training rows did not hold counts as 'other', where there is such a feature,
     and otherwise leaves all indicators 0. So does a missing value without a feature of its own.
@@ -44,7 +49,9 @@ class CategoricalEncoder(ColumnEncoder):
         kept = seen[counts[seen] >= rare(len(text))]
         if len(seen) - len(kept) == 1 and len(seen) <= MOST_LEVELS:
             kept = seen  # one rare level alone is its own 'other'
-        kept = kept[np.argsort(-counts[kept], kind="stable")[:MOST_LEVELS]]
+        kept = kept[np.argsort(-counts[kept], kind="stable")]
+        most = max(MOST_LEVELS, int((counts[kept] >= FREQUENT).sum()))
+        kept = kept[: min(most, MOST_FREQUENT)]
         levels = sorted(text.levels[i] for i in kept)
         pooled = [text.levels[i] for i in np.setdiff1d(seen, kept)]
         missing = bool(text.missing.any())
@@ -71,7 +78,7 @@ class CategoricalEncoder(ColumnEncoder):
 
     def describe(self) -> str:
         parts = [f"an indicator for each of {len(self.levels)} levels"]
-        parts += [f"one for {len(self.pooled)} rare levels"] if self.pooled else []
+        parts += [f"one shared by {len(self.pooled)} rarer levels"] if self.pooled else []
         parts += ["one for missing"] if self.indicator else []
         return "; ".join(parts)
 
