@@ -230,6 +230,29 @@ def test_large_data_with_validation_rows_of_ones_own(
     assert left(run.path) == whole
 
 
+def test_saving_takes_a_small_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a checkpoint takes long, there are fewer."""
+    saved: list[int] = []
+    save = RunStore.save_checkpoint
+
+    def slow(self: RunStore, step: int, *rest: object, **more: object) -> None:
+        time.sleep(0.02)
+        saved.append(step)
+        save(self, step, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunStore, "save_checkpoint", slow)
+    monkeypatch.setattr("pullback.train.recorder.SAVE_SECONDS", 0.001)
+    run = start("plain", tmp_path, checkpoint_steps=None, epochs=None, time=1.0)
+    assert run.step > 100
+    assert 1 <= len(saved) <= 4
+    saved.clear()
+    monkeypatch.setattr("pullback.train.recorder.SAVE_SHARE", 0)
+    start("plain", tmp_path, checkpoint_steps=None, epochs=None, time=0.3)
+    assert len(saved) > 4
+
+
 class Cubic(pb.losses.Loss):
     name, task = "cubic", "regression"
 

@@ -11,6 +11,8 @@ from pullback.train.loop import Session
 from pullback.train.run import headline
 
 SAVE_SECONDS = 5.0
+# Saving takes at most one part in so many of the time.
+SAVE_SHARE = 20
 
 
 class Recorder(Callback):
@@ -24,7 +26,7 @@ class Recorder(Callback):
     def __init__(self, store: RunStore, checkpoint_steps: int | None = None) -> None:
         self.store = store
         self.checkpoint_steps = checkpoint_steps
-        self._saved_at = time.monotonic()
+        self._next_save = time.monotonic() + SAVE_SECONDS
         self._saved_step = -1
         self._saved_best: int | None = None
 
@@ -50,6 +52,7 @@ class Recorder(Callback):
 
     def save(self, session: Session) -> None:
         """Save a checkpoint; the best weights that it knows of are on the disk before it."""
+        began = time.monotonic()
         if session.best is not None and session.best[0] != self._saved_best:
             self.store.save_best(session.best[0], session.best[1], {})
             self._saved_best = session.best[0]
@@ -57,12 +60,13 @@ class Recorder(Callback):
         metric, value = headline(session.values)
         summary = {"metric": metric, "best": value}
         self.store.save_checkpoint(session.step, session.state.snapshot(), position, summary)
-        self._saved_at, self._saved_step = time.monotonic(), session.step
+        self._saved_step, now = session.step, time.monotonic()
+        self._next_save = now + max(SAVE_SECONDS, SAVE_SHARE * (now - began))
 
     def _is_due(self, session: Session) -> bool:
         if self.checkpoint_steps is not None:
             return session.step % self.checkpoint_steps == 0
-        return time.monotonic() - self._saved_at > SAVE_SECONDS
+        return time.monotonic() > self._next_save
 
 
 def _epoch(record: Any) -> dict[str, Any]:
