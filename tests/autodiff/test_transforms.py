@@ -417,3 +417,9 @@ def test_value_and_grad_passes_keywords_on() -> None:
     f = pb.value_and_grad(lambda x, *, power=1: x**power)
     assert [float(v) for v in f(pb.tensor(3.0), power=2)] == [9, 6]
     assert [float(v) for v in f(pb.tensor(3.0))] == [3, 1]
+
+
+def test_one_tensor_instead_of_a_list_is_refused() -> None:
+    x = pb.tensor([1.0, 2.0])
+    with pytest.raises(DifferentiationError, match="list of tensors"):
+        pb.gradient((x * x).sum(), x)

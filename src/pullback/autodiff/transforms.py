@@ -13,7 +13,7 @@ from pullback import ops
 from pullback.autodiff import reverse, trees
 from pullback.errors import ConfigError, DifferentiationError, ShapeError
 from pullback.graph.dtypes import is_float
-from pullback.graph.node import Node, Operand, as_node
+from pullback.graph.node import HasNode, Node, Operand, as_node
 from pullback.ops.shaping import Reshape
 
 Function = Callable[..., Node]
@@ -30,8 +30,8 @@ def gradient(loss: Node, wrt: Sequence[Operand]) -> tuple[Node, ...]:
         One tensor of x's shape for each x; zeros where the loss does not depend on x.
 
     Raises:
-        DifferentiationError: The loss is no scalar, x is not real, or the loss depends on x only
-            through operations without a derivative.
+        DifferentiationError: The loss is no scalar, x is not real, the loss depends on x only
+            through operations without a derivative, or `wrt` is no list.
 
     Example:
         >>> import pullback as pb
@@ -39,6 +39,12 @@ def gradient(loss: Node, wrt: Sequence[Operand]) -> tuple[Node, ...]:
         >>> pb.gradient(x * x + x, [x])
         (tensor(7.),)
     """
+    if isinstance(wrt, HasNode):  # it could be iterated over: its rows would get zeros
+        raise DifferentiationError(
+            "wrt must be a list of tensors",
+            f"one tensor of shape {wrt.__node__().shape}",
+            "Write (x_bar,) = pb.gradient(loss, [x]).",
+        )
     return tuple(reverse.gradient(loss, [as_node(x) for x in wrt]))
 
 
