@@ -128,9 +128,7 @@ def registry(base: type[N]) -> dict[str, type[N]]:
     return cast(dict[str, type[N]], dict(sorted(_TABLES.get(base.kind, {}).items())))
 
 
-def get(
-    base: type[N], value: N | type[N] | str | dict[str, Any], custom: Iterable[Any] = ()
-) -> N:
+def get(base: type[N], value: N | type[N] | str | dict[str, Any], custom: Iterable[Any] = ()) -> N:
     """An instance of the kind of `base`: from its name, configuration or class, or itself.
 
     Args:
