@@ -42,7 +42,10 @@ def prepared_network(network: Module, seed: int) -> list[str]:
     must_fit(sum(p.size * p.dtype.itemsize for p in parameters), "the network", "Use fewer units.")
     notes = []
     if network.is_initialised:
-        notes = ["the network had values and went on from them"]
+        notes = [
+            "the network had values and went on from them; the optimizer's moments, the schedule "
+            "and the count of steps began anew"
+        ]
     network.initialise(seed)
     return notes
 
@@ -76,7 +79,6 @@ def session_of(
         settings.l2,
         settings.accumulate,
     )
-    network._head = source.head
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)
     stopping, measured = _early_stopping(settings, source, measured)
@@ -143,6 +145,10 @@ def check_fits(session: Session) -> None:
         if part is not None:
             _check_part(session, name, part)
     session.prepare()
+    for name in ("train", "validation", "test"):
+        part = getattr(session.parts, name)
+        if part is not None:
+            session.evaluator.attempt(part)
 
 
 def _check_part(session: Session, name: str, part: Rows) -> None:

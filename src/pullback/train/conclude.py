@@ -67,6 +67,7 @@ def trained(
     Raises:
         NonFiniteError: NaN or inf arose; the run, which is saved too, is the error's `run`.
     """
+    session.recipe.network._head = source.head  # only now: a fit that is refused changes nothing
     keeper = [] if store is None else [Recorder(store, session.settings.checkpoint_steps)]
     session.callbacks = [*callbacks, shower, *keeper]
     try:

@@ -148,6 +148,8 @@ def fit(
     notes = prepared_network(network, seed)
     session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
+    if patience is None and (monitor != "loss" or min_delta):
+        notes.append("monitor and min_delta do nothing without patience")
     check_fits(session)
     shower = shown(progress)
     store = None

@@ -65,6 +65,12 @@ def source_of(
         DataError: Features or targets that cannot be trained on.
     """
     if isinstance(data, Prepared):
+        if validation is not None:
+            raise ConfigError(
+                "rows that pb.data.prepare has split bring their own validation part",
+                f"validation={str(validation)[:60]}",
+                "Say it there: pb.data.prepare(..., validation=0.2).",
+            )
         return _prepared(data, dtype, loss, class_weight)
     x, y, weights = arrays_of(data, "the data")
     chosen = losses.get(loss) if loss is not None else losses.get(_natural_loss(y))
@@ -73,8 +79,9 @@ def source_of(
     rows = rows_of(x, y, weights, dtype)
     held, fraction = None, None
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
-        fraction = float(validation)
-        rows, held = _held_out(rows, fraction, head, seed)
+        if validation != 0:  # none, as in pb.data.prepare
+            fraction = float(validation)
+            rows, held = _held_out(rows, fraction, head, seed)
     elif validation is not None:
         held = _validation(validation, x, classes, chosen, dtype)
     chosen = with_class_weight(chosen, class_weight, rows, classes)
