@@ -148,20 +148,21 @@ def get(base: type[N], value: N | type[N] | str | dict[str, Any], custom: Iterab
     name = settings.pop("name", None)
     table = registry(base)
     wanted = str(name).casefold().replace("-", "_").replace(" ", "_")
+    custom = tuple(custom)
     own = [cls for cls in custom if isinstance(cls, type) and issubclass(cls, base)]
     for cls in (*own, *table.values()):
         if wanted in (cls.name, *cls.aliases):
-            return _made(cls, settings)
+            return _made(cls, settings, custom)
     raise unknown(base.kind, name, table)
 
 
-def _made(cls: type[N], settings: dict[str, Any]) -> N:
+def _made(cls: type[N], settings: dict[str, Any], custom: tuple[Any, ...] = ()) -> N:
     known = [f.name for f in fields(cls)]
     for setting in settings:
         if setting not in known:
             raise unknown(f"setting of the {cls.kind} {cls.name!r}", setting, known)
     try:
-        return cls(**{k: _restored(v) for k, v in settings.items()})
+        return cls(**{k: _restored(v, custom) for k, v in settings.items()})
     except TypeError as error:
         raise ConfigError(
             f"the {cls.kind} {cls.name!r} needs its settings", str(error), "Name them all."
@@ -174,11 +175,13 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _restored(value: Any) -> Any:
+def _restored(value: Any, custom: tuple[Any, ...]) -> Any:
+    """A setting from plain JSON data; one that is itself chosen by name may be of one's own."""
     if isinstance(value, dict) and value.get("kind") in _TABLES:
         rest = {k: v for k, v in value.items() if k != "kind"}
-        table = _TABLES[value["kind"]]
+        own = [c for c in custom if isinstance(c, type) and issubclass(c, Named)]
+        table = _TABLES[value["kind"]] | {c.name: c for c in own if c.kind == value["kind"]}
         if rest.get("name") not in table:
             raise unknown(value["kind"], rest.get("name"), table)
-        return _made(table[rest.pop("name")], rest)
+        return _made(table[rest.pop("name")], rest, custom)
     return tuple(value) if isinstance(value, list) else value

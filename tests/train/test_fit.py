@@ -136,12 +136,61 @@ def test_a_level_that_is_reached_keeps_the_weights_that_reached_it() -> None:
         validation=0.3,
         patience=1000,
         monitor="train.loss",
-        until="epoch >= 7",
+        until="epoch >= 7 and accuracy >= 0",
         optimizer=pb.optim.Adam(0.3),
     )
     assert run.best_step is None
     assert "put back" not in str(run)
     assert run.epochs[-1].epoch == 7
+
+
+def test_a_counter_in_until_lets_the_best_weights_be_put_back() -> None:
+    for until in ("epoch >= 7", "accuracy >= 1 or epoch >= 7"):
+        run = pb.fit(
+            classifier(),
+            (X, Y),
+            validation=0.3,
+            patience=1000,
+            until=until,
+            optimizer=pb.optim.Adam(0.3),
+        )
+        losses = run.history("validation.loss")
+        assert (len(losses), int(np.argmin(losses)) < 6) == (7, True)
+        assert run.scores["validation.loss"] == pytest.approx(losses.min(), rel=1e-6)
+
+
+def test_a_fit_that_is_refused_leaves_the_labels_of_the_network() -> None:
+    network = classifier()
+    names = np.array(["a", "b", "c"])
+    pb.fit(network, (X, names[Y]), epochs=1)
+    before = network.predict(X)
+    for wrong in ({"until": "acuracy >= 0.9"}, {"metrics": [lambda p, t: p]}):
+        with pytest.raises(PullbackError):
+            pb.fit(network, (X, np.array(["x", "y", "z"])[Y]), epochs=1, **wrong)
+        assert (network.predict(X) == before).all()
+
+
+def test_a_metric_that_cannot_work_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    def each_row(predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return predictions[:, 0]
+
+    def plain(predictions: np.ndarray, targets: np.ndarray) -> float:
+        return 0.5
+
+    weights = np.linspace(0.1, 1, 60)
+    for data, metrics in (((X, Y), [each_row]), ((X, Y), ["top_5"]), ((X, Y, weights), [plain])):
+        with pytest.raises(PullbackError):
+            pb.fit(classifier(), data, metrics=metrics, epochs=1, save=tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
+
+def test_validation_that_would_be_passed_over_is_refused() -> None:
+    prepared = pb.data.prepare((X, Y))
+    with pytest.raises(ConfigError, match="bring their own validation"):
+        pb.fit(classifier(), prepared, validation=0.5)
+    assert "validation.loss" not in pb.fit(classifier(), (X, Y), validation=0, epochs=1).scores
+    run = pb.fit(classifier(), (X, Y), epochs=1, monitor="accuracy")
+    assert any("without patience" in note for note in run.notes)
 
 
 # ------------------------------------------------------------------ what it gives back
@@ -171,7 +220,7 @@ def test_a_second_fit_goes_on_and_says_so() -> None:
     first = pb.fit(network, (X, Y), epochs=20, optimizer=pb.optim.Adam(0.01))
     assert first.notes == []
     second = pb.fit(network, (X, Y), epochs=1, optimizer=pb.optim.Adam(0.01))
-    assert any("went on" in note for note in second.notes)
+    assert any("went on" in note and "moments" in note for note in second.notes)
     assert "went on" in str(second)
     assert second.losses[0] < first.losses[0]
     assert first.network is second.network
@@ -477,7 +526,6 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = {
     ),
     "other columns for validation": ({"validation": (X[:, :3], Y)}, DataError, ("(4,)", "(3,)")),
     "a validation fraction of 1": ({"validation": 1.0}, ConfigError, ("between 0 and 1",)),
-    "a validation fraction of 0": ({"validation": 0}, ConfigError, ("between 0 and 1",)),
     "a negative fraction": ({"validation": -0.1}, ConfigError, ("between 0 and 1",)),
     "a fraction of nothing": ({"validation": 1e-6}, ConfigError, ("need rows",)),
     "validation that is true": ({"validation": True}, DataError, ("validation", "True")),

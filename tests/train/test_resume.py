@@ -169,6 +169,59 @@ def test_more_epochs_are_remembered(tmp_path: Path) -> None:
     assert left(run.path) == left(longer.path)
 
 
+def test_a_schedule_spans_the_epochs_of_a_longer_resume(tmp_path: Path) -> None:
+    cosine = {"optimizer": pb.optim.SGD(0.1, schedule="cosine")}
+    run = start("plain", tmp_path, **cosine)
+    again = go_on(run.path, epochs=6, callbacks=[Stop(12)])
+    assert again.steps[0].learning_rate == pytest.approx(0.05)
+    assert any("spans 18 steps, at first 9" in note for note in again.notes)
+    again = go_on(run.path)  # the new length is remembered
+    longer = start("plain", tmp_path, epochs=6, **cosine)
+    assert [s.learning_rate for s in again.steps] == [s.learning_rate for s in longer.steps][12:]
+
+
+def test_a_run_that_lost_patience_goes_on_with_more(tmp_path: Path) -> None:
+    more = {"optimizer": pb.optim.Adam(0.5), "epochs": 60, "patience": 1, "validation": 0.3}
+    run = start("plain", tmp_path, **more)
+    assert "no better" in run.reason
+    with pytest.raises(ConfigError, match=r"to do: Give it more to do: patience=\.\.\., or"):
+        go_on(run.path, epochs=80)
+    again = go_on(run.path, patience=3)
+    assert left(again.path) == left(start("plain", tmp_path, **more | {"patience": 3}).path)
+    run = start("plain", tmp_path, epochs=None, steps=4)
+    assert go_on(run.path, steps=7).step == 7
+
+
+def test_another_level_between_two_measurements(tmp_path: Path) -> None:
+    """Its values may never be measured: the run ends all the same."""
+    more = {"epochs": None, "steps": 5, "validation": 0.2, "patience": 9}
+    run = start("plain", tmp_path, callbacks=[Stop(4)], **more)
+    again = go_on(run.path, until="log_loss <= 0.0001")
+    assert (again.ending, again.step) == ("finished", 5)
+    assert (run.path / "model.safetensors").exists()
+
+
+def test_a_network_of_a_deleted_end_is_deleted_too(tmp_path: Path) -> None:
+    run = start("plain", tmp_path)
+    with pytest.raises(Killed):
+        go_on(run.path, step=2, callbacks=[Kill(step=3)])
+    with pytest.raises(FileFormatError, match="Finish the run first"):
+        pb.load(run.path)
+
+
+class Half(pb.optim.Schedule):
+    name = "half"
+
+    def factor(self, step: pb.Tensor, total: pb.Tensor | None) -> pb.Tensor:
+        return 0.5 * pb.ones((), "float64")
+
+
+def test_a_schedule_of_ones_own_inside_an_optimizer(tmp_path: Path) -> None:
+    run = start("plain", tmp_path, optimizer=pb.optim.SGD(0.1, schedule=Half()))
+    again = pb.resume(run.path, epochs=4, custom=[Half])
+    assert again.steps[0].learning_rate == pytest.approx(0.05)
+
+
 def test_another_level(tmp_path: Path) -> None:
     run = start("plain", tmp_path, callbacks=[Stop(4)])
     again = go_on(run.path, until="train.f1 > 0.01")

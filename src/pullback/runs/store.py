@@ -243,6 +243,8 @@ class RunStore:
             StorageError: The folder cannot be written.
         """
         step = checkpoint.step
+        # The network of the old end is none of this run's any more, whatever happens next.
+        (self.path / MODEL).unlink(missing_ok=True)
         later = [other for other in self.checkpoints() if other > step]
         self.telemetry.remove_checkpoints(later)
         self._checkpoints.remove(later)

@@ -24,7 +24,7 @@ from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
 from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
-from pullback.train.settings import Settings
+from pullback.train.settings import CHANGEABLE, Settings
 from pullback.train.step import RATE, STEP, Recipe
 
 Ending = Literal["finished", "interrupted", "failed"]
@@ -120,7 +120,7 @@ class Session:
             "values": self.values,
             "stopping": None if self.stopping is None else self.stopping.state(),
             "best_step": None if self.best is None else self.best[0],
-            "changed": {"epochs": self.settings.epochs, "until": self.settings.until},
+            "changed": {name: getattr(self.settings, name) for name in CHANGEABLE},
         }
 
     def restore(self, position: dict[str, Any]) -> None:
@@ -291,7 +291,7 @@ class Session:
 
     def _put_back_best(self) -> None:
         """The weights of the best epoch, unless the level asked for was reached later."""
-        reached = self.until is not None and self.epochs and self.until.reached(self.values)
+        reached = self.until is not None and self.until.level_reached(self.values)
         if self.best is not None and self.settings.restore_best and not reached:
             self.put_back = self.best[0] != self.step
             for path, array in self.best[1].items():

@@ -50,7 +50,10 @@ def resume(
     callbacks: Sequence[Callback] = (),
     progress: Show | bool = "auto",
     epochs: int | None = None,
+    steps: int | None = None,
+    time: float | str | None = None,
     until: str | None = None,
+    patience: int | None = None,
 ) -> Run:
     """Go on with a run that was stopped, from its last checkpoint, to the same bits.
 
@@ -63,30 +66,36 @@ def resume(
         metrics: The metrics of one's own that the run was made with.
         callbacks: As for `fit`; the run does not keep them.
         progress: As for `fit`.
-        epochs: More epochs than the run was to have at first.
+        epochs: More epochs than the run was to have at first, those before counted; schedules
+            of the learning rate then span the new length, and the run's notes say so.
+        steps: More steps, likewise.
+        time: More seconds, likewise.
         until: Another level at which to stop.
+        patience: More epochs to wait for an improvement.
 
     Raises:
         FileFormatError: The run is damaged; an earlier intact checkpoint is named.
         ConfigError: The run is finished, or another process trains it.
     """
     shower = shown(progress)
+    wanted = {"epochs": epochs, "steps": steps, "time": time, "until": until, "patience": patience}
+    changed = {name: value for name, value in wanted.items() if value is not None}
     with RunStore.open(path, write=True) as store:
         checkpoint = store.load_checkpoint(step)
         with _as_fit_wrote_it(store.path):
             session, source = _resumed_session(
-                store, checkpoint, (data, validation), list(custom), metrics, (epochs, until)
+                store, checkpoint, (data, validation), list(custom), metrics, changed
             )
         over = session.why_over()
         if over and store.status.state == "finished":
             raise ConfigError(
                 "a run that is resumed must have something left to do",
                 over,
-                "Give it more to do: epochs=..., another until=..., or an earlier step=...",
+                f"Give it more to do: {_more(session)}, or an earlier step=...",
             )
         store.rewind(checkpoint)
         store.telemetry.append_event(checkpoint.step, "resumed", "")
-        notes = [f"resumed after step {checkpoint.step:,}"]
+        notes = [f"resumed after step {checkpoint.step:,}", *_spans(session, store)]
         return trained(session, source, store, callbacks, shower, notes)
 
 
@@ -96,7 +105,7 @@ def _resumed_session(
     given: tuple[Any, Any],
     custom: Sequence[Any],
     metrics: Iterable[MetricLike],
-    changed: tuple[int | None, str | None],
+    changed: Mapping[str, Any],
 ) -> tuple[Session, Source]:
     """The session as it was at a checkpoint, and its data."""
     config = store.record.get("training")
@@ -105,24 +114,47 @@ def _resumed_session(
             f"{store.path} must be the run of a training", "no settings in run.json", "Train again."
         )
     position = dict(checkpoint.state)
-    settings = Settings.from_config({**config["settings"], **position.get("changed", {})})
-    epochs, until = changed
-    settings = replace(
-        settings,
-        epochs=settings.epochs if epochs is None else epochs,
-        until=settings.until if until is None else until,
+    first = Settings.from_config(config["settings"])
+    settings = Settings.from_config(
+        {**config["settings"], **position.get("changed", {}), **changed}
     )
+    same = (settings.epochs, settings.steps) == (first.epochs, first.steps)
+    total = config["total_steps"] if same else None  # of another length: found anew
     network = _resumed_network(config, checkpoint.tensors, custom)
     head = Head.from_config(config["head"])
     measured = _resumed_metrics(settings, metrics, head)
     source = _resumed_source(store, config, head, given, dtype_of(network), custom)
     rule = named.get(optim.Optimizer, config["optimizer"], custom)
-    session = session_of(network, source, rule, settings, measured, config["total_steps"])
+    session = session_of(network, source, rule, settings, measured, total)
     session.state.restore(checkpoint.tensors)
     session.epochs = [EpochRecord(**e) for e in position.pop("epochs", [])]
     session.restore(position)
     _restore_best(session, store, position.get("best_step"))
     return session, source
+
+
+def _more(session: Session) -> str:
+    """Which settings would let a finished run go on, by the rules that ended it."""
+    budget, stopping, until = session.budget, session.stopping, session.until
+    spent = {
+        "epochs=...": budget.epochs is not None and session.epoch >= budget.epochs,
+        "steps=...": budget.steps is not None and session.step >= budget.steps,
+        "time=...": budget.time is not None and session.elapsed >= budget.time,
+        "patience=...": stopping is not None and stopping.waited() >= stopping.patience,
+        "another until=...": until is not None
+        and set(until.keys()) <= set(session.values)
+        and until.reached(session.values),
+    }
+    return " and ".join(name for name, over in spent.items() if over)
+
+
+def _spans(session: Session, store: RunStore) -> list[str]:
+    """A note where the schedule of the learning rate has got another length."""
+    before, now = store.record["training"]["total_steps"], session.recipe.total_steps
+    schedule = session.recipe.optimizer.schedule
+    if before == now or isinstance(schedule, optim.Constant):
+        return []
+    return [f"the schedule of the learning rate spans {now or 0:,} steps, at first {before or 0:,}"]
 
 
 @contextlib.contextmanager

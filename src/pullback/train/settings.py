@@ -16,6 +16,7 @@ from pullback.train.rules import Budget, seconds
 EXECUTORS = ("numpy", "reference")
 EPOCHS = 100
 LARGEST_SEED = 2**63 - 1
+CHANGEABLE = ("epochs", "steps", "time", "until", "patience")  # when a run is resumed
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,21 @@ class Until:
         when = "" if told else f" at epoch {int(values['epoch'])}"
         return f"{seen} reached the target {target}{when}"
 
+    def level_reached(self, values: Mapping[str, float]) -> bool:
+        """Whether an alternative holds that asks something of a metric, not of counters alone.
+
+        Values that have not been measured yet meet nothing.
+
+        Example:
+            >>> until = Until.parse("epoch >= 5 or accuracy >= 0.9")
+            >>> until.level_reached({"epoch": 7, "validation.accuracy": 0.5})
+            False
+        """
+        if not set(self.keys()) <= set(values):
+            return False
+        asking = [group for group in self.alternatives if any(c.part is not None for c in group)]
+        return any(all(c.holds(c.value(values)) for c in group) for group in asking)
+
     def _met(self, values: Mapping[str, float]) -> tuple[Condition, ...] | None:
         # Every value is looked up, so that a missing one never hides behind another.
         found = {condition: condition.value(values) for condition in self.conditions()}
