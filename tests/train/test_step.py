@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -486,3 +487,35 @@ def test_the_reference_executor_is_used_when_asked_for() -> None:
     state = State(recipe.initial_state(0))
     made = executor(recipe.training_step(Batch.of(x, y, None)), state, "reference")
     assert isinstance(made, ReferenceExecutor)
+
+
+def test_trainings_side_by_side_and_one_inside_another_know_nothing_of_each_other() -> None:
+    from tests.train.trainings import data, network
+
+    def trained(name: str) -> bytes:
+        run = pb.fit(network(name), data(name), batch_size=16, seed=5, **SETTINGS[name])
+        return b"".join(p.numpy().tobytes() for p in run.network.parameters().values())
+
+    names = list(SETTINGS)
+    alone = {name: trained(name) for name in names}
+    found: dict[str, bytes] = {}
+    threads = [
+        threading.Thread(target=lambda name=name: found.update({name: trained(name)}))
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == alone
+
+    class Nested(pb.Callback):
+        def on_step(self, session: Any) -> None:
+            if session.step == 3:
+                assert trained("regression") == alone["regression"]
+
+    x, y = data("plain")
+    settings = {**SETTINGS["plain"], "batch_size": 16, "seed": 5}
+    run = pb.fit(network("plain"), (x, y), callbacks=[Nested()], **settings)
+    bits = b"".join(p.numpy().tobytes() for p in run.network.parameters().values())
+    assert bits == alone["plain"]
