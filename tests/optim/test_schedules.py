@@ -26,7 +26,7 @@ def cosine(s: int, n: int, final: float = 0.0) -> float:
 FORMS: dict[str, list[tuple[Schedule, Form]]] = {
     "constant": [(Constant(), lambda s, n: 1.0)],
     "step": [
-        (Step(), lambda s, n: 0.1 ** ((s - 1) // math.ceil(n / 3))),
+        (Step(), lambda s, n: 0.1 ** ((min(s, n) - 1) // math.ceil(n / 3))),
         (Step(every=7, gamma=0.5), lambda s, n: 0.5 ** ((s - 1) // 7)),
         (Step(every=0.1, gamma=1.0), lambda s, n: 1.0),
     ],
@@ -146,3 +146,8 @@ def test_a_setting_out_of_range_is_refused(config: dict[str, Any], setting: str)
         schedules.get(config)
     assert setting in str(caught.value)
     assert "to do" in str(caught.value)
+
+
+def test_steps_by_a_fraction_keep_the_last_value_beyond_the_run() -> None:
+    schedule = Step(every=1 / 3)
+    assert [schedule(s, 30).item() for s in (30, 31, 61)] == [schedule(30, 30).item()] * 3

@@ -282,6 +282,38 @@ def test_a_callback_stops_training() -> None:
         assert (run.step, run.reason, run.ending) == (steps, "enough", "finished")
 
 
+def test_one_callback_and_one_of_any_class() -> None:
+    class Plain:
+        seen = 0
+
+        def on_epoch(self, session: Any) -> None:
+            self.seen += 1
+
+    for wrapped in (lambda c: c, lambda c: [c], lambda c: (c,)):
+        plain = Plain()
+        pb.fit(classifier(), (X, Y), epochs=2, callbacks=wrapped(plain))
+        assert plain.seen == 2
+    for wrong in ([print], [Plain], "no", 3):
+        with pytest.raises(ConfigError, match="at least one of the methods"):
+            pb.fit(classifier(), (X, Y), epochs=1, callbacks=wrong)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_loss_of_an_epoch_weights_batches_as_the_loss_weights_rows(accumulate: int) -> None:
+    still = pb.optim.SGD(1e-12)
+    labels = np.where(np.arange(60) < 25, -1, Y)
+    run = pb.fit(
+        classifier(),
+        (X, labels),
+        epochs=1,
+        batch_size=16,
+        accumulate=accumulate,
+        optimizer=still,
+        class_weight=[1.0, 5.0, 0.5],
+    )
+    assert run.epochs[0].values["train.loss"] == pytest.approx(run.scores["train.loss"], rel=1e-5)
+
+
 def test_metrics_of_ones_own() -> None:
     def share_of_first(probabilities: np.ndarray, labels: np.ndarray) -> float:
         assert probabilities.shape == (len(labels), 3)

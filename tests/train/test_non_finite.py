@@ -256,7 +256,7 @@ def test_the_state_is_clean_afterwards() -> None:
 
     error = failing(Outer(), accumulate=3, callbacks=[Look()])
     assert error.run.step == 0
-    parts = {k: v for k, v in found[0].items() if k.startswith("part/")}
+    parts = {k: v for k, v in found[0].items() if k.startswith("sum/")}
     assert len(parts) > 3
     assert not any(array.any() for array in parts.values())
 

@@ -215,7 +215,7 @@ def test_parts_equal_the_whole_also_their_dropout(
     b, found_b = in_parts(parts, x, y, weights, cuts)
     np.testing.assert_allclose(found_a["loss"], found_b["loss"], rtol=1e-12)
     same_parameters(a, b, network, 1e-11)
-    assert not any(b[label].any() for label in b if label.startswith("part/"))
+    assert not any(b[label].any() for label in b if label.startswith("sum/"))
     if settings == "clipped":
         np.testing.assert_allclose(found_a["gradient_norm"], found_b["gradient_norm"], rtol=1e-11)
         assert found_a["gradient_norm"] > 0.05

@@ -146,6 +146,8 @@ class Step(Schedule):
 
     def factor(self, step: Node, total: Node | None) -> Node:
         """The product of the reductions so far."""
+        if self.every < 1:  # a fraction belongs to the planned run: beyond it, the last value
+            step = ops.minimum(step, self.known(total))
         return self.gamma ** ops.floor((step - 1) / self.length(self.every, total))
 
 

@@ -6,10 +6,16 @@ between steps, at whole steps only, so what it sees is always consistent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pullback.errors import ConfigError
 
 if TYPE_CHECKING:
     from pullback.train.loop import Session
+
+
+MOMENTS = ("on_start", "on_step", "on_epoch", "on_stop")
 
 
 class Callback:
@@ -37,3 +43,22 @@ class Callback:
 
     def on_stop(self, session: Session) -> None:
         """After the last step, when `session.reason` says why."""
+
+
+def as_callbacks(given: Any) -> list[Any]:
+    """The callbacks that a user passed: one or several, of any class that has one of the methods.
+
+    Raises:
+        ConfigError: Something that is never called; a class instead of an instance.
+    """
+    single = any(hasattr(given, moment) for moment in MOMENTS)
+    several = list(given) if isinstance(given, Iterable) and not single else [given]
+    for callback in several:
+        hooks = [h for h in (getattr(callback, m, None) for m in MOMENTS) if h is not None]
+        if isinstance(callback, type) or not hooks or not all(map(callable, hooks)):
+            raise ConfigError(
+                f"a callback must have at least one of the methods {', '.join(MOMENTS)}",
+                repr(callback)[:100],
+                "Derive its class from pb.Callback, and pass an instance.",
+            )
+    return several

@@ -13,7 +13,7 @@ from pullback.metrics import MetricLike
 from pullback.nn.inference import dtype_of
 from pullback.nn.module import Module
 from pullback.train.build import check_fits, metrics_of, prepared_network, session_of
-from pullback.train.callbacks import Callback
+from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import new_store, trained
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
@@ -48,7 +48,7 @@ def fit(
     accumulate: int = 1,
     shuffle: bool = True,
     seed: int = 0,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     save: str | os.PathLike[str] | None = None,
     name: str = "run",
     checkpoint_steps: int | None = None,
@@ -115,7 +115,8 @@ def fit(
         raise ConfigError(
             "the first argument of fit is a network", type(network).__name__, "Pass a pb.nn.Module."
         )
-    _check_own(callbacks, save, name, record)
+    callbacks = as_callbacks(callbacks)
+    _check_own(save, name, record)
     source = source_of(
         data,
         dtype_of(network),
@@ -158,22 +159,8 @@ def fit(
     return trained(session, source, store, callbacks, shower, notes)
 
 
-def _check_own(callbacks: Any, save: Any, name: Any, record: Any) -> None:
+def _check_own(save: Any, name: Any, record: Any) -> None:
     """Check what is the user's own, before any work is done."""
-    moments = ("on_start", "on_step", "on_epoch", "on_stop")
-    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
-        raise ConfigError(
-            "callbacks must be a list", type(callbacks).__name__, "Pass callbacks=[...]."
-        )
-    for callback in callbacks:
-        if isinstance(callback, type) or not all(
-            callable(getattr(callback, moment, None)) for moment in moments
-        ):
-            raise ConfigError(
-                f"a callback must have the methods {', '.join(moments)}",
-                repr(callback)[:100],
-                "Derive its class from pb.Callback, and pass an instance.",
-            )
     if save is not None and not (isinstance(save, (str, os.PathLike)) and str(save)):
         raise ConfigError(
             "save must be the path of a folder", repr(save), "Pass save='runs', or None."

@@ -189,7 +189,6 @@ class Session:
         number = self.step
         rows = self.batches.at(number)
         feeds = self.parts.train.feeds(rows)
-        weights = feeds.get("weights")
         if self.settings.accumulate > 1:
             found, fed = self._accumulated(feeds)
         else:
@@ -200,7 +199,7 @@ class Session:
         self.step = number + 1
         self.elapsed = time.perf_counter() - self._began
         loss = float(found["loss"])
-        weight = len(rows) if weights is None else float(weights.sum(dtype=np.float64))
+        weight = float(found["weight"])
         self._loss_sum += loss * weight
         self._loss_weight += weight
         epoch = self.batches.epoch_of(number) + 1
@@ -299,4 +298,6 @@ class Session:
 
     def _call(self, moment: str) -> None:
         for callback in self.callbacks:
-            getattr(callback, moment)(self)
+            hook = getattr(callback, moment, None)  # one of the user's own may lack some
+            if hook is not None:
+                hook(self)

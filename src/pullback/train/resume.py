@@ -26,7 +26,7 @@ from pullback.nn.module import Module
 from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
 from pullback.train.build import session_of
-from pullback.train.callbacks import Callback
+from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import trained
 from pullback.train.history import EpochRecord
 from pullback.train.loop import Session
@@ -47,7 +47,7 @@ def resume(
     step: int | None = None,
     custom: Iterable[Any] = (),
     metrics: Iterable[MetricLike] = (),
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     progress: Show | bool = "auto",
     epochs: int | None = None,
     steps: int | None = None,
@@ -77,6 +77,7 @@ def resume(
         FileFormatError: The run is damaged; an earlier intact checkpoint is named.
         ConfigError: The run is finished, or another process trains it.
     """
+    callbacks = as_callbacks(callbacks)
     shower = shown(progress)
     wanted = {"epochs": epochs, "steps": steps, "time": time, "until": until, "patience": patience}
     changed = {name: value for name, value in wanted.items() if value is not None}

@@ -26,7 +26,7 @@ from pullback.plan import Step
 INT64 = np.dtype(np.int64)
 STEP, SEED, RATE = "step", "seed", "learning_rate"
 LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
-PART = "part/"  # sums over the micro-batches of one batch
+PART = "sum/"  # sums over the micro-batches of one batch
 PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
 
 
@@ -96,9 +96,10 @@ class Recipe:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
                 data_loss = self.loss(outputs, y, weights)
+                weight = self.loss.sums(outputs, y, weights)[1]
                 objective = trace.with_penalty(data_loss)
         gradients = gradient(objective, trace.trained)
-        return trace.updated(data_loss, gradients, "training step")
+        return trace.updated(data_loss, weight, gradients, "training step")
 
     def part_step(self, batch: Batch) -> Step:
         """One micro-batch: adds its sums of losses, weights and gradients to the state's."""
@@ -132,7 +133,7 @@ class Recipe:
         if penalty is not None:
             bars = gradient(penalty, trace.trained)
             gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
-        step = trace.updated(total / one, gradients, "update of a batch")
+        step = trace.updated(total / one, weight, gradients, "update of a batch")
         zeros = {
             f"{PART}{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()
         }
@@ -200,9 +201,9 @@ class _Trace:
         penalty = self.penalty()
         return loss if penalty is None else loss + penalty
 
-    def updated(self, loss: Node, gradients: Sequence[Node], name: str) -> Step:
+    def updated(self, loss: Node, weight: Node, gradients: Sequence[Node], name: str) -> Step:
         """The step that ends in an update, unless a loss, gradient or new value is not finite."""
-        recipe, outputs = self.recipe, {"loss": loss}
+        recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
         with scope(role="update"):
             bars, finite = list(gradients), [loss, *gradients]
             if recipe.clip_norm is not None:
