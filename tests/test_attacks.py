@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gzip
 import io
 import os
+import shlex
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,8 @@ import pytest
 
 import pullback as pb
 from pullback import errors, memory
-from pullback.cli import config
+from pullback.cli import config, predictions
+from pullback.cli.program import program
 from pullback.data import prepare, read_table
 from pullback.files import atomic_write_text
 
@@ -116,6 +121,24 @@ def test_a_long_cell_makes_no_long_message() -> None:
     assert "on row 60" in str(caught.value)
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "roles as a list": {"roles": [("a", "drop")]},
+    "roles as text": {"roles": "a"},
+    "one word for missing": {"missing": "NA"},  # not the letters N and A
+    "a number for missing": {"missing": [1]},
+    "a number as separator": {"separator": 3},
+    "a number as encoding": {"encoding": 3},
+    "a number as target": {"target": 3},
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_options_of_prepare_are_refused_in_words(case: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(HEAD + ROWS)
+    with pytest.raises(errors.ConfigError):
+        prepare(tmp_path / "t.csv", **{"target": "y", **OPTIONS[case]})
+
+
 def test_masked_values_are_missing_not_data() -> None:
     masked = np.ma.array(X, mask=X > 1.5)
     prepared = prepare((masked, Y))
@@ -132,7 +155,8 @@ def test_dates_in_arrays_are_dates() -> None:
 
 
 def test_durations_of_a_frame_are_numbers_of_seconds() -> None:
-    polars = pytest.importorskip("polars")
+    import polars
+
     frame = polars.DataFrame({"d": polars.Series([1, 2], dtype=polars.Duration("ms"))})
     assert read_table(frame)["d"].values.tolist() == [0.001, 0.002]
 
@@ -144,7 +168,6 @@ def test_labels_beyond_int64_are_not_ignored() -> None:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "callbacks is None": {"callbacks": None},
-    "one callback": {"callbacks": pb.Callback()},
     "a callback that is a class": {"callbacks": [pb.Callback]},
     "a callback that is a function": {"callbacks": [print]},
     "save is a number": {"save": 3},
@@ -228,3 +251,68 @@ def test_settings_are_not_written_over_data(tmp_path: Path) -> None:
     for epochs in (1, 2):  # its own file it replaces
         config.write(str(tmp_path / "c.toml"), {"training": {"epochs": epochs}})
     assert "epochs = 2" in (tmp_path / "c.toml").read_text()
+
+
+TOML = {
+    "nested without end": "[network]\nhidden = " + "[" * 5000 + "]" * 5000,
+    "a number without end": "[training]\nepochs = " + "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("case", TOML)
+def test_settings_that_cannot_be_parsed_are_refused(case: str, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(TOML[case])
+    with pytest.raises(errors.FileFormatError, match="must be a TOML file"):
+        config.read(str(tmp_path / "c.toml"))
+
+
+# arguments of the command line, words on standard error
+COMMANDS: dict[str, tuple[list[str], str]] = {
+    "no loss": (["--loss", ""], "unknown loss"),
+    "no optimizer": (["--optimizer", ""], "unknown optimizer"),
+    "a condition in a dry run": (["--until", "speed >= 3"], "unknown metric"),
+    "a config over the data": (["--write-config", "t.csv"], "did not write"),
+    "the longest name": (["x" * 5000], "x"),
+}
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_commands_end_with_2(
+    case: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_bytes(HEAD + ROWS)
+    arguments, said = COMMANDS[case]
+    file = [] if case == "the longest name" else ["t.csv"]
+    with pytest.raises(SystemExit) as ended:
+        program.main(["train", *file, "--target", "y", "--dry-run", "--quiet", *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("redirected", [">&-", "2>&-", "> /dev/full", "--json > /dev/full"])
+def test_closed_and_full_streams_bring_no_traceback(redirected: str, tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m pullback runs {redirected}"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == (2 if "full" in redirected else 0)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_full_disk_is_told_of_for_parquet_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import polars
+
+    @contextlib.contextmanager
+    def full(path: str) -> Iterator[Any]:
+        with open("/dev/full", "wb", buffering=0) as file:
+            yield file
+
+    monkeypatch.setattr(predictions, "atomic_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        predictions.write(polars.DataFrame({"a": [1]}), str(tmp_path / "t.parquet"))

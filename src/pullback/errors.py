@@ -8,6 +8,7 @@ The command line prints the message without a traceback and exits with status 2.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 LONGEST = 2000
@@ -118,10 +119,11 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UnknownNameError
     listed = list(choices)
     shown = ", ".join(listed[:30]) + (", ..." if len(listed) > 30 else "")
     guess = nearest(str(name), listed)
-    noun, middle, rest = kind.partition(" of ") if " of " in kind else kind.partition(" in ")
+    noun = re.split(" of | in ", kind, maxsplit=1)[0]
+    rest = kind[len(noun) :]
     ies = noun.endswith("y") and noun[-2:-1] not in "aeiou"
     plural = noun[:-1] + "ies" if ies else noun + ("es" if noun[-1:] == "s" else "s")
-    plural += middle + rest
+    plural += rest
     return UnknownNameError(
         f"unknown {kind} {name!r}",
         f"{name!r}, where the {plural} are {shown}",

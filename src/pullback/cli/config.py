@@ -41,7 +41,7 @@ def read(path: str) -> dict[str, Any]:
     """
     try:
         found = tomllib.loads(read_bounded(path, LIMIT).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML or UTF-8; a number without end
         raise FileFormatError(
             f"{path} must be a TOML file", str(error), "Mend it, or begin with --write-config."
         ) from None

@@ -19,6 +19,7 @@ THEIRS = frozenset(
     [
         *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM),
         *(errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.ENOTEMPTY),
+        *(errno.EMFILE, errno.ENFILE),
     ]
 )
 """What the system says of a disk, a path or rights, which no program can mend."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ def write(frame: pl.DataFrame, path: str) -> None:
     ending = Path(path).suffix.casefold()
     with atomic_write(path) as file:
         if ending == ".parquet":
-            frame.write_parquet(file)
+            content = io.BytesIO()  # polars would tell of a full disk in words of its own
+            frame.write_parquet(content)
+            file.write(content.getbuffer())
         elif ending == ".json":
             rows = json.dumps(finite(frame.to_dicts()), indent=1, allow_nan=False)
             file.write(rows.encode("ascii") + b"\n")

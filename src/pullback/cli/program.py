@@ -63,6 +63,13 @@ class Program(click.Group):
         except BrokenPipeError:
             _drop_output()
             status = 1
+        except OSError as error:  # not even the failure could be told, on a full disk
+            if debug:
+                raise
+            _drop_output()
+            status = failure.BAD_INPUT
+            with contextlib.suppress(OSError):
+                failure.expected(error, as_json=False)
         sys.exit(status)
 
     def _run(self, args: list[str], debug: bool) -> int:
@@ -114,9 +121,14 @@ def program(ctx: click.Context, debug: bool) -> None:
 
 
 def _never_fail_to_encode() -> None:
-    """A name that the terminal's encoding lacks is shown with escapes, not answered by an error."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
+    """A name that the terminal's encoding lacks is shown with escapes, not answered by an error.
+
+    A stream that the caller has closed is one that nobody reads.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
 

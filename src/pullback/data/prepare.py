@@ -77,6 +77,9 @@ def prepare(
         >>> prepared.task, len(prepared.train), len(prepared.test)
         ('classification', 206, 69)
     """
+    if roles is not None and not isinstance(roles, Mapping):
+        do = "Pass for instance roles={'zip': 'categorical'}."
+        raise ConfigError("roles must be a dict of column to role", repr(roles)[:100], do)
     found = read(source, encoding=encoding, separator=separator, missing=missing)
     table, names = _table_and_target(found, target)
     taken = _parts_of_columns(
@@ -129,6 +132,10 @@ def _table_and_target(
     if target is None:
         shown = ", ".join(table.names[:20]) + (", ..." if len(table.names) > 20 else "")
         raise DataError("a target column must be named", f"the columns {shown}", "Name one.")
+    if not isinstance(target, (str, Sequence)):
+        raise ConfigError(
+            "a target must be named by text", repr(target)[:100], f"Name one of {table.names[:5]}."
+        )
     names = [target] if isinstance(target, str) else list(target)
     for name in names:
         if name not in table.columns:

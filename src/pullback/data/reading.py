@@ -20,7 +20,7 @@ from pullback.data.arrays import Arrays, from_named, pair
 from pullback.data.delimited import columns_of_text
 from pullback.data.frames import table_from_arrays, table_from_frame
 from pullback.data.table import Table, table_of
-from pullback.errors import DataError, FileFormatError, nearest
+from pullback.errors import ConfigError, DataError, FileFormatError, nearest
 from pullback.files import open_regular
 from pullback.memory import must_fit
 
@@ -47,6 +47,7 @@ def read_table(
 
     Raises:
         DataError: The source cannot be read as a table; the line is named where known.
+        ConfigError: A setting is not of its kind.
 
     Example:
         >>> read_table(([[1.0, 2.0], [3.0, 4.0]], [0, 1])).names
@@ -64,6 +65,7 @@ def read(
     missing: Sequence[str] = (),
 ) -> Table | Arrays:
     """Like `read_table`, but a pair (X, y) stays a pair, so that images keep their shape."""
+    _check_options(encoding, separator, missing)
     if isinstance(source, (Table, Arrays)):
         return source
     if isinstance(source, (str, os.PathLike)):
@@ -82,6 +84,20 @@ def read(
             return from_named(arrays, "a dict of arrays")
         return table_from_arrays(source, missing=missing)
     return table_from_frame(source, "a frame", missing)
+
+
+def _check_options(encoding: Any, separator: Any, missing: Any) -> None:
+    """Check that what says how to read a text is text itself."""
+    if not isinstance(encoding, str) or not (separator is None or isinstance(separator, str)):
+        raise ConfigError(
+            "encoding and separator must be text",
+            f"encoding={encoding!r}, separator={separator!r}",
+            'Pass for instance encoding="utf-8", separator=";".',
+        )
+    if isinstance(missing, str) or not all(isinstance(word, str) for word in missing):
+        raise ConfigError(
+            "missing must be a list of words", repr(missing)[:100], 'Pass missing=["unknown"].'
+        )
 
 
 def _is_rows(source: Sequence[Any]) -> bool:
