@@ -175,3 +175,11 @@ def test_colours_are_for_terminals(run: Path) -> None:
     assert "\x1b[" in shown()
     assert "\x1b[" not in shown(NO_COLOR="1")
     assert "\x1b[" not in pullback("runs").stdout
+
+
+def test_a_finished_run_can_be_given_more_steps_or_patience() -> None:
+    trained = plain("train", "penguins", "--steps", 5)
+    run = trained["outcome"]["path"]
+    more = plain("resume", run, "--steps", 9)
+    assert more["outcome"]["steps"] == 9
+    assert plain("resume", run, "--steps", 12, "--patience", 50)["outcome"]["steps"] == 12

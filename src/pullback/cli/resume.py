@@ -15,6 +15,9 @@ from pullback.errors import DataError
 @click.command("resume", cls=Command)
 @click.argument("run", metavar="RUN")
 @option("--epochs", type=int, metavar="N", help="Train until so many epochs, those before counted.")
+@option("--steps", type=int, metavar="N", help="Train until so many updates.")
+@option("--time", metavar="TIME", help="Train for so long in all: 90s, 5min, 1h.")
+@option("--patience", type=int, metavar="N", help="Wait for so many epochs without improvement.")
 @option("--until", metavar="LEVEL", help="Another level at which to stop, such as 'f1 >= 0.9'.")
 @option(
     "--step",
@@ -28,6 +31,9 @@ from pullback.errors import DataError
 def command(
     run: str,
     epochs: int | None,
+    steps: int | None,
+    time: str | None,
+    patience: int | None,
     until: str | None,
     step: int | None,
     data: str | None,
@@ -46,6 +52,9 @@ def command(
         data=_data_again(run, data),
         step=step,
         epochs=epochs,
+        steps=steps,
+        time=time,
+        patience=patience,
         until=until,
         progress=progress(as_json, quiet),
     )
