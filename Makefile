@@ -17,7 +17,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
 
 demo: $(venv)/installed ## Install, then train a network on the shipped penguins
-	$(bin)/pullback train penguins
+	$(bin)/pullback train penguins --until 'accuracy >= 0.97'
 
 venv: $(venv)/installed ## Make .venv: the package, editable, and the developer's tools
 
