@@ -150,6 +150,7 @@ update:
   0            %25 = learning_rate * %19                            float32 (1,)
   0            %26 = 0.bias - %25                                   float32 (1,)
   output loss = %9
+  output weight = 2
   output learning_rate = learning_rate
   assign only if all are finite: %9, %18, %19, %24, %26
   assign step = %22
