@@ -169,7 +169,7 @@ def matched(name: str, outputs: Node, targets: Node) -> tuple[Node, Node]:
     """
     if outputs.shape != targets.shape:
         if outputs.size == targets.size:
-            do = f"Write targets.reshape{outputs.shape}, or reshape the outputs."
+            do = f"Write targets.reshape{(-1, *outputs.shape[1:])}, or reshape the outputs."
         else:
             do = "Give one row of targets for each row of outputs, with as many columns."
         raise ShapeError(
