@@ -10,8 +10,8 @@ import pytest
 import pullback as pb
 from pullback.autodiff import gradcheck
 from pullback.errors import ConfigError, UnknownNameError
-from pullback.nn import Activation, Module, activations
-from pullback.nn.description import describe, known_classes, rebuild
+from pullback.nn import Activation, Module, activations, layers
+from pullback.nn.description import describe, rebuild
 from pullback.nn.mode import mode
 from tests.nn.cases import CASES, called, drawn, parameters_of
 
@@ -20,7 +20,7 @@ each = pytest.mark.parametrize("name", CASES)
 
 
 def test_the_table_is_complete() -> None:
-    assert set(CASES) == set(known_classes()), set(CASES) ^ set(known_classes())
+    assert set(CASES) == set(layers()), set(CASES) ^ set(layers())
     public = {
         name
         for name in pb.nn.__all__
@@ -39,7 +39,7 @@ def test_every_activation_is_a_layer_with_a_reference() -> None:
 
 @each
 def test_its_docstring_says_what_it_computes(name: str) -> None:
-    assert len(known_classes()[name].__doc__ or "") > 20
+    assert len(layers()[name].__doc__ or "") > 20
 
 
 @each

@@ -20,7 +20,7 @@ from pullback.nn.dropout import Dropout
 from pullback.nn.head import Head
 from pullback.nn.linear import Flatten, Linear
 from pullback.nn.mode import mode
-from pullback.nn.module import Module
+from pullback.nn.module import Module, layers
 from pullback.nn.parameter import Parameter
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
@@ -48,6 +48,7 @@ __all__ = [
     "dense",
     "gelu",
     "initialisers",
+    "layers",
     "load",
     "mode",
     "save",

@@ -12,7 +12,7 @@ from typing import ClassVar
 from pullback import ops
 from pullback.errors import unknown
 from pullback.graph.node import Node, Operand, as_node
-from pullback.nn.module import Module
+from pullback.nn.module import Module, register_layer
 
 
 class Activation(Module):
@@ -26,9 +26,9 @@ _REGISTRY: dict[str, type[Activation]] = {}
 
 
 def register(cls: type[Activation]) -> type[Activation]:
-    """Class decorator: enter an activation in the table."""
+    """Class decorator: enter an activation in the tables, of activations and of layers."""
     _REGISTRY[cls.name] = cls
-    return cls
+    return register_layer(cls)
 
 
 def registry() -> dict[str, type[Activation]]:

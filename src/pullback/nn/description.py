@@ -15,22 +15,10 @@ import numpy as np
 
 from pullback import named
 from pullback.errors import ConfigError, FileFormatError, PullbackError, unknown
-from pullback.nn import activations, dropout, initialisers, linear, sequential
-from pullback.nn.module import Module, signature_of
+from pullback.nn import initialisers
+from pullback.nn.module import Module, layers, signature_of
 
 MAX_MODULES = 20_000
-
-
-def known_classes() -> dict[str, type[Module]]:
-    """The library's own layers by class name."""
-    own: list[type[Module]] = [
-        linear.Linear,
-        linear.Flatten,
-        dropout.Dropout,
-        sequential.Sequential,
-        *activations.registry().values(),
-    ]
-    return {cls.__name__: cls for cls in own}
 
 
 def describe(network: Module) -> dict[str, Any]:
@@ -119,7 +107,7 @@ def rebuild(description: Any, custom: Iterable[type[Module]] = ()) -> Module:
         FileFormatError: It is no description.
         UnknownNameError: It names a class that is neither the library's nor in `custom`.
     """
-    table = {**known_classes(), **{cls.__name__: cls for cls in custom}}
+    table = {**layers(), **{cls.__name__: cls for cls in custom}}
     made: list[Module | None] = []
     try:
         built = _rebuilt(description, table, made)

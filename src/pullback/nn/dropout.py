@@ -8,9 +8,10 @@ from pullback import ops
 from pullback.errors import ConfigError
 from pullback.graph.node import Node
 from pullback.nn.mode import current_mode
-from pullback.nn.module import Module
+from pullback.nn.module import Module, register_layer
 
 
+@register_layer
 class Dropout(Module):
     r"""Sets numbers to zero at random while training, and does nothing in use.
 

@@ -8,10 +8,11 @@ from pullback import ops
 from pullback.errors import ConfigError, ShapeError
 from pullback.graph.node import Node
 from pullback.nn import initialisers
-from pullback.nn.module import Module
+from pullback.nn.module import Module, register_layer
 from pullback.nn.parameter import Parameter
 
 
+@register_layer
 class Linear(Module):
     r"""A layer of neurons without activation: $Y = X W + b$.
 
@@ -82,6 +83,7 @@ class Linear(Module):
         return y + self.bias if self.has_bias else y
 
 
+@register_layer
 class Flatten(Module):
     """All axes but the first joined into one: an image becomes a row of numbers.
 

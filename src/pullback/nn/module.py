@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import DTypeLike
 
@@ -25,6 +25,23 @@ _OBSERVER: ContextVar[Observer | None] = ContextVar("pullback_observer", default
 
 # What a module keeps of itself, beside the attributes that its __init__ sets.
 _OWN = frozenset(("_children", "_parameters", "_arguments", "_named"))
+
+
+_LAYERS: dict[str, type[Module]] = {}
+M = TypeVar("M", bound="type[Module]")
+
+
+def register_layer(cls: M) -> M:
+    """Class decorator: enter one of the library's layers in the table, by its class name."""
+    if cls.__name__ in _LAYERS:
+        raise ValueError(f"two layers are named {cls.__name__!r}")
+    _LAYERS[cls.__name__] = cls
+    return cls
+
+
+def layers() -> dict[str, type[Module]]:
+    """The library's own layers by class name, sorted; activations are layers too."""
+    return dict(sorted(_LAYERS.items()))
 
 
 @functools.lru_cache(maxsize=1000)

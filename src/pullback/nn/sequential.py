@@ -10,9 +10,10 @@ from pullback.graph.node import Node
 from pullback.nn import activations
 from pullback.nn.dropout import Dropout
 from pullback.nn.linear import Linear
-from pullback.nn.module import Module
+from pullback.nn.module import Module, register_layer
 
 
+@register_layer
 class Sequential(Module):
     """Layers applied one after the other; the paths of the layers are 0, 1, 2, ...
 
