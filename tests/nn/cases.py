@@ -15,7 +15,18 @@ from pullback.nn import Module
 from pullback.nn.parameter import bound
 
 Formula = Callable[..., np.ndarray]
+Draw = Callable[[np.random.Generator, tuple[int, ...]], list[np.ndarray]]
 erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def real(random: np.random.Generator, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """One input of real numbers, none of them near 0."""
+    return [random.uniform(0.1, 2, shape) * random.choice([-1.0, 1.0], shape)]
+
+
+def whole(below: int) -> Draw:
+    """One input of whole numbers, from 0 to below that."""
+    return lambda random, shape: [random.integers(0, below, shape)]
 
 
 @dataclass(frozen=True)
@@ -25,12 +36,14 @@ class Case:
     Attributes:
         make: Makes it.
         shapes: Inputs that it takes.
-        formula: What it computes, from the input and its parameters in order of their names.
+        formula: What it computes, from the inputs and its parameters in order of their names.
+        draw: The inputs, from one of the shapes.
     """
 
     make: Callable[[], Module]
     shapes: tuple[tuple[int, ...], ...]
     formula: Formula
+    draw: Draw = real
 
 
 ANY = ((), (1,), (0,), (5,), (2, 3), (2, 1, 2))
@@ -54,6 +67,20 @@ CASES: dict[str, list[Case]] = {
             lambda: pb.nn.Linear(3, 4, weight_init="he_normal", bias_init="ones"),
             ROWS,
             lambda x, b, w: x @ w + b,
+        ),
+    ],
+    "Embedding": [
+        Case(
+            lambda: pb.nn.Embedding(5, 3),
+            ANY,
+            lambda i, w: w[i],
+            whole(5),
+        ),
+        Case(
+            lambda: pb.nn.Embedding(4, 2, padding_index=1),
+            ANY,
+            lambda i, w: np.where((i == 1)[..., None], 0, w[i]),
+            whole(4),
         ),
     ],
     "Flatten": [
@@ -103,21 +130,26 @@ def parameters_of(module: Module) -> list[str]:
     return sorted(module.parameters())
 
 
-def called(module: Module, x: Node, *values: Node) -> Node:
-    """The module's output with these values in place of its parameters, in order of their names."""
+def called(module: Module, *values: Node) -> Node:
+    """The module's output from its inputs and values for its parameters, in order of names."""
+    names = parameters_of(module)
+    count = len(values) - len(names)
     parameters = module.parameters()
-    nodes = {parameters[path]: v for path, v in zip(parameters_of(module), values, strict=True)}
+    nodes = {parameters[n]: v for n, v in zip(names, values[count:], strict=True)}
     with bound(nodes):
-        return module(x)
+        return module(*values[:count])
 
 
 def drawn(case: Case, seed: int) -> tuple[Module, list[np.ndarray]]:
-    """The layer, an input for it, and values for its parameters; no number is near 0."""
+    """The layer, inputs for it, and values for its parameters; no number is near 0."""
     module = case.make()
     random = np.random.default_rng(seed)
-    shape = case.shapes[seed % len(case.shapes)]
+    inputs = case.draw(random, case.shapes[seed % len(case.shapes)])
     known = module.parameters()
-    shapes = [shape, *(known[path].shape for path in parameters_of(module))]
-    return module, [
-        random.uniform(0.1, 2, s) * random.choice([-1.0, 1.0], s) for s in map(tuple, shapes)
-    ]
+    values = [real(random, known[path].shape)[0] for path in parameters_of(module)]
+    return module, [*map(np.asarray, inputs), *values]
+
+
+def as_real(array: np.ndarray, dtype: object) -> np.ndarray:
+    """The array with its real numbers in another dtype; whole numbers and flags stay."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array

@@ -17,6 +17,7 @@ from pullback.nn.activations import (
     silu,
 )
 from pullback.nn.dropout import Dropout
+from pullback.nn.embedding import Embedding
 from pullback.nn.head import Head
 from pullback.nn.linear import Flatten, Linear
 from pullback.nn.mode import mode
@@ -30,6 +31,7 @@ __all__ = [
     "GELU",
     "Activation",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Head",
     "Identity",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from pullback import ops
-from pullback.errors import ConfigError, ShapeError
+from pullback.errors import ShapeError
 from pullback.graph.node import Node
 from pullback.nn import initialisers
 from pullback.nn.module import Module, register_layer
 from pullback.nn.parameter import Parameter
+from pullback.nn.sizes import positive
 
 
 @register_layer
@@ -57,19 +58,13 @@ class Linear(Module):
         weight_init: initialisers.Initialiser | str = "fan_in_uniform",
         bias_init: initialisers.Initialiser | str = "fan_in_uniform",
     ) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            whole = hasattr(size, "__index__") and not isinstance(size, bool)
-            if not whole or size < 1:
-                raise ConfigError(
-                    f"{name} of Linear must be a positive whole number",
-                    repr(size),
-                    "Use 1 or more.",
-                )
-        fans = self.in_features, self.out_features = int(in_features), int(out_features)
+        self.in_features = positive("Linear", "in_features", in_features)
+        self.out_features = positive("Linear", "out_features", out_features)
+        fans = self.in_features, self.out_features
         self.weight = Parameter(fans, initialisers.get(weight_init), fans=fans)
         self.has_bias = bias
         if bias:
-            self.bias = Parameter(out_features, initialisers.get(bias_init), fans=fans)
+            self.bias = Parameter(self.out_features, initialisers.get(bias_init), fans=fans)
 
     def forward(self, x: Node) -> Node:
         if not x.shape or x.shape[-1] != self.in_features:

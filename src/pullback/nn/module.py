@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import DTypeLike
 
@@ -70,6 +70,9 @@ class Module:
         >>> layer(pb.tensor([1.0, 2.0, 3.0]))
         tensor([1., 2., 3.])
     """
+
+    takes_indices: ClassVar[bool] = False
+    """Whether inputs are whole numbers that point into a table, to be left as they are."""
 
     _children: dict[str, Module]
     _parameters: dict[str, Parameter]
