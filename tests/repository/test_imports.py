@@ -38,7 +38,7 @@ AGREED: dict[tuple[str, str], str] = {}
 
 # What `import pullback` must leave for later: data frames, terminals, servers, databases.
 HEAVY = {
-    "asyncio", "click", "http.server", "jax", "matplotlib", "multiprocessing", "narwhals",
+    "PIL", "asyncio", "click", "http.server", "jax", "matplotlib", "multiprocessing", "narwhals",
     "pandas", "polars", "pyarrow", "rich", "safetensors", "scipy", "sklearn", "socketserver",
     "sqlite3", "tomli_w", "torch",
 }  # fmt: skip

@@ -29,11 +29,15 @@ class Arrays:
         y: The targets, if there are any.
         source: What was read, for messages.
         test: Which rows their maker set apart for the test, if so.
+        file_hash: SHA-256 of the file that was read.
+        validation: Which rows their maker set apart for validation, if so.
+        names: What each row is called, such as a picture's file.
+        left_out: How many rows could not be read and were left out.
 
     Shape:
         x: (rows, ...)
         y: (rows,) or (rows, outputs)
-        test: (rows,)
+        test, validation: (rows,)
     """
 
     x: NDArray[Any]
@@ -41,6 +45,9 @@ class Arrays:
     source: str
     test: NDArray[np.bool_] | None = None
     file_hash: str | None = None
+    validation: NDArray[np.bool_] | None = None
+    names: tuple[str, ...] = ()
+    left_out: int = 0
 
     @property
     def rows(self) -> int:

@@ -81,7 +81,7 @@ class Encoder:
 
     def read(self, source: Any, **options: Any) -> Table | Arrays:
         """Read new rows as the training rows were read; `options` go to `read_table`."""
-        return read(source, **({"missing": self.missing} | options))
+        return read(source, **({"missing": self.missing, **self.inputs.reading} | options))
 
     def features(self, source: Any) -> NDArray[np.float32]:
         """The features of raw rows.

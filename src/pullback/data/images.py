@@ -64,6 +64,13 @@ class ImageInputs:
         """Every feature comes from X."""
         return ["x"] * int(np.prod(self.shape))
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How pictures are read so that they are as those at training."""
+        if len(self.shape) != 3 or self.shape[-1] not in (1, 3):
+            return {}
+        return {"image_size": self.shape[:2], "channels": self.shape[-1]}
+
     def encode(self, source: Table | Arrays) -> NDArray[np.float32]:
         """The standardised arrays.
 

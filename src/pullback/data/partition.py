@@ -31,6 +31,7 @@ def partition(
     test: float,
     seed: int,
     apart: NDArray[np.bool_] | None = None,
+    held: NDArray[np.bool_] | None = None,
     *,
     group: NDArray[Any] | None = None,
     time: NDArray[Any] | None = None,
@@ -45,6 +46,7 @@ def partition(
         test: The share of all rows for the test.
         seed: Which random choice.
         apart: The rows that their maker set apart for the test.
+        held: The rows that their maker set apart for validation.
         group: The group of each row.
         time: The time of each row.
     """
@@ -59,6 +61,9 @@ def partition(
         how = "group" if group is not None else "time" if time is not None else by_class
     if how not in STRATEGIES:
         raise unknown("split", how, ["auto", *STRATEGIES, *table.names])
+    if held is not None:
+        given = np.where(held, 1, 0 if apart is None else np.where(apart, 2, 0)).astype(np.int8)
+        return parts(given, "as given", (True, apart is not None))
     labels = target.encode(table) if how == "stratified" and target.classes else None
     keys = {"labels": labels, "groups": group, "times": time}
     if apart is None:

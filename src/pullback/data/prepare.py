@@ -42,6 +42,8 @@ def prepare(
     encoding: str = "utf-8",
     separator: str | None = None,
     missing: Sequence[str] = (),
+    image_size: tuple[int, int] | None = None,
+    skip_unreadable: bool = False,
 ) -> Prepared:
     """Read data, find what each column is for, split the rows, and encode them.
 
@@ -66,6 +68,8 @@ def prepare(
         encoding: How the bytes of a text stand for characters.
         separator: The character between fields of a text; found by itself if `None`.
         missing: Words that mean 'no value', beside the usual ones.
+        image_size: (height, width) to which pictures are resized; needed where sizes differ.
+        skip_unreadable: Whether pictures that cannot be read are left out, not refused.
 
     Raises:
         DataError: The data cannot be read, checked, encoded or split.
@@ -80,13 +84,22 @@ def prepare(
     if roles is not None and not isinstance(roles, Mapping):
         do = "Pass for instance roles={'zip': 'categorical'}."
         raise ConfigError("roles must be a dict of column to role", repr(roles)[:100], do)
-    found = read(source, encoding=encoding, separator=separator, missing=missing)
+    found = read(
+        source,
+        encoding=encoding,
+        separator=separator,
+        missing=missing,
+        image_size=image_size,
+        skip_unreadable=skip_unreadable,
+    )
     table, names = _table_and_target(found, target)
     taken = _parts_of_columns(
         table, names, roles or {}, split=split, group=group, time=time_column, weight=weight
     )
     kept = _rows_with_target(table, names, drop_missing_target)
-    apart = found.test[kept] if isinstance(found, Arrays) and found.test is not None else None
+    apart, held = (
+        None if rows_apart is None else rows_apart[kept] for rows_apart in _set_apart(found)
+    )
     steering = {
         name: row_values(table, given, name, kept)
         for name, given in (("group", group), ("time", time_column))
@@ -94,10 +107,12 @@ def prepare(
     weights = row_weights(table, weight, kept)
     rows = table if len(kept) == table.rows else table.take(kept)
     goal = find_target(rows, names, task)
-    parts = partition(rows, goal, split, validation, test, seed, apart, **steering)
+    parts = partition(rows, goal, split, validation, test, seed, apart, held, **steering)
     goal = goal.fit(rows.take(parts.train))
     left = table.rows - len(kept)
     warnings = [f"{left} rows without a target are left out"] if left else []
+    if isinstance(found, Arrays) and found.left_out:
+        warnings.append(f"{found.left_out} pictures could not be read and are left out")
     if isinstance(found, Arrays) and found.whole:
         encoder, x = _whole(found, goal, parts, kept)
     else:
@@ -114,6 +129,11 @@ def prepare(
         *(encoder, train, held_out, last, parts.how, table.source, found.hash, table.rows),
         (*parts.warnings, *warnings),
     )
+
+
+def _set_apart(found: Table | Arrays) -> tuple[NDArray[np.bool_] | None, ...]:
+    """The rows that their maker set apart for test and validation."""
+    return (found.test, found.validation) if isinstance(found, Arrays) else (None, None)
 
 
 def _table_and_target(

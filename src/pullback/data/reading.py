@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import hashlib
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,14 @@ from numpy.typing import NDArray
 
 from pullback.data.arrays import Arrays, from_named, pair
 from pullback.data.delimited import columns_of_text
+from pullback.data.file_bytes import GZIP, damaged, idx_array, read_bytes, unzip
+from pullback.data.folders import holds_pictures, read_folder, read_picture
 from pullback.data.frames import table_from_arrays, table_from_frame
+from pullback.data.idx import is_idx, labels_name, parse_idx
+from pullback.data.pictures import is_picture
 from pullback.data.table import Table, table_of
-from pullback.errors import ConfigError, DataError, FileFormatError, nearest
-from pullback.files import open_regular
+from pullback.errors import ConfigError, DataError
 from pullback.memory import must_fit
-
-UNZIP_BYTES = 1 << 24
-"""How much of a gzip file is unpacked at a time."""
 
 
 def read_table(
@@ -63,13 +61,28 @@ def read(
     encoding: str = "utf-8",
     separator: str | None = None,
     missing: Sequence[str] = (),
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    skip_unreadable: bool = False,
 ) -> Table | Arrays:
-    """Like `read_table`, but a pair (X, y) stays a pair, so that images keep their shape."""
+    """Like `read_table`, but a pair (X, y) stays a pair, so that images keep their shape.
+
+    Reads folders of pictures and IDX files too; `image_size`, `channels` and `skip_unreadable`
+    are those of `read_folder`.
+    """
     _check_options(encoding, separator, missing)
     if isinstance(source, (Table, Arrays)):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source), encoding, separator, missing)
+        path = Path(source)
+        folder = path.is_dir() and holds_pictures(path)
+        pictures = folder or (is_picture(path) and path.is_file())
+        if pictures:
+            read_any = read_folder if folder else read_picture
+            return read_any(
+                path, image_size=image_size, channels=channels, skip_unreadable=skip_unreadable
+            )
+        return _read_file(path, encoding, separator, missing)
     if isinstance(source, (tuple, list)) and len(source) == 2 and not _is_rows(source):
         return pair(source[0], source[1])
     if isinstance(source, np.ndarray) and source.dtype.names:
@@ -110,8 +123,8 @@ def _read_file(
 ) -> Table | Arrays:
     data = read_bytes(path)
     digest = hashlib.sha256(data).hexdigest()
-    if data.startswith(b"\x1f\x8b"):
-        data = _unzip(data, path)
+    if data.startswith(GZIP):
+        data = unzip(data, path)
     if data.startswith((b"PAR1", b"ARROW1")):
         return dataclasses.replace(_read_columnar(data, path, missing), hash=digest)
     if data.startswith(b"PK\x03\x04") or path.suffix == ".npz":
@@ -119,53 +132,14 @@ def _read_file(
         if isinstance(found, Arrays):
             return dataclasses.replace(found, file_hash=digest)
         return dataclasses.replace(found, hash=digest)
+    if is_idx(data):
+        return _read_idx(data, path, digest)
     if path.suffix in (".parquet", ".pq"):
-        raise _damaged(path, "a Parquet file", "its first bytes are not those of Parquet")
+        raise damaged(path, "a Parquet file", "its first bytes are not those of Parquet")
     columns, lines = columns_of_text(
         data, path.name, encoding=encoding, separator=separator, missing=missing
     )
     return table_of(columns, path.name, digest, lines)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, or a `DataError` that says why there are none."""
-    if os.path.isdir(path):
-        files = sorted(p.name for p in path.iterdir() if p.is_file())[:5]
-        inside = f"Name one file, such as {str(path / files[0])!r}." if files else "Name a file."
-        raise DataError(f"{path} must be a file", "a folder", inside)
-    try:
-        with open_regular(path) as (file, size):
-            must_fit(size, path.name)
-            return file.read()
-    except FileFormatError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise DataError(
-                f"the file {path} must exist", "no such file", _nearest_file(path)
-            ) from None
-        do = "Write what comes out of it to a file first." if "pipe" in error.received else error.do
-        raise DataError(error.must, error.received, do) from None
-
-
-def _nearest_file(path: Path) -> str:
-    siblings = list(path.parent.iterdir()) if os.path.isdir(path.parent) else []
-    by_stem = {sibling.stem: sibling for sibling in siblings}
-    guess = nearest(path.stem, by_stem)
-    return f"Did you mean {str(by_stem[guess])!r}?" if guess else "Check the path."
-
-
-def _unzip(data: bytes, path: Path) -> bytes:
-    """What a gzip file holds, as long as it fits into memory."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            while part := file.read(UNZIP_BYTES):
-                parts.append(part)
-                size += len(part)
-                must_fit(size, f"{path.name}, unpacked,")
-    except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(path, "a gzip file", str(error)) from None
-    return b"".join(parts)
 
 
 def _read_columnar(data: bytes, path: Path, missing: Sequence[str]) -> Table:
@@ -175,7 +149,7 @@ def _read_columnar(data: bytes, path: Path, missing: Sequence[str]) -> Table:
         read_any = pl.read_parquet if data.startswith(b"PAR1") else pl.read_ipc
         frame = read_any(io.BytesIO(data))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _damaged(path, "a whole Parquet or Arrow file", str(error)) from None
+        raise damaged(path, "a whole Parquet or Arrow file", str(error)) from None
     return table_from_frame(frame, path.name, missing)
 
 
@@ -192,7 +166,7 @@ def _read_npz(data: bytes, path: Path) -> Table | Arrays:
                 "Save the sheet as CSV, or unpack the archive.",
             ) from None
         why = str(error) or "an array larger than the memory"
-        raise _damaged(path, "a whole .npz file of plain arrays", why) from None
+        raise damaged(path, "a whole .npz file of plain arrays", why) from None
     return from_named(arrays, path.name)
 
 
@@ -204,6 +178,10 @@ def _unpack(data: bytes, source: str) -> dict[str, NDArray[Any]]:
         return {name: np.asarray(found[name]) for name in found.files}
 
 
-def _damaged(path: Path, what: str, why: str) -> DataError:
-    reason = (why.splitlines() or ["it cannot be read"])[0][:200]
-    return DataError(f"{path.name} must be {what}", reason, "Make or fetch the file again.")
+def _read_idx(data: bytes, path: Path, digest: str) -> Arrays:
+    """The images of an IDX file, with the labels that lie beside it under the usual name."""
+    beside = labels_name(path.name)
+    labels = path.with_name(beside) if beside else path
+    known = labels != path and labels.is_file()
+    found = pair(parse_idx(data, path.name), idx_array(labels) if known else None, path.name)
+    return dataclasses.replace(found, file_hash=digest)

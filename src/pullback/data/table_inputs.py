@@ -75,6 +75,11 @@ class TableInputs:
         """The shape of one row of features."""
         return (len(self.feature_names),)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """A table is read in one way."""
+        return {}
+
     def encode(self, source: Table | Arrays) -> NDArray[np.float32]:
         """The features of a table.
 
