@@ -8,7 +8,7 @@ import numpy as np
 
 from pullback.errors import ConfigError, DataError
 from pullback.execute import State, executor
-from pullback.graph.dtypes import Array, Dtype, is_float
+from pullback.graph.dtypes import INT64, Array, Dtype
 from pullback.graph.node import placeholder, slot
 from pullback.nn.head import needs_fit
 from pullback.nn.mode import Mode, mode
@@ -33,7 +33,7 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
         ConfigError: The network has no values yet, or the batch size is not positive.
         DataError: `x` is not made of numbers, or one of them is missing or not finite.
     """
-    rows = as_rows(x, dtype_of(network))
+    rows = as_rows(x, network)
     if batch_size < 1:
         raise ConfigError("a batch has at least one row", str(batch_size), "Use 1024.")
     if not network.is_initialised:
@@ -66,8 +66,28 @@ def dtype_of(network: Module) -> Dtype:
     return next((p.dtype for p in network.parameters().values()), np.dtype(np.float32))
 
 
-def as_rows(x: Any, dtype: Dtype) -> Array:
-    """`x` as an array of rows of finite numbers in `dtype`.
+def takes_indices(network: Module) -> bool:
+    """Whether a layer of the network takes whole numbers, as an embedding does."""
+    return any(module.takes_indices for _, module in network.modules())
+
+
+def input_dtype(network: Module, array: Array) -> Dtype:
+    """In which dtype an array enters a network.
+
+    Whole numbers stay whole where a layer takes them; all else is in the network's dtype.
+
+    Example:
+        >>> import pullback as pb
+        >>> input_dtype(pb.nn.Linear(2, 1), np.array([[1, 2]]))
+        dtype('float32')
+    """
+    if array.dtype.kind in "iu" and takes_indices(network):
+        return INT64
+    return dtype_of(network)
+
+
+def as_rows(x: Any, network: Module) -> Array:
+    """`x` as an array of rows of finite numbers, in the dtype in which they enter a network.
 
     Shape:
         x: (rows, features), or (rows, ...) for images and the like
@@ -76,8 +96,9 @@ def as_rows(x: Any, dtype: Dtype) -> Array:
         DataError: It is no array of rows of numbers, or one of them is NaN or infinite.
 
     Example:
-        >>> as_rows([[1, 2], [3, 4]], np.dtype("float32")).shape
-        (2, 2)
+        >>> import pullback as pb
+        >>> as_rows([[1, 2], [3, 4]], pb.nn.Linear(2, 1)).dtype
+        dtype('float32')
     """
     try:
         array = np.asarray(x)
@@ -105,7 +126,7 @@ def as_rows(x: Any, dtype: Dtype) -> Array:
         )
     check_finite("feature", array)
     with np.errstate(over="ignore"):
-        rows = np.ascontiguousarray(array, dtype if is_float(dtype) else None)
+        rows = np.ascontiguousarray(array, input_dtype(network, array))
     check_finite("feature", rows, f" in {rows.dtype}, in which the network computes")
     return rows
 

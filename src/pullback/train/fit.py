@@ -10,7 +10,6 @@ from typing import Any
 from pullback import losses, optim
 from pullback.errors import ConfigError
 from pullback.metrics import MetricLike
-from pullback.nn.inference import dtype_of
 from pullback.nn.module import Module
 from pullback.train.build import check_fits, metrics_of, prepared_network, session_of
 from pullback.train.callbacks import Callback, as_callbacks
@@ -119,7 +118,7 @@ def fit(
     _check_own(save, name, record)
     source = source_of(
         data,
-        dtype_of(network),
+        network,
         validation=validation,
         loss=loss,
         class_weight=class_weight,

@@ -8,6 +8,8 @@ import numpy as np
 
 from pullback.errors import DataError
 from pullback.graph.dtypes import Array, Dtype
+from pullback.nn.inference import dtype_of, input_dtype
+from pullback.nn.module import Module
 from pullback.train.parts import Rows
 
 
@@ -105,9 +107,10 @@ def cast(array: Array, dtype: Dtype) -> Array:
         return array.astype(dtype, copy=False)
 
 
-def rows_of(x: Array, y: Array, weights: Array | None, dtype: Dtype) -> Rows:
-    """Rows in the network's dtype."""
-    features = np.ascontiguousarray(cast(x, dtype))
+def rows_of(x: Array, y: Array, weights: Array | None, network: Module) -> Rows:
+    """Rows in the network's dtype; whole numbers stay whole where a layer takes them."""
+    dtype = dtype_of(network)
+    features = np.ascontiguousarray(cast(x, input_dtype(network, x)))
     w = None if weights is None else cast(weights, dtype)
     for what, array in (("feature", features), ("target", y)):
         check_finite(what, array, f"in {dtype}, in which the network computes")

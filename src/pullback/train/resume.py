@@ -17,11 +17,10 @@ from pullback.errors import (
     PullbackError,
     UnknownNameError,
 )
-from pullback.graph.dtypes import Array, Dtype
+from pullback.graph.dtypes import Array
 from pullback.metrics import Metric, MetricLike, as_metrics
 from pullback.nn.description import rebuild
 from pullback.nn.head import Head
-from pullback.nn.inference import dtype_of
 from pullback.nn.module import Module
 from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
@@ -124,7 +123,7 @@ def _resumed_session(
     network = _resumed_network(config, checkpoint.tensors, custom)
     head = Head.from_config(config["head"])
     measured = _resumed_metrics(settings, metrics, head)
-    source = _resumed_source(store, config, head, given, dtype_of(network), custom)
+    source = _resumed_source(store, config, head, given, network, custom)
     rule = named.get(optim.Optimizer, config["optimizer"], custom)
     session = session_of(network, source, rule, settings, measured, total)
     session.state.restore(checkpoint.tensors)
@@ -223,7 +222,7 @@ def _resumed_source(
     config: dict[str, Any],
     head: Head,
     given: tuple[Any, Any],
-    dtype: Dtype,
+    network: Module,
     custom: Sequence[Any],
 ) -> Source:
     """The data as the run had them: from its folder, or passed again and compared."""
@@ -243,7 +242,7 @@ def _resumed_source(
     fraction = config.get("held_out")
     source = source_of(
         data,
-        dtype,
+        network,
         validation=validation if fraction is None else fraction,
         loss=loss,
         class_weight=None,

@@ -12,9 +12,11 @@ from pullback import losses
 from pullback.data.encoder import Encoder
 from pullback.data.prepared import Part, Prepared
 from pullback.errors import ConfigError, DataError
-from pullback.graph.dtypes import Array, Dtype
+from pullback.graph.dtypes import Array
 from pullback.losses import Loss
 from pullback.nn.head import Head
+from pullback.nn.inference import dtype_of, input_dtype
+from pullback.nn.module import Module
 from pullback.ops import philox
 from pullback.train.given import arrays_of, rows_of
 from pullback.train.labels import as_known, coded_targets, form_of, with_class_weight
@@ -44,7 +46,7 @@ class Source:
 
 def source_of(
     data: Any,
-    dtype: Dtype,
+    network: Module,
     *,
     validation: Any,
     loss: Any,
@@ -55,7 +57,7 @@ def source_of(
 
     Args:
         data: `(X, y)`, `(X, y, weights)`, or what `pb.data.prepare` gives.
-        dtype: The dtype in which the network computes.
+        network: What is trained: it says in which dtypes it takes its rows.
         validation: A fraction of the rows, arrays as for `data`, or None.
         loss: A loss, its name, or None to choose by the targets.
         class_weight: "balanced", or one weight for each class.
@@ -71,26 +73,27 @@ def source_of(
                 f"validation={str(validation)[:60]}",
                 "Say it there: pb.data.prepare(..., validation=0.2).",
             )
-        return _prepared(data, dtype, loss, class_weight)
+        return _prepared(data, network, loss, class_weight)
+    dtype = dtype_of(network)
     x, y, weights = arrays_of(data, "the data")
     chosen = losses.get(loss) if loss is not None else losses.get(_natural_loss(y))
     y, classes = coded_targets(y, chosen, dtype)
     head = Head(form_of(chosen), classes)
-    rows = rows_of(x, y, weights, dtype)
+    rows = rows_of(x, y, weights, network)
     held, fraction = None, None
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         if validation != 0:  # none, as in pb.data.prepare
             fraction = float(validation)
             rows, held = _held_out(rows, fraction, head, seed)
     elif validation is not None:
-        held = _validation(validation, x, classes, chosen, dtype)
+        held = _validation(validation, x, classes, chosen, network)
     chosen = with_class_weight(chosen, class_weight, rows, classes)
     return Source(Parts(rows, held), head, chosen, None, {"kind": "arrays"}, fraction)
 
 
-def _prepared(data: Prepared, dtype: Dtype, loss: Any, class_weight: Any) -> Source:
+def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> Source:
     """From `pb.data.prepare`: already split, encoded and checked."""
-    classification = data.task == "classification"
+    classification, dtype = data.task == "classification", dtype_of(network)
     chosen = losses.get(loss or ("cross_entropy" if classification else "mse"))
     if (form_of(chosen) == "values") == classification:
         raise ConfigError(
@@ -106,7 +109,8 @@ def _prepared(data: Prepared, dtype: Dtype, loss: Any, class_weight: Any) -> Sou
         if form_of(chosen) == "sigmoid":
             y = part.y.reshape(-1, 1).astype(dtype)
         weights = None if part.weight is None else part.weight.astype(dtype)
-        return Rows(part.x.astype(dtype, copy=False), y, weights)
+        x = part.x.astype(input_dtype(network, part.x), copy=False)
+        return Rows(x, y, weights)
 
     train = rows(data.train)
     if train is None:
@@ -123,7 +127,7 @@ def _prepared(data: Prepared, dtype: Dtype, loss: Any, class_weight: Any) -> Sou
 
 
 def _validation(
-    given: Any, x: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype
+    given: Any, x: Array, classes: tuple[Any, ...] | None, loss: Loss, network: Module
 ) -> Rows:
     """Validation rows that the user brought, in the codes of the training rows."""
     vx, vy, vw = arrays_of(given, "validation")
@@ -133,7 +137,7 @@ def _validation(
             f"rows of shape {vx.shape[1:]}",
             "Give both parts the same columns.",
         )
-    return rows_of(vx, as_known(vy, classes, loss, dtype), vw, dtype)
+    return rows_of(vx, as_known(vy, classes, loss, dtype_of(network)), vw, network)
 
 
 def _natural_loss(y: Array) -> str:

@@ -178,8 +178,8 @@ class _Trace:
         """The network's outputs for a batch, with its targets and weights."""
         x = placeholder("x", *batch.x)
         y = placeholder("y", *batch.y)
-        rows = batch.x[0][0]
-        weights = placeholder("weights", (rows,), batch.x[1]) if batch.weighted else None
+        rows, dtype = batch.x[0][0], dtype_of(self.recipe.network)
+        weights = placeholder("weights", (rows,), dtype) if batch.weighted else None
         outputs = self.recipe.network(x)
         if not isinstance(outputs, Node):
             raise ConfigError(
