@@ -34,14 +34,18 @@ def real_rows(loss: Loss, random: Random, rows: int) -> tuple[Array, Array]:
 def class_rows(loss: Any, random: Random, rows: int) -> tuple[Array, Array]:
     weights = loss.class_weights
     classes = len(weights) if weights else int(random.integers(2, 4))
-    logits = 2 * random.normal(size=(rows, classes))
+    places = ((rows,), (rows, 3), (rows, 2, 2))[random.integers(3)]
+    logits = 2 * random.normal(size=(*places, classes))
     if random.integers(3) == 0:
-        return logits, random.dirichlet(np.ones(classes), rows)
-    return logits, random.integers(-1, classes, rows)
+        return logits, random.dirichlet(np.ones(classes), places)
+    return logits, random.integers(-1, classes, places)
 
 
-def binary_rows(loss: Loss, random: Random, rows: int) -> tuple[Array, Array]:
-    shape = ((rows,), (rows, 1))[random.integers(2)]
+def binary_rows(loss: Any, random: Random, rows: int) -> tuple[Array, Array]:
+    labels = len(loss.pos_weight) if isinstance(loss.pos_weight, tuple) else 3
+    shape = ((rows, labels), (rows, 2, labels))[random.integers(2)]
+    if labels == 3 and random.integers(2):
+        shape = ((rows,), (rows, 1))[random.integers(2)]
     targets = random.integers(0, 2, shape).astype(float)
     return 3 * random.normal(size=shape), targets if random.integers(2) else random.random(shape)
 
@@ -65,9 +69,31 @@ def huber(loss: Any, y: float, t: float) -> float:
     return 0.5 * d * d if d <= loss.delta else loss.delta * d - 0.5 * loss.delta**2
 
 
-def binary(loss: Any, z: float, t: float) -> float:
-    p = 1 / (1 + math.exp(-z))
-    return -loss.pos_weight * t * math.log(p) - (1 - t) * math.log(1 - p)
+def binary(loss: Any, logits: Array, targets: Array) -> tuple[Array, Array]:
+    losses = []
+    for zs, ts in zip(*(a.reshape(len(a), -1) for a in (logits, targets)), strict=True):
+        total = 0.0
+        for place, (z, t) in enumerate(zip(zs, ts, strict=True)):
+            v, p = loss.pos_weight, 1 / (1 + math.exp(-z))
+            v = v[place % len(v)] if isinstance(v, tuple) else v
+            total += -v * t * math.log(p) - (1 - t) * math.log(1 - p)
+        losses.append(total / len(zs))
+    return np.ones(len(logits)), np.array(losses)
+
+
+def by_targets(define: Callable[..., tuple[Array, Array]]) -> Callable[..., tuple[Array, Array]]:
+    """The definition of a loss of classes for sequences: sums over each row's targets."""
+
+    def define_rows(loss: Any, outputs: Array, targets: Array) -> tuple[Array, Array]:
+        soft = targets.ndim == outputs.ndim
+        sums = []
+        for z, t in zip(outputs, targets, strict=True):
+            places = t.reshape(-1, t.shape[-1]) if soft else t.reshape(-1)
+            found = define(loss, z.reshape(-1, z.shape[-1]), places)
+            sums.append([part.sum() for part in found])
+        return np.array(sums)[:, 0], np.array(sums)[:, 1]
+
+    return define_rows
 
 
 def cross_entropy(loss: Any, logits: Array, targets: Array) -> tuple[Array, Array]:
@@ -102,12 +128,16 @@ CASES: dict[str, Case] = {
             losses.CrossEntropy(label_smoothing=0.2, class_weights=(3.0, 0.5)),
         ),
         class_rows,
-        cross_entropy,
+        by_targets(cross_entropy),
     ),
     "binary_cross_entropy_with_logits": Case(
-        (losses.BinaryCrossEntropyWithLogits(), losses.BinaryCrossEntropyWithLogits(2.5)),
+        (
+            losses.BinaryCrossEntropyWithLogits(),
+            losses.BinaryCrossEntropyWithLogits(2.5),
+            losses.BinaryCrossEntropyWithLogits((0.5, 2.0)),
+        ),
         binary_rows,
-        by_elements(binary),
+        binary,
     ),
 }
 
@@ -123,5 +153,5 @@ def drawn(name: str, number: int, rows: int | None = None) -> tuple[Loss, Array,
     count = int(random.integers(1, 5)) if rows is None else rows
     outputs, targets = case.draw(loss, random, count)
     if targets.dtype.kind == "i":  # at least one label that counts
-        targets[0] = max(targets[0], 0)
+        targets[0] = np.maximum(targets[0], 0)
     return loss, outputs, targets, random.uniform(0.2, 2.0, count)

@@ -78,7 +78,12 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ({"name": "cross_entropy", "class_weights": [0.0, 0.0]}, "class_weights="),
         ({"name": "cross_entropy", "class_weights": [1.0, float("nan")]}, "class_weights="),
         ({"name": "cross_entropy", "class_weights": "balanced"}, "class_weights="),
+        ({"name": "cross_entropy", "ignore_index": 0.5}, "ignore_index=0.5"),
+        ({"name": "cross_entropy", "ignore_index": True}, "ignore_index=True"),
         ({"name": "bce", "pos_weight": 0.0}, "pos_weight=0.0"),
+        ({"name": "bce", "pos_weight": []}, "pos_weight=()"),
+        ({"name": "bce", "pos_weight": [1.0, -1.0]}, "pos_weight=(1.0, -1.0)"),
+        ({"name": "bce", "pos_weight": ["a"]}, "pos_weight=('a',)"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(config: dict[str, Any], setting: str) -> None:
@@ -96,7 +101,10 @@ def test_a_setting_out_of_range_is_refused(config: dict[str, Any], setting: str)
         (ShapeError, np.zeros((3, 2)), np.zeros((3, 3)), "(3, 3)"),
         (ShapeError, np.zeros((3, 1)), [0, 0, 0], "binary_cross_entropy_with_logits"),
         (ShapeError, np.zeros(3), [0, 0, 0], "(3,)"),
-        (ShapeError, np.zeros((2, 3, 2)), np.zeros((2, 3), int), "(2, 3, 2)"),
+        (ShapeError, np.zeros((2, 3, 4)), np.zeros((2, 4), int), "outputs.transpose(0, 2, 1)"),
+        (ShapeError, np.zeros((2, 3, 4)), np.zeros(6, int), "targets.reshape(2, 3)"),
+        (ShapeError, np.zeros((2, 3, 4)), np.zeros((2, 5), int), "(rows, ...) class indices"),
+        (ShapeError, np.zeros((2, 3, 1)), np.zeros((2, 3), int), "at least two classes"),
         (DtypeError, np.zeros((3, 2)), [0.0, 1.0, 1.0], "astype('int64')"),
         (DtypeError, np.zeros((3, 2)), [True, False, True], "astype('int64')"),
         (DtypeError, np.zeros((2, 2)), [[0, 1], [1, 0]], "astype('float32')"),
@@ -126,11 +134,34 @@ def test_class_weights_must_be_as_many_as_classes() -> None:
         losses.CrossEntropy(class_weights=(1, 2))(np.zeros((1, 3)), [0])
 
 
+def test_pos_weight_is_a_number_or_one_a_label() -> None:
+    loss = losses.BinaryCrossEntropyWithLogits(pos_weight=(1.0, 2.0))
+    for outputs in (np.zeros((2, 3)), np.zeros(2)):
+        with pytest.raises(ConfigError, match="Give"):
+            loss(outputs, np.zeros(outputs.shape))
+
+
+def test_a_further_label_is_ignored() -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4))
+    for padding in (0, -100, 7):
+        loss = losses.CrossEntropy(ignore_index=padding)
+        found = loss(logits, [[1, 2, padding], [3, -1, padding]])
+        assert found.item() == losses.cross_entropy(logits, [[1, 2, -1], [3, -1, -1]]).item()
+        both = losses.CrossEntropy(0.1, (1.0, 2.0, 3.0, 4.0), padding)
+        plain = losses.CrossEntropy(0.1, (1.0, 2.0, 3.0, 4.0))
+        found = both(logits, [[1, 2, padding], [3, -1, padding]])
+        assert found.item() == plain(logits, [[1, 2, -1], [3, -1, -1]]).item()
+    with pytest.raises(IndexError, match="from 0 to 3"):
+        losses.CrossEntropy(ignore_index=-100)(logits, np.full((2, 3), 4)).numpy()
+
+
 def test_binary_targets_must_be_probabilities() -> None:
     for targets in ([1.0, 2.0], [-1.0, 1.0], [np.nan, 1.0]):
         with pytest.raises(LabelError, match="from 0 to 1"):
             losses.binary_cross_entropy_with_logits([0.0, 0.0], targets)
     assert losses.binary_cross_entropy_with_logits([0.0, 0.0], [True, False]).item() > 0
+    with pytest.raises(LabelError, match="that are NaN"):
+        losses.binary_cross_entropy_with_logits([[0.0, 0.0]], [[np.nan, 1.0]])
 
 
 def test_weights_must_be_one_a_row() -> None:

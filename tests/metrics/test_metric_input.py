@@ -182,3 +182,19 @@ def test_input_is_left_as_it_was() -> None:
         get(name)(p, t, weights)
         for was, now in zip(before, (p, t, weights), strict=True):
             np.testing.assert_array_equal(was, now)
+
+
+@pytest.mark.parametrize("name", CLASSIFICATION)
+def test_every_place_of_a_sequence_counts(name: str) -> None:
+    rng = np.random.default_rng(2)
+    p = rng.dirichlet(np.ones(6), (3, 4))
+    t = rng.integers(0, 6, (3, 4))
+    t[0, 1:] = -1
+    kept = t >= 0
+    w = np.array([1.0, 2.0, 0.0])
+    flat = np.broadcast_to(w[:, None], t.shape)[kept]
+    np.testing.assert_equal(get(name)(p, t, w), get(name)(p[kept], t[kept], flat))
+    with pytest.raises(DataError, match="at least one row"):
+        get(name)(p, np.full_like(t, -1))
+    with pytest.raises(LabelError):
+        get(name)(p, np.full_like(t, 6))

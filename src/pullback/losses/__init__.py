@@ -12,6 +12,7 @@ Example:
 """
 
 from pullback.losses.base import Loss, Task, divided, get, registry
+from pullback.losses.classes import ClassLoss
 from pullback.losses.classification import BinaryCrossEntropyWithLogits, CrossEntropy
 from pullback.losses.regression import MAE, MSE, Huber
 from pullback.named import register
@@ -26,6 +27,7 @@ __all__ = [
     "MAE",
     "MSE",
     "BinaryCrossEntropyWithLogits",
+    "ClassLoss",
     "CrossEntropy",
     "Huber",
     "Loss",

@@ -67,8 +67,9 @@ class Metric:
                 is the same as the row twice, a weight of 0 as no row.
 
         Shape:
-            Classification: predictions `(rows, classes)`, targets `(rows,)`. Regression:
-            both `(rows, outputs)`. Weights `(rows,)`.
+            Classification: predictions `(rows, classes)`, targets `(rows,)`; of sequences
+            `(rows, ..., classes)` and `(rows, ...)`, where a target of -1 is left out.
+            Regression: both `(rows, outputs)`. Weights `(rows,)`.
 
         Returns:
             The value; NaN when a prediction is NaN or the metric is undefined here.

@@ -21,6 +21,8 @@ Array: TypeAlias = NDArray[Any]
 
 # A float32 softmax over thousands of classes sums to 1 within about 1e-4; logits do not.
 SUM_TOLERANCE = 1e-3
+# The label that is left out of a sequence, as the losses of classes do.
+IGNORED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ def check_rows(
         needs: What the metric reads from the predictions.
 
     Shape:
-        As in `Rows`. Regression takes `(rows,)` too when both sides have it.
+        As in `Rows`. Regression takes `(rows,)` too when both sides have it. Classification takes
+        sequences, predictions `(rows, ..., classes)` and targets `(rows, ...)`: every place
+        counts as a row with its row's weight, and a label of -1 is left out.
 
     Returns:
         Both sides in float64 (targets of classification in int64), with weights.
@@ -78,6 +82,9 @@ def check_rows(
     """
     scores, wanted = _numbers(predictions, "predictions"), np.asarray(targets)
     if task == "classification":
+        if wanted.ndim > 1 and wanted.shape == scores.shape[:-1]:
+            given = None if weights is None else _weights(weights, len(scores))
+            scores, wanted, weights = each_target(scores, wanted, given)
         wanted = _class_indices(scores, wanted)
     elif task == "regression":
         scores, wanted = _values(scores, wanted)
@@ -113,7 +120,8 @@ def _numbers(values: ArrayLike, what: str) -> Array:
 def _class_indices(scores: Array, targets: Array) -> Array:
     if scores.ndim != 2:
         raise ShapeError(
-            "predictions of a classification metric must be (rows, classes)",
+            "predictions of a classification metric must be (rows, classes), or for sequences "
+            "(rows, ..., classes) with targets (rows, ...)",
             f"shape {scores.shape}",
             "Give one column for each class; for one sigmoid output p, the columns 1 - p and p.",
         )
@@ -211,3 +219,27 @@ def _unequal_rows(predictions: Array, targets: Array) -> ShapeError:
         f"predictions {predictions.shape}, targets {targets.shape}",
         "Give one target for each row.",
     )
+
+
+def each_target(
+    predictions: Array, targets: Array, weights: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Every place of a sequence as a row of its own, those of label -1 left out.
+
+    Shape:
+        predictions `(rows, ..., classes)`, targets `(rows, ...)` and weights `(rows,)`; returned
+        as `(targets, classes)`, `(targets,)` and `(targets,)`.
+
+    Example:
+        >>> scores = np.array([[[0.9, 0.1], [0.4, 0.6]], [[0.3, 0.7], [0.5, 0.5]]])
+        >>> each_target(scores, np.array([[0, 1], [1, -1]]), np.array([1.0, 3.0]))[1:]
+        (array([0, 1, 1]), array([1., 1., 3.]))
+    """
+    if weights is not None:
+        wide = weights.reshape(-1, *(1,) * (targets.ndim - 1))
+        weights = np.broadcast_to(wide, targets.shape).reshape(-1)
+    scores, labels = predictions.reshape(-1, predictions.shape[-1]), targets.reshape(-1)
+    kept = labels != IGNORED
+    if kept.all():
+        return scores, labels, weights
+    return scores[kept], labels[kept], None if weights is None else weights[kept]

@@ -161,7 +161,7 @@ def _check_part(session: Session, name: str, part: Rows) -> None:
             f"{rows} rows in, shape {outputs.shape} out",
             "Keep the first axis as the batch.",
         )
-    if session.recipe.loss.task != "classification" or part.y.ndim != 1:
+    if session.recipe.loss.task != "classification" or part.y.dtype.kind not in "iu":
         return
     low, high, classes = int(part.y.min()), int(part.y.max()), outputs.shape[-1]
     if low < -1 or high >= classes:

@@ -9,8 +9,9 @@ import numpy as np
 
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import Array
-from pullback.losses.classification import IGNORED
+from pullback.losses.classes import IGNORED
 from pullback.metrics import ClassReport, Metric, evaluate, report
+from pullback.metrics.checks import each_target
 from pullback.nn.head import Head
 from pullback.train.interrupt import Interrupt
 from pullback.train.parts import Rows
@@ -57,9 +58,11 @@ class Evaluator:
         return report(scores, targets, weights, names=self.head.classes)
 
     def _known(self, part: Rows, outputs: Array) -> tuple[Array, Array, Array | None]:
-        """Scores, targets and weights of the rows whose label is not to be ignored."""
+        """Scores, targets and weights of what is not to be ignored; of a sequence each place."""
         scores, targets, weights = self.head.scores(outputs), self.targets(part), part.weights
-        if self.head.form == "values" or (targets != IGNORED).all():
+        if self.head.task == "classification" and targets.ndim > 1:
+            return each_target(scores, targets, weights)
+        if self.head.task != "classification" or (targets != IGNORED).all():
             return scores, targets, weights
         kept = targets != IGNORED
         return scores[kept], targets[kept], None if weights is None else weights[kept]
@@ -93,4 +96,4 @@ def targets_of(head: Head, y: Array) -> Array:
         return head.scores(y)
     if head.form == "sigmoid":
         return y.reshape(len(y)).astype(np.int64)
-    return y if y.ndim == 1 else y.argmax(axis=-1)
+    return y if y.dtype.kind in "iu" else y.argmax(axis=-1)

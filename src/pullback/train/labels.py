@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from pullback.errors import ConfigError, DataError, LabelError
 from pullback.graph.dtypes import Array, Dtype
 from pullback.losses import Loss
+from pullback.losses.classes import IGNORED, ClassLoss
 from pullback.train.given import cast, check_finite
 from pullback.train.parts import Rows
 
@@ -35,6 +36,7 @@ def coded_targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any,
         return cast(_probabilities(y, loss), dtype), None
     if y.dtype.kind not in "biuUSO":
         raise DataError("class labels must be whole numbers or text", str(y.dtype), "Convert them.")
+    y = _marked(y, loss)
     labels, index = _distinct(y)
     ignoring = y.dtype.kind in "iu" and labels[0] >= -1
     known = labels[labels != -1] if ignoring else labels
@@ -78,6 +80,14 @@ def _probabilities(y: Array, loss: Loss) -> Array:
     return y.reshape(-1, 1) if loss.task == "binary" and y.ndim == 1 else y
 
 
+def _marked(y: Array, loss: Loss) -> Array:
+    """Labels with -1 for those that the loss is told to ignore."""
+    index = loss.ignore_index if isinstance(loss, ClassLoss) else None
+    if index is None or y.dtype.kind not in "iu":
+        return y
+    return np.where(y == index, IGNORED, y.astype(np.int64))
+
+
 def _distinct(y: Array) -> tuple[Array, Array]:
     """The labels in order, and each row's place among them."""
     try:
@@ -113,9 +123,10 @@ def as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype
             "Encode both alike.",
         )
     if classes is None:
-        codes = y.astype(np.int64)
+        codes = _marked(y, loss).astype(np.int64)
         _check_some_label(codes)
         return _column(codes, dtype) if binary else codes
+    y = _marked(y, loss)
     table = {label: code for code, label in enumerate(classes)}
     strange = [label for label in np.unique(y).tolist() if label not in table]
     if strange:
@@ -141,7 +152,8 @@ def with_class_weight(loss: Loss, wanted: Any, rows: Rows, classes: tuple[Any, .
     """The loss with a weight for each class, as the user asked for them."""
     if wanted is None:
         return loss
-    if not hasattr(loss, "class_weights") or rows.y.ndim != 1:
+    settings = {field.name for field in fields(loss)}
+    if "class_weights" not in settings or rows.y.dtype.kind not in "iu":
         raise ConfigError(
             "class weights go with cross_entropy and class labels",
             f"the loss {loss.name!r}",

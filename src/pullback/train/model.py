@@ -177,7 +177,7 @@ def _codes(head: Head, y: Array) -> Array:
     if head.form == "values":
         return y.reshape(len(y), -1)
     if head.classes is None:
-        return y.reshape(len(y)).astype(np.int64)
+        return _rows_or_places(y).astype(np.int64)
     place = {label: index for index, label in enumerate(head.classes)}
     strange = [label for label in y.reshape(-1).tolist() if label not in place]
     if strange:
@@ -186,4 +186,10 @@ def _codes(head: Head, y: Array) -> Array:
             repr(strange[0]),
             f"The classes are {', '.join(map(repr, head.classes[:10]))}.",
         )
-    return np.array([place[label] for label in y.reshape(-1).tolist()], np.int64)
+    codes = np.array([place[label] for label in y.reshape(-1).tolist()], np.int64)
+    return _rows_or_places(codes.reshape(y.shape))
+
+
+def _rows_or_places(y: Array) -> Array:
+    """Labels of rows as (rows,), also where they came as one column; of sequences as they are."""
+    return y.reshape(len(y)) if y.size == len(y) else y
