@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,28 @@ def cross_entropy(op: Any, logits: np.ndarray, targets: np.ndarray) -> np.ndarra
         row = logits[place].tolist()
         y[place] = logsumexp(row) - row[targets[place]]
     return y
+
+
+def attention_weights(op: Any, q: np.ndarray, k: np.ndarray, mask: Any = True) -> np.ndarray:
+    y = np.zeros((*q.shape[:-1], k.shape[-2]))
+    seen = np.broadcast_to(mask, y.shape)
+    for *lead, i in np.ndindex(*y.shape[:-1]):
+        row = [j for j in range(k.shape[-2]) if seen[(*lead, i, j)] and not (op.causal and j > i)]
+        query = q[(*lead, i)].tolist()
+        scores = [math.fsum(map(operator.mul, query, k[(*lead, j)])) for j in row]
+        y[(*lead, i, row)] = softmax([s / math.sqrt(len(query)) for s in scores])
+    return y
+
+
+def softmax_pullback(op: Any, y_bar: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The Jacobian of softmax, diag(y) - y y^T, times the cotangent, for each row."""
+    lines = [a for a in range(y.ndim) if a not in op.axes]
+    x_bar = np.zeros(y.shape)
+    for place in np.ndindex(*(y.shape[a] for a in lines)):
+        at = tuple(place[lines.index(a)] if a in lines else slice(None) for a in range(y.ndim))
+        row, bar = y[at].reshape(-1), y_bar[at].reshape(-1)
+        x_bar[at] = ((np.diag(row) - np.outer(row, row)) @ bar).reshape(y[at].shape)
+    return x_bar
 
 
 def matmul(op: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -198,6 +221,7 @@ EXPECTED: dict[str, Expected] = {
     "asin": each(math.asin),
     "atan": each(math.atan),
     "atan2": each(math.atan2),
+    "attention_weights": attention_weights,
     "broadcast_to": broadcast,
     "cast": lambda op, x: np.array(x, op.dtype),
     "ceil": each(math.ceil),
@@ -258,6 +282,7 @@ EXPECTED: dict[str, Expected] = {
     "sinh": each(math.sinh),
     "slice": slice_,
     "softmax": rows(softmax),
+    "softmax_pullback": softmax_pullback,
     "softplus": each(lambda x: math.log1p(math.exp(x))),
     "sqrt": each(math.sqrt),
     "square": each(lambda x: x * x),

@@ -159,14 +159,17 @@ class Module:
             "Define forward(self, x).",
         )
 
-    def __call__(self, *inputs: Operand) -> Node:
+    def __call__(self, *inputs: Operand | None, **named: Operand | None) -> Node:
         path = self._path_here()
         ours = type(self).__module__.startswith("pullback.")
         source = self._source if ours else None
         running = _RUNNING.set((self, path))
         try:
             with entered(Origin(path, source, current_scope().role)):
-                y = self.forward(*(as_node(x) for x in inputs))
+                y = self.forward(
+                    *(None if x is None else as_node(x) for x in inputs),
+                    **{name: None if x is None else as_node(x) for name, x in named.items()},
+                )
         finally:
             _RUNNING.reset(running)
         if y is None:

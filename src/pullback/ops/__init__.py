@@ -3,6 +3,7 @@
 from pullback.graph.op import Op as Op
 from pullback.graph.op import registry as registry
 from pullback.ops.arithmetic import *
+from pullback.ops.attention import *
 from pullback.ops.comparison import *
 from pullback.ops.contraction import *
 from pullback.ops.exponential import *

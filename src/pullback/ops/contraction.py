@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -82,6 +83,9 @@ def matmul(a: Operand, b: Operand) -> Node:
     dtype = promote(left.dtype, right.dtype)
     dtype = DEFAULT_FLOAT if dtype == BOOL else dtype
     left, right = converted(a, left, dtype), converted(b, right, dtype)
+    if right.ndim == 2 and left.ndim > 2:  # one large product instead of many small ones
+        rows = left.reshape((math.prod(left.shape[:-1]), left.shape[-1]))
+        return apply(Matmul(), rows, right).reshape((*left.shape[:-1], right.shape[-1]))
     row = left if left.ndim > 1 else left.reshape((1, -1))
     column = right if right.ndim > 1 else right.reshape((-1, 1))
     try:

@@ -21,7 +21,7 @@ from pullback.ops.reductions import max as largest
 from pullback.ops.reductions import sum as total
 from pullback.ops.samples import Real, Sample, Whole
 
-__all__ = ["cross_entropy_with_logits", "log_softmax", "softmax"]
+__all__ = ["cross_entropy_with_logits", "log_softmax", "softmax", "softmax_pullback"]
 
 SOFTMAX_SAMPLES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((4,), (0,)), ((1,), (0,)), ((2, 3), (1,)), ((2, 3), (0,)), ((2, 3), (0, 1)), ((0, 3), (1,)),
@@ -54,6 +54,15 @@ def _shifted(x: Array, axes: tuple[int, ...]) -> Array:
     return np.where(top == np.inf, np.where(x == np.inf, 0, -np.inf), spread).astype(x.dtype)
 
 
+def softmax_values(x: Array, axes: tuple[int, ...]) -> Array:
+    """Softmax of an array along some axes; a row of -inf gives zeros."""
+    weights = _shifted(x, axes)
+    np.exp(weights, out=weights)
+    number = np.add.reduce(weights, axis=axes, keepdims=True, dtype=x.dtype)
+    number = np.where(number == 0, x.dtype.type(1), number)
+    return np.divide(weights, number, out=weights)
+
+
 @register
 class Softmax(AlongAxes):
     r"""$y_i = e^{x_i} / \sum_j e^{x_j}$, so $\bar x = y \odot (\bar y - \sum_j \bar y_j y_j)$.
@@ -66,13 +75,10 @@ class Softmax(AlongAxes):
     latex = r"\operatorname{{softmax}}({0})"
 
     def forward(self, x: Array) -> Array:
-        weights = np.exp(_shifted(x, self.axes))
-        number = np.add.reduce(weights, axis=self.axes, keepdims=True, dtype=x.dtype)
-        return weights / np.where(number == 0, x.dtype.type(1), number)
+        return softmax_values(x, self.axes)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        inner = total(scale(y_bar, y), self.axes, keepdims=True).broadcast_to(x.shape)
-        return (scale(y_bar - inner, y),)
+        return (apply(SoftmaxPullback(self.axes), y_bar, y),)
 
     def decompose(self, x: Node) -> Node:
         top = largest(x, self.axes, keepdims=True)
@@ -80,6 +86,42 @@ class Softmax(AlongAxes):
         weights = exp(x - finite)
         number = total(weights, self.axes, keepdims=True)
         return weights / where(equal(number, 0), 1, number)
+
+
+@register
+class SoftmaxPullback(Op):
+    r"""The cotangent of what a softmax was taken of: $y \odot (\bar y - \sum_j \bar y_j y_j)$.
+
+    One operation, since in attention its tables of (queries, keys) cost more than the products.
+    """
+
+    name = "softmax_pullback"
+    family = "FUSED"
+    arity = 2
+    axes: tuple[int, ...] = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return inputs[1].shape, inputs[1].dtype
+
+    def forward(self, y_bar: Array, y: Array) -> Array:
+        x_bar = np.asarray(y_bar * y)
+        inner = np.add.reduce(x_bar, axis=self.axes, keepdims=True)
+        if np.isfinite(inner).all():
+            np.subtract(y_bar, inner, out=x_bar)
+            return np.multiply(x_bar, y, out=x_bar)
+        # a zero cotangent gives zero, whatever y is
+        inner = np.where(y_bar == 0, 0, x_bar).sum(axis=self.axes, keepdims=True)
+        outer = y_bar - inner
+        return np.where(outer == 0, 0, outer * y)
+
+    def decompose(self, y_bar: Node, y: Node) -> Node:
+        inner = total(scale(y_bar, y), self.axes, keepdims=True).broadcast_to(y.shape)
+        return scale(y_bar - inner, y)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for shape, axes in SOFTMAX_SAMPLES:
+            yield Sample(cls(axes), (Real(shape), Real(shape)))
 
 
 @register
@@ -183,6 +225,14 @@ def softmax(x: Operand, axis: int = -1) -> Node:
     """
     node = _floating(x)
     return apply(Softmax(normal_axes("softmax", axis, node.ndim)), node)
+
+
+@function
+def softmax_pullback(y_bar: Operand, y: Operand, axis: int = -1) -> Node:
+    """The cotangent of x, given that of y = softmax(x) along `axis`, and y."""
+    node = _floating(y)
+    axes = normal_axes("softmax_pullback", axis, node.ndim)
+    return apply(SoftmaxPullback(axes), as_node(y_bar, node.dtype), node)
 
 
 @function
