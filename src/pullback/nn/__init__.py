@@ -16,6 +16,7 @@ from pullback.nn.activations import (
     gelu,
     silu,
 )
+from pullback.nn.buffer import Buffer
 from pullback.nn.dropout import Dropout
 from pullback.nn.embedding import Embedding
 from pullback.nn.head import Head
@@ -30,6 +31,7 @@ __all__ = [
     "ELU",
     "GELU",
     "Activation",
+    "Buffer",
     "Dropout",
     "Embedding",
     "Flatten",

@@ -16,7 +16,9 @@ import numpy as np
 from pullback import named
 from pullback.errors import ConfigError, FileFormatError, PullbackError, unknown
 from pullback.nn import initialisers
-from pullback.nn.module import Module, layers, signature_of
+from pullback.nn.building import complete, found_sizes
+from pullback.nn.module import OWN, Module, layers
+from pullback.nn.sizes import signature_of
 
 MAX_MODULES = 20_000
 
@@ -32,7 +34,10 @@ def describe(network: Module) -> dict[str, Any]:
         >>> describe(pb.nn.Dropout(0.2))
         {'module': 'Dropout', 'arguments': {'p': 0.2}}
     """
-    return _described(network, {})
+    seen: dict[int, int] = {}
+    description = _described(network, seen)
+    sizes = found_sizes(network, set(seen))
+    return {**description, "sizes": sizes} if sizes else description
 
 
 def rebuildable(network: Module) -> dict[str, Any]:
@@ -55,15 +60,16 @@ def rebuildable(network: Module) -> dict[str, Any]:
 
 
 def _places(network: Module) -> dict[str, Any]:
-    """What must agree: parameters with their shapes, shared ones, and the layers' settings."""
+    """What must agree: values with their shapes, shared ones, and the layers' settings."""
     first: dict[int, str] = {}
     found: dict[str, Any] = {}
     for path, module in network.modules():
-        for name, parameter in module._parameters.items():
+        for name, value in module._values().items():
             place = f"{path}.{name}" if path else name
-            found[place] = first.setdefault(id(parameter), place), parameter.shape
+            found[place] = first.setdefault(id(value), place), value.kind, value.shape
         if type(module).__module__.startswith("pullback."):
-            plain = {k: v for k, v in vars(module).items() if isinstance(v, (int, float, str))}
+            kept = {k: v for k, v in vars(module).items() if k not in OWN}
+            plain = {k: v for k, v in kept.items() if isinstance(v, (int, float, str))}
             found[path] = type(module).__name__, plain
     return found
 
@@ -115,6 +121,7 @@ def rebuild(description: Any, custom: Iterable[type[Module]] = ()) -> Module:
         raise _not_one("a description nested without end") from None
     if not isinstance(built, Module):
         raise _not_one(description)
+    complete(built, description.get("sizes", {}))
     return built
 
 
@@ -172,7 +179,8 @@ def _call(cls: type[Module], arguments: dict[str, Any]) -> Module:
     if strange:
         raise TypeError(f"there is no argument {strange[0]!r}")
     given = inspect.BoundArguments(signature, OrderedDict({this: None, **arguments}))
-    return cls(*given.args[1:], **given.kwargs)
+    # As a class is called without Sized: a description leaves no size out.
+    return type.__call__(cls, *given.args[1:], **given.kwargs)
 
 
 def _not_one(value: Any) -> FileFormatError:

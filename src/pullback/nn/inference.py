@@ -42,8 +42,7 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
             "parameters that were never initialised",
             "Fit it, load it, or call network.initialise(seed=0).",
         )
-    parameters = network.parameters()
-    state = State({path: p.numpy() for path, p in parameters.items()})
+    state = State({path: value.numpy() for path, value in network.state().items()})
     parts, programs = [], {}
     for start in range(0, max(len(rows), 1), batch_size):
         batch = rows[start : start + batch_size]
@@ -55,7 +54,7 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
 
 def forward_step(network: Module, batch: Array) -> Step:
     """The step that computes the network's output for one batch shape."""
-    nodes = {p: slot(path, p.shape, p.dtype) for path, p in network.parameters().items()}
+    nodes = {v: slot(path, v.shape, v.dtype) for path, v in network.state().items()}
     with bound(nodes), mode(Mode(training=False)):
         x = placeholder("x", batch.shape, batch.dtype)
         return Step({"output": network(x)}, name="forward")

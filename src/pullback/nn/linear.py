@@ -21,7 +21,8 @@ class Linear(Module):
     $\bar X = \bar Y W^\top$.
 
     Args:
-        in_features: How many numbers come in for each row.
+        in_features: How many numbers come in for each row; found at the first call where it is
+            None or left out, `Linear(128)`.
         out_features: How many neurons, each with one number out.
         bias: Whether a bias is added.
         weight_init: Initialiser of the weight, an instance or a name. The default is uniform in
@@ -50,21 +51,27 @@ class Linear(Module):
         errors".
     """
 
+    size_names = ("in_features", "out_features")
+
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_features: int | None,
+        out_features: int | None = None,
         bias: bool = True,
         weight_init: initialisers.Initialiser | str = "fan_in_uniform",
         bias_init: initialisers.Initialiser | str = "fan_in_uniform",
     ) -> None:
-        self.in_features = positive("Linear", "in_features", in_features)
         self.out_features = positive("Linear", "out_features", out_features)
-        fans = self.in_features, self.out_features
-        self.weight = Parameter(fans, initialisers.get(weight_init), fans=fans)
         self.has_bias = bias
-        if bias:
-            self.bias = Parameter(self.out_features, initialisers.get(bias_init), fans=fans)
+        self.initial = initialisers.get(weight_init), initialisers.get(bias_init)
+        self.set_size(in_features)
+
+    def make(self, size: int) -> None:
+        fans = self.in_features, _ = size, self.out_features
+        weight, bias = self.initial
+        self.weight = Parameter(fans, weight, fans=fans)
+        if self.has_bias:
+            self.bias = Parameter(self.out_features, bias, fans=fans)
 
     def forward(self, x: Node) -> Node:
         if not x.shape or x.shape[-1] != self.in_features:

@@ -1,30 +1,31 @@
-"""What a layer is: a class with parameters, children and a `forward`."""
+"""What a layer is: a class with parameters, buffers, children and a `forward`."""
 
 from __future__ import annotations
 
 import copy
-import functools
-import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar, TypeVar
 
 from numpy.typing import DTypeLike
 
-from pullback.errors import ConfigError, unknown
-from pullback.graph.node import Node, Operand, as_node
+from pullback.errors import ConfigError, ShapeError, unknown
+from pullback.graph.node import Node, as_node
 from pullback.graph.origin import Origin, Source, current_scope, entered, user_line
+from pullback.nn.buffer import Buffer
+from pullback.nn.building import must_be_built, must_be_dry
 from pullback.nn.head import Head
-from pullback.nn.parameter import Parameter, real_dtype
+from pullback.nn.parameter import Parameter, Value, bound_nodes, real_dtype
+from pullback.nn.sizes import Sized, positive, signature_of, takes
 
 # The module whose forward is running, with its path; and who wants to hear of every call.
 _RUNNING: ContextVar[tuple[Module, str] | None] = ContextVar("pullback_running", default=None)
-Observer = Callable[[str, "Module", Node], None]
+Observer = Callable[[str, "Module", Any], None]
 _OBSERVER: ContextVar[Observer | None] = ContextVar("pullback_observer", default=None)
 
 
 # What a module keeps of itself, beside the attributes that its __init__ sets.
-_OWN = frozenset(("_children", "_parameters", "_arguments", "_named"))
+OWN = frozenset(("_children", "_parameters", "_buffers", "_arguments", "_named", "_open", "_found"))
 
 
 _LAYERS: dict[str, type[Module]] = {}
@@ -44,19 +45,25 @@ def layers() -> dict[str, type[Module]]:
     return dict(sorted(_LAYERS.items()))
 
 
-@functools.lru_cache(maxsize=1000)
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a function, which takes long to find."""
-    return inspect.signature(function)
-
-
-class Module:
+class Module(metaclass=Sized):
     """The base of every layer and network; a layer of one's own derives from it.
 
-    Set parameters and child modules, or lists of them, as attributes in `__init__`, and say in
-    `forward` how the output follows from the input, in operations of the library. A list of
-    modules is kept as a tuple, its members at `layers.0`, `layers.1`, ... The arguments of
+    Set parameters, buffers and child modules, or lists of them, as attributes in `__init__`, and
+    say in `forward` how the output follows from the input, in operations of the library. A list
+    of modules is kept as a tuple, its members at `layers.0`, `layers.1`, ... The arguments of
     `__init__` are kept, so that the network can be described, saved and rebuilt.
+
+    Inputs are passed by place or by name. Arrays and numbers become tensors, those in a tuple or
+    a dict too; None, True, False and text reach `forward` as they are. It returns a tensor, or a
+    tuple or dict of them.
+
+    A layer whose first size the input tells lists its sizes in `size_names`, ends `__init__` with
+    `self.set_size(in_features)`, and makes in `make(in_features)` what depends on it. Left out,
+    the size is found at the first call.
+
+    Class attributes:
+        batch_statistics: Whether an output in training depends on the other rows of the batch.
+        size_names: The sizes that `__init__` takes first, of which the first may be left out.
 
     Example:
         >>> import pullback as pb
@@ -74,17 +81,23 @@ class Module:
     takes_indices: ClassVar[bool] = False
     """Whether inputs are whole numbers that point into a table, to be left as they are."""
 
+    batch_statistics: ClassVar[bool] = False
+    size_names: ClassVar[tuple[str, ...]] = ()
     _children: dict[str, Module]
     _parameters: dict[str, Parameter]
+    _buffers: dict[str, Buffer]
     _arguments: dict[str, Any]
     _named: dict[int, str] | None = None
     _source: Source | None
     _head: Head | None = None  # what the outputs mean, once `fit` knows
+    _open: bool = False  # whether its first size is to be found
+    _found: int | None = None  # the first size, where a call found it
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Module:
         made = object.__new__(cls)
         object.__setattr__(made, "_children", {})
         object.__setattr__(made, "_parameters", {})
+        object.__setattr__(made, "_buffers", {})
         object.__setattr__(made, "_source", user_line())
         given = signature_of(cls.__init__).bind(made, *args, **kwargs).arguments
         given.pop(next(iter(given)))  # self, whatever it is called
@@ -101,7 +114,7 @@ class Module:
 
     def _forget(self, name: str) -> None:
         """Take out what was registered under an attribute's name."""
-        for table in (self._children, self._parameters):
+        for table in (self._children, self._parameters, self._buffers):
             for key in [k for k in table if k == name or k.startswith(f"{name}.")]:
                 del table[key]
         object.__setattr__(self, "_named", None)
@@ -112,6 +125,8 @@ class Module:
             self._children[name] = value
         elif isinstance(value, Parameter):
             self._parameters[name] = value
+        elif isinstance(value, Buffer):
+            self._buffers[name] = value
         elif type(value) in (list, tuple) and _holds_parts(value):
             return tuple(self._registered(f"{name}.{i}", part) for i, part in enumerate(value))
         return value
@@ -119,11 +134,11 @@ class Module:
     def _check_registered(self, path: str) -> None:
         """Refuse modules where they are not found: in a dict, or in a list that grew later."""
         for name, value in vars(self).items():
-            hidden = isinstance(value, (list, dict)) and name not in _OWN and _holds_parts(value)
+            hidden = isinstance(value, (list, dict)) and name not in OWN and _holds_parts(value)
             if hidden:
                 place = f"{path}.{name}" if path else name
                 raise ConfigError(
-                    "modules and parameters are set as attributes, or as whole lists of them",
+                    "modules and values are set as attributes, or as whole lists of them",
                     f"a {type(value).__name__} at {place!r} of {type(self).__name__}, which "
                     "holds some that were not registered",
                     f"Build the whole list first, then set self.{name} = layers.",
@@ -151,7 +166,72 @@ class Module:
             "Use network.save(path) and pb.load(path), or copy.deepcopy(network).",
         )
 
-    def forward(self, *inputs: Any, **named: Any) -> Node:
+    def set_size(self, size: int | None) -> None:
+        """Take the first size: what depends on it is made now, or at the first call if None.
+
+        Raises:
+            ConfigError: It is no positive whole number.
+        """
+        object.__setattr__(self, "_open", size is None)
+        if size is not None:
+            self.make(positive(type(self).__name__, self.size_names[0], size))
+
+    def make(self, size: int) -> None:
+        """Make what depends on the first size."""
+        raise TypeError(f"{type(self).__name__} lists size_names and defines no make")
+
+    def size_from(self, *inputs: Any, **named: Any) -> int:
+        """The first size, from the inputs of the first call: the last axis of the first one."""
+        x: Node = next(iter((*inputs, *named.values())))
+        if not x.shape:
+            raise ShapeError(
+                f"{self!r} finds its {self.size_names[0]} on the last axis of its input",
+                "a single number",
+                "Give it rows, (batch, features).",
+            )
+        return x.shape[-1]
+
+    def _set_found(self, size: int) -> None:
+        """Take a first size that was left open; the arguments are explicit from now on."""
+        self.set_size(size)
+        object.__setattr__(self, "_found", size)
+        if takes(type(self), self.size_names):
+            self._arguments[self.size_names[0]] = size
+
+    @property
+    def _completed(self) -> bool:
+        """Whether the arguments of `__init__` tell the size that was found."""
+        return takes(type(self), self.size_names)
+
+    def build(self, *inputs: Any, **named: Any) -> Module:
+        """Find the sizes that were left open, as in `Linear(128)`; the network is returned.
+
+        Nothing is computed. `fit` and the first call of a network do the same.
+
+        Args:
+            inputs: For each input of `forward` the shape of one row, `(28, 28, 1)`, or an example
+                with its rows, (rows, ...).
+            named: Those that are passed by name.
+
+        Raises:
+            ConfigError: A layer that leaves a size open is not called.
+
+        Example:
+            >>> import pullback as pb
+            >>> pb.nn.Sequential(pb.nn.Linear(8), "relu", pb.nn.Linear(2)).build((4,))[0]
+            Linear(4, 8)
+        """
+        from pullback.nn.building import build
+
+        build(self, inputs, named)
+        return self
+
+    @property
+    def is_built(self) -> bool:
+        """Whether all sizes are known."""
+        return not any(module._open for _, module in self.modules())
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The output, from the inputs, in operations of the library."""
         raise ConfigError(
             "a layer says how its output follows from its input",
@@ -159,17 +239,21 @@ class Module:
             "Define forward(self, x).",
         )
 
-    def __call__(self, *inputs: Operand | None, **named: Operand | None) -> Node:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         path = self._path_here()
         ours = type(self).__module__.startswith("pullback.")
         source = self._source if ours else None
+        given = tuple(map(_as_input, inputs))
+        by_name = {name: _as_input(x) for name, x in named.items()}
+        if _RUNNING.get() is None and bound_nodes() is None and not self.is_built:
+            self.build(*given, **by_name)
         running = _RUNNING.set((self, path))
         try:
             with entered(Origin(path, source, current_scope().role)):
-                y = self.forward(
-                    *(None if x is None else as_node(x) for x in inputs),
-                    **{name: None if x is None else as_node(x) for name, x in named.items()},
-                )
+                if self._open:
+                    must_be_dry(self)
+                    self._set_found(self.size_from(*given, **by_name))
+                y = self.forward(*given, **by_name)
         finally:
             _RUNNING.reset(running)
         if y is None:
@@ -224,21 +308,33 @@ class Module:
             >>> sorted(pb.nn.Sequential(pb.nn.Linear(2, 3)).parameters())
             ['0.bias', '0.weight']
         """
-        found: dict[str, Parameter] = {}
+        return {path: v for path, v in self.state().items() if isinstance(v, Parameter)}
+
+    def buffers(self) -> dict[str, Buffer]:
+        """All buffers by path, such as `1.running_mean`; likewise."""
+        return {path: v for path, v in self.state().items() if isinstance(v, Buffer)}
+
+    def state(self) -> dict[str, Value]:
+        """All values by path, parameters and buffers: what a file of the network holds."""
+        found: dict[str, Value] = {}
         seen: set[int] = set()
         for path, module in self.modules():
-            for name, parameter in module._parameters.items():
-                if id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    found[f"{path}.{name}" if path else name] = parameter
+            for name, value in module._values().items():
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    found[f"{path}.{name}" if path else name] = value
         return found
 
+    def _values(self) -> dict[str, Value]:
+        """This module's own parameters, then its own buffers."""
+        return {**self._parameters, **self._buffers}
+
     def __getitem__(self, path: str | int) -> Any:
-        """The module or parameter at `path`: `network["2.attention"]`, `network["0.weight"]`."""
+        """What stands at `path`: `network["2.attention"]`, `network["0.weight"]`."""
         here: Any = self
         name = ""
         for part in str(path).split("."):
-            table = {**here._children, **here._parameters} if isinstance(here, Module) else {}
+            table = {**here._children, **here._values()} if isinstance(here, Module) else {}
             name = f"{name}.{part}" if name else part
             if name in table:
                 here, name = table[name], ""
@@ -247,47 +343,62 @@ class Module:
         return here
 
     def _places(self) -> list[str]:
-        return [*(p for p, _ in self.modules() if p), *self.parameters()]
+        return [*(p for p, _ in self.modules() if p), *self.state()]
 
     def initialise(self, seed: int = 0, *, overwrite: bool = False) -> Module:
-        """Give every parameter without a value its first one; the network itself is returned.
+        """Give every parameter and buffer without a value its first one; returns the network.
 
         Args:
             seed: The same seed gives the same values, whatever else the network contains.
             overwrite: Also replace values that are there.
+
+        Raises:
+            ConfigError: A size is not known yet, as in `Linear(128)`.
         """
-        for path, parameter in self.parameters().items():
-            if overwrite or not parameter.is_initialised:
-                parameter.assign(
-                    parameter.initialiser(
-                        parameter.shape,
-                        parameter.dtype,
-                        seed=seed,
-                        path=path,
-                        fans=parameter.fans,
-                    )
-                )
+        must_be_built(self, "initialise")
+        for path, value in self.state().items():
+            if overwrite or not value.is_initialised:
+                value.initialise(seed, path)
         return self
 
     @property
     def is_initialised(self) -> bool:
-        """Whether every parameter has a value."""
-        return all(p.is_initialised for p in self.parameters().values())
+        """Whether every size is known and every parameter and buffer has a value."""
+        return self.is_built and all(v.is_initialised for v in self.state().values())
 
     def astype(self, dtype: DTypeLike) -> Module:
-        """Convert all parameters to float32 or float64, in place; returns the network."""
+        """Convert all parameters and buffers to float32 or float64, in place; returns the network.
+
+        Raises:
+            ConfigError: A size is not known yet, as in `Linear(128)`.
+        """
         wanted = real_dtype(dtype)
-        for parameter in self.parameters().values():
-            old = parameter.numpy() if parameter.is_initialised else None
-            parameter.dtype = wanted
+        must_be_built(self, "astype")
+        for value in self.state().values():
+            old = value.numpy() if value.is_initialised else None
+            value.dtype = wanted
             if old is not None:
-                parameter.adopt(old.astype(wanted))
+                value.adopt(old.astype(wanted))
         return self
 
     def freeze(self) -> Module:
-        """Keep all parameters from being trained; returns the network."""
-        for parameter in self.parameters().values():
-            parameter.trainable = False
+        """Keep all parameters and buffers as they are in training; returns the network.
+
+        A frozen normalisation layer uses its running statistics in training too.
+
+        Raises:
+            ConfigError: A size is not known yet, as in `Linear(128)`.
+        """
+        return self._frozen(True)
+
+    def unfreeze(self) -> Module:
+        """Let training change all parameters and buffers again; returns the network."""
+        return self._frozen(False)
+
+    def _frozen(self, frozen: bool) -> Module:
+        must_be_built(self, "freeze" if frozen else "unfreeze")
+        for value in self.state().values():
+            value.frozen = frozen
         return self
 
     def predict(self, x: Any, *, batch_size: int = 1024, probabilities: bool = False) -> Any:
@@ -324,15 +435,28 @@ class Module:
         shown = []
         for name, rule in signature_of(type(self).__init__).parameters.items():
             if name in self._arguments and rule.kind is not rule.VAR_POSITIONAL:
-                value = repr(self._arguments[name])
-                shown.append(value if rule.default is rule.empty else f"{name}={value}")
+                value = self._arguments[name]
+                plain = rule.default is rule.empty or name in self.size_names
+                if value is not None or name not in self.size_names:
+                    shown.append(repr(value) if plain else f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def _as_input(x: Any) -> Any:
+    """An input as `forward` gets it: tensors, flags and text, also in tuples and dicts."""
+    if x is None or isinstance(x, (Node, bool, str)):
+        return x
+    if isinstance(x, tuple):
+        return tuple(map(_as_input, x))
+    if isinstance(x, dict):
+        return {name: _as_input(part) for name, part in x.items()}
+    return as_node(x)
+
+
 def _holds_parts(value: Any) -> bool:
-    """Whether modules or parameters are in a list, tuple or dict, at any depth."""
+    """Whether modules, parameters or buffers are in a list, tuple or dict, at any depth."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         return any(_holds_parts(part) for part in value)
-    return isinstance(value, (Module, Parameter))
+    return isinstance(value, (Module, Value))

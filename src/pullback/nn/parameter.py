@@ -1,11 +1,11 @@
-"""A parameter: a named place in a network that training writes to."""
+"""The values of a network: named places that training writes to, parameters above all."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,11 +17,11 @@ from pullback.graph.origin import user_line
 from pullback.nn.initialisers import Initialiser
 from pullback.ops.shaping import checked_shape
 
-_BOUND: ContextVar[Mapping[Parameter, Node] | None] = ContextVar("pullback_bound", default=None)
+_BOUND: ContextVar[Mapping[Value, Node] | None] = ContextVar("pullback_bound", default=None)
 
 
-class Parameter(Operators):
-    """A value that training changes, such as a weight matrix.
+class Value(Operators):
+    """A named place in a network that holds an array: a parameter or a buffer.
 
     In an expression it stands for a node: the slot of the state while a step is traced, else a
     snapshot of its present value.
@@ -30,26 +30,27 @@ class Parameter(Operators):
         shape: The value's shape.
         initialiser: Makes the first value.
         dtype: float32 or float64.
-        trainable: False keeps the value as it is: no gradient, no update.
         fans: (fan_in, fan_out), where they do not follow from the shape: a bias has its layer's.
+
+    Attributes:
+        frozen: Whether training leaves it as it is; `Module.freeze` sets it.
     """
 
-    __slots__ = ("_array", "_node", "dtype", "fans", "initialiser", "shape", "trainable")
+    __slots__ = ("_array", "_node", "dtype", "fans", "frozen", "initialiser", "shape")
+    kind: ClassVar[str] = "value"
 
     def __init__(
         self,
         shape: int | tuple[int, ...],
         initialiser: Initialiser,
-        *,
         dtype: DTypeLike = DEFAULT_FLOAT,
-        trainable: bool = True,
         fans: tuple[int, int] | None = None,
     ) -> None:
         self.shape = checked_shape(shape)
         self.dtype = real_dtype(dtype)
         self.initialiser = initialiser
-        self.trainable = trainable
         self.fans = fans
+        self.frozen = False
         self._array: Array | None = None
         self._node: Node | None = None
 
@@ -75,13 +76,12 @@ class Parameter(Operators):
             TraceError: A step is traced, in which the value is not known yet: taken out, it would
                 stay what it is now, and no derivative would reach it.
         """
-        bound = _BOUND.get()
-        if bound is not None and self in bound:
+        if self._bound() is not None:
             raise TraceError(
-                "a parameter's value must be known before Python can use it",
-                f"a parameter of shape {self.shape}, asked for in {user_line()} while a step "
+                f"a {self.kind}'s value must be known before Python can use it",
+                f"a {self.kind} of shape {self.shape}, asked for in {user_line()} while a step "
                 "is traced",
-                "Use pb operations on the parameter itself: pb.norm(w), not np.linalg.norm(w).",
+                f"Use pb operations on the {self.kind} itself: pb.norm(w), not np.linalg.norm(w).",
             )
         return self._known().copy()
 
@@ -97,7 +97,7 @@ class Parameter(Operators):
         array = np.array(value, self.dtype)
         if array.shape != self.shape:
             raise ShapeError(
-                f"a parameter of shape {self.shape} keeps its shape",
+                f"a {self.kind} of shape {self.shape} keeps its shape",
                 f"a value of shape {array.shape}",
                 "Reshape the value, or make the layer of another size.",
             )
@@ -110,10 +110,19 @@ class Parameter(Operators):
         """Let the value live in `view`, a part of a training's state."""
         self._array = view
 
+    def initialise(self, seed: int, path: str) -> None:
+        """Give it its first value, a function of the seed and of its path in the network."""
+        self.assign(self.initialiser(self.shape, self.dtype, seed=seed, path=path, fans=self.fans))
+
+    def _bound(self) -> Node | None:
+        """The node that it stands for while a step is traced; None outside."""
+        nodes = bound_nodes()
+        return None if nodes is None or self not in nodes else nodes[self]
+
     def __node__(self) -> Node:
-        bound = _BOUND.get()
-        if bound is not None and self in bound:
-            return bound[self]
+        bound = self._bound()
+        if bound is not None:
+            return bound
         array = self._known()
         if self._node is None or not _same_bits(self._node.value, array):
             self._node = constant(array)
@@ -122,8 +131,8 @@ class Parameter(Operators):
     def _known(self) -> Array:
         if self._array is None:
             raise ConfigError(
-                "a parameter must have a value before it is used",
-                f"a parameter of shape {self.shape} that was not initialised",
+                f"a {self.kind} must have a value before it is used",
+                f"a {self.kind} of shape {self.shape} that was not initialised",
                 "Call network.initialise(seed=0), or fit the network. A layer or parameter in a "
                 "list or dict is not found: set it as an attribute, or use pb.nn.Sequential.",
             )
@@ -131,12 +140,49 @@ class Parameter(Operators):
 
     def __repr__(self) -> str:
         state = "" if self.is_initialised else ", not initialised"
-        frozen = "" if self.trainable else ", frozen"
-        return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen}{state})"
+        frozen = ", frozen" if self.frozen else ""
+        name = type(self).__name__
+        return f"{name}(shape={self.shape}, dtype={self.dtype}{frozen}{state})"
+
+
+class Parameter(Value):
+    """A value that training changes by its gradient, such as a weight matrix.
+
+    Args:
+        shape: The value's shape.
+        initialiser: Makes the first value.
+        dtype: float32 or float64.
+        trainable: False keeps the value as it is: no gradient, no update.
+        fans: (fan_in, fan_out), where they do not follow from the shape: a bias has its layer's.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[str] = "parameter"
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        initialiser: Initialiser,
+        *,
+        dtype: DTypeLike = DEFAULT_FLOAT,
+        trainable: bool = True,
+        fans: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(shape, initialiser, dtype, fans)
+        self.trainable = trainable
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it."""
+        return not self.frozen
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self.frozen = not trainable
 
 
 def real_dtype(dtype: DTypeLike) -> Dtype:
-    """The dtype of a parameter, float32 or float64.
+    """The dtype of a value, float32 or float64.
 
     Raises:
         DtypeError: It is another.
@@ -155,10 +201,15 @@ def _same_bits(a: Array | None, b: Array) -> bool:
 
 
 @contextlib.contextmanager
-def bound(nodes: Mapping[Parameter, Node]) -> Iterator[None]:
-    """Inside the block, parameters stand for `nodes`: this is how a step is traced."""
+def bound(nodes: Mapping[Value, Node]) -> Iterator[None]:
+    """Inside the block, values stand for `nodes`: this is how a step is traced."""
     token = _BOUND.set(nodes)
     try:
         yield
     finally:
         _BOUND.reset(token)
+
+
+def bound_nodes() -> Mapping[Value, Node] | None:
+    """What values stand for while a step is traced; None outside."""
+    return _BOUND.get()

@@ -25,14 +25,14 @@ def contents(network: Module) -> tuple[dict[str, Array], dict[str, Any]]:
             "Call network.initialise(seed=0) first.",
         )
     head = None if network._head is None else network._head.to_config()
-    tensors = {path: p.numpy() for path, p in network.parameters().items()}
+    tensors = {path: value.numpy() for path, value in network.state().items()}
     metadata = {"network": rebuildable(network), "head": head, "frozen": frozen(network)}
     return tensors, metadata
 
 
 def frozen(network: Module) -> list[str]:
-    """The paths of the parameters that are not trained."""
-    return [path for path, p in network.parameters().items() if not p.trainable]
+    """The paths of the parameters and buffers that training leaves as they are."""
+    return [path for path, value in network.state().items() if value.frozen]
 
 
 def save(network: Module, path: str | os.PathLike[str], extra: Mapping[str, Any] = {}) -> None:
@@ -74,29 +74,29 @@ def restored(
     untrained = metadata.get("frozen", [])
     if not isinstance(untrained, list):
         raise FileFormatError(
-            "the frozen parameters of a network are a list of paths",
+            "what is frozen of a network is a list of paths",
             repr(untrained)[:80],
             "The file is damaged: save the network again.",
         )
-    parameters = network.parameters()
-    if set(parameters) != set(tensors):
-        odd = sorted(set(parameters) ^ set(tensors))
+    state = network.state()
+    if set(state) != set(tensors):
+        odd = sorted(set(state) ^ set(tensors))
         raise FileFormatError(
-            "a file of a network holds one array for each of its parameters",
+            "a file of a network holds one array for each of its parameters and buffers",
             f"no match for {', '.join(odd[:5])}",
             "The file is damaged, or a custom class has changed since.",
         )
-    for path, parameter in parameters.items():
-        sound = tensors[path].shape == parameter.shape and tensors[path].dtype in (FLOAT32, FLOAT64)
+    for path, value in state.items():
+        sound = tensors[path].shape == value.shape and tensors[path].dtype in (FLOAT32, FLOAT64)
         if not sound:
             raise FileFormatError(
-                f"{path} must be real numbers of shape {parameter.shape}",
+                f"{path} must be real numbers of shape {value.shape}",
                 f"{tensors[path].dtype} of shape {tensors[path].shape}",
                 "The file is damaged, or a custom class has changed since.",
             )
-        parameter.dtype = tensors[path].dtype
-        parameter.assign(tensors[path])
-        parameter.trainable = path not in untrained
+        value.dtype = tensors[path].dtype
+        value.assign(tensors[path])
+        value.frozen = path in untrained
     if metadata.get("head") is not None:
         network._head = Head.from_config(metadata["head"])
     return network

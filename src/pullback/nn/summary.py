@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from pullback.graph.dtypes import Shape
 from pullback.graph.node import Node, placeholder, slot
@@ -14,13 +17,23 @@ from pullback.nn.parameter import bound
 
 @dataclass(frozen=True)
 class Row:
-    """One module in the table."""
+    """One module in the table.
+
+    Attributes:
+        path: Where it is.
+        layer: What it is.
+        outputs: The shape of each tensor that it gives, without the batch; None if not known.
+        parameters: How many numbers its own parameters hold; None before its sizes are known.
+        trainable: How many of them are trained.
+        buffers: How many numbers its own buffers hold.
+    """
 
     path: str
     layer: str
-    output: Shape | None
-    parameters: int
+    outputs: tuple[Shape, ...] | None
+    parameters: int | None
     trainable: int
+    buffers: int
 
 
 def rows(network: Module, input_shape: Shape | None = None) -> list[Row]:
@@ -30,19 +43,22 @@ def rows(network: Module, input_shape: Shape | None = None) -> list[Row]:
         network: The network.
         input_shape: The shape of one row of input; found from the first `Linear` when None.
     """
+    if input_shape is not None and not network.is_built:
+        network = copy.deepcopy(network).build(input_shape)
     shapes = _shapes(network, input_shape or _guessed_input(network))
     table = []
     for path, module in network.modules():
         own = module._parameters.values()
-        if module._children and not own:
+        if module._children and not module._values():
             continue
         table.append(
             Row(
                 path,
                 repr(module),
                 shapes.get(path),
-                sum(p.size for p in own),
+                None if module._open else sum(p.size for p in own),
                 sum(p.size for p in own if p.trainable),
+                sum(b.size for b in module._buffers.values()),
             )
         )
     return table
@@ -61,7 +77,7 @@ def summary(network: Module, input_shape: Shape | None = None) -> str:
     """
     table = rows(network, input_shape)
     cells = [("path", "layer", "output", "parameters")]
-    cells += [(r.path or "-", r.layer, _batched(r.output), f"{r.parameters:,}") for r in table]
+    cells += [(r.path or "-", r.layer, _batched(r.outputs), _number(r)) for r in table]
     widths = [max(len(row[i]) for row in cells) for i in range(4)]
     lines = [
         f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}"
@@ -71,34 +87,38 @@ def summary(network: Module, input_shape: Shape | None = None) -> str:
 
 
 def _totals(network: Module, table: list[Row]) -> str:
+    if not network.is_built:
+        return "? parameters: the sizes left open are found at the first call"
     parameters = network.parameters().values()
     number = sum(p.size for p in parameters)
-    held = sum(p.size * p.dtype.itemsize for p in parameters)
+    held = sum(v.size * v.dtype.itemsize for v in network.state().values())
     trained = sum(p.size * p.dtype.itemsize for p in parameters if p.trainable)
     frozen = number - sum(p.size for p in parameters if p.trainable)
-    item = max((p.dtype.itemsize for p in parameters), default=4)
-    text = f"{number:,} parameters, {_bytes(held)}"
+    buffers = sum(b.size for b in network.buffers().values())
+    item = max((v.dtype.itemsize for v in network.state().values()), default=4)
+    text = f"{number:,} parameters" + (f" and {buffers:,} in buffers" if buffers else "")
+    text += f", {_bytes(held)}"
     if frozen:
         text += f" ({frozen:,} frozen)"
     text += f"; training with Adam keeps {_bytes(held + 3 * trained)}"
-    if all(r.output is not None for r in table):
-        outputs = sum(_count(r.output) for r in table if r.output is not None) * item
+    if all(r.outputs is not None for r in table):
+        outputs = sum(math.prod(shape) for r in table for shape in r.outputs or ()) * item
         text += f" and {_bytes(outputs)} of outputs a row"
     return text
 
 
-def _shapes(network: Module, input_shape: Shape | None) -> dict[str, Shape]:
-    """The output shape of every module, found by calling the network on a placeholder."""
-    found: dict[str, Shape] = {}
-    if input_shape is None:
+def _shapes(network: Module, input_shape: Shape | None) -> dict[str, tuple[Shape, ...]]:
+    """The shapes of every module's outputs, found by calling the network on a placeholder."""
+    found: dict[str, tuple[Shape, ...]] = {}
+    if input_shape is None or not network.is_built:
         return found
 
-    def saw(path: str, module: Module, y: Node) -> None:
-        found[path] = y.shape[1:]
+    def saw(path: str, module: Module, y: Any) -> None:
+        found[path] = tuple(node.shape[1:] for node in _tensors(y))
 
-    parameters = network.parameters()
-    nodes = {p: slot(path, p.shape, p.dtype) for path, p in parameters.items()}
-    dtype = next((p.dtype for p in parameters.values()), None)
+    state = network.state()
+    nodes = {v: slot(path, v.shape, v.dtype) for path, v in state.items()}
+    dtype = next((v.dtype for v in state.values()), None)
     token = _OBSERVER.set(saw)
     try:
         # Printing never fails: what a user's forward cannot do here is shown as "?".
@@ -109,22 +129,33 @@ def _shapes(network: Module, input_shape: Shape | None) -> dict[str, Shape]:
     return found
 
 
+def _tensors(y: Any) -> list[Node]:
+    """The tensors of an output: itself, or those of a tuple or dict."""
+    if isinstance(y, dict):
+        y = tuple(y.values())
+    if isinstance(y, (tuple, list)):
+        return [node for part in y for node in _tensors(part)]
+    return [y] if isinstance(y, Node) else []
+
+
 def _guessed_input(network: Module) -> Shape | None:
     for _, module in network.modules():
-        if isinstance(module, Linear):
+        if isinstance(module, Linear) and not module._open:
             return (module.in_features,)
     return None
 
 
-def _batched(shape: Shape | None) -> str:
-    return "?" if shape is None else f"({', '.join(['batch', *map(str, shape)])})"
+def _batched(shapes: tuple[Shape, ...] | None) -> str:
+    if not shapes:
+        return "?"
+    return ", ".join(f"({', '.join(['batch', *map(str, shape)])})" for shape in shapes)
 
 
-def _count(shape: Shape) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+def _number(row: Row) -> str:
+    """How many parameters a layer has, and how many numbers in buffers."""
+    if row.parameters is None:
+        return "?"
+    return f"{row.parameters:,}" + (f" + {row.buffers:,}" if row.buffers else "")
 
 
 def _bytes(number: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from pullback import optim
 from pullback.errors import ConfigError, LabelError, ShapeError, unknown
 from pullback.execute import State
+from pullback.graph.dtypes import Array
 from pullback.memory import must_fit
 from pullback.metrics import Metric, MetricLike, as_metrics, defaults
 from pullback.nn.head import Head
@@ -30,8 +31,16 @@ def metrics_of(metrics: Iterable[MetricLike] | None, head: Head) -> list[Metric]
     return list(as_metrics(wanted, head.task))
 
 
-def prepared_network(network: Module, seed: int) -> list[str]:
-    """Give a network the values that it lacks; returns what the user should know."""
+def prepared_network(network: Module, seed: int, x: Array) -> list[str]:
+    """Give a network the sizes and values that it lacks; returns what the user should know.
+
+    Args:
+        network: The network.
+        seed: Keys the initial values.
+        x: The features, whose shape tells the sizes that the network leaves open.
+    """
+    if not network.is_built:
+        network.build(x[:1])
     parameters = network.parameters().values()
     if not any(p.trainable for p in parameters):
         raise ConfigError(
@@ -39,7 +48,11 @@ def prepared_network(network: Module, seed: int) -> list[str]:
             f"{len(parameters)} frozen ones" if parameters else "no parameters",
             "Add a layer such as pb.nn.Linear, or set parameter.trainable = True.",
         )
-    must_fit(sum(p.size * p.dtype.itemsize for p in parameters), "the network", "Use fewer units.")
+    must_fit(
+        sum(v.size * v.dtype.itemsize for v in network.state().values()),
+        "the network",
+        "Use fewer units.",
+    )
     notes = []
     if network.is_initialised:
         notes = [

@@ -145,7 +145,7 @@ def fit(
         checkpoint_steps=checkpoint_steps,
         executor=executor,
     )
-    notes = prepared_network(network, seed)
+    notes = prepared_network(network, seed, source.parts.train.x)
     session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
     if patience is None and (monitor != "loss" or min_delta):

@@ -181,9 +181,9 @@ class Session:
             self.programs.update()
 
     def _adopt(self) -> None:
-        """Let the network's parameters live in the state while it is trained."""
-        for path, parameter in self.recipe.network.parameters().items():
-            parameter.adopt(self.state[path])
+        """Let the network's parameters and buffers live in the state while it is trained."""
+        for path, value in self.recipe.network.state().items():
+            value.adopt(self.state[path])
 
     def _one_step(self) -> None:
         number = self.step
@@ -279,7 +279,7 @@ class Session:
         value = self.values.get(f"{part or 'validation'}.{name}", float("nan"))
         progress = self.stopping.update(self.epoch, value)
         if progress == "improved" and self.settings.restore_best:
-            paths = self.recipe.network.parameters()
+            paths = self.recipe.network.state()
             self.best = (self.step, {path: self.state[path].copy() for path in paths})
 
     def _wants_training_metrics(self) -> bool:

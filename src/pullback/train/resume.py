@@ -178,16 +178,16 @@ def _resumed_network(
     classes = [c for c in custom if isinstance(c, type) and issubclass(c, Module)]
     network = rebuild(config["network"], classes)
     frozen = config.get("frozen", ())
-    for path, parameter in network.parameters().items():
+    for path, value in network.state().items():
         if path not in tensors:
             raise FileFormatError(
-                "a checkpoint must hold every parameter of the network",
+                "a checkpoint must hold every parameter and buffer of the network",
                 f"none for {path}",
                 "Pass custom classes as they were when the run was made.",
             )
-        parameter.dtype = tensors[path].dtype
-        parameter.assign(tensors[path])
-        parameter.trainable = path not in frozen
+        value.dtype = tensors[path].dtype
+        value.assign(tensors[path])
+        value.frozen = path in frozen
     return network
 
 

@@ -6,7 +6,7 @@ the planner and the executor do the rest. It is traced once for each shape of ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.graph.origin import scope
+from pullback.nn.buffer import Buffer
 from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
@@ -72,14 +73,17 @@ class Recipe:
         """Every slot of the training with its first value."""
         dtype = dtype_of(self.network)
         state: dict[str, Array] = {}
-        for path, p in self.network.parameters().items():
-            state[path] = p.numpy()
+        for path, value in self.network.state().items():
+            state[path] = value.numpy()
         for path, p in self.network.parameters().items():
             if p.trainable:
                 for name, fill in self.optimizer.slots(p.shape, p.dtype).items():
                     state[f"optimizer/{path}.{name}"] = np.full(p.shape, fill, p.dtype)
                 if self.accumulate > 1:
                     state[f"{PART}{path}"] = np.zeros(p.shape, p.dtype)
+        if self.accumulate > 1:
+            for path, b in self.network.buffers().items():
+                state[f"{PART}{path}"] = np.zeros(b.shape, b.dtype)
         state[STEP] = np.asarray(0, INT64)
         state[SEED] = np.asarray(seed, INT64)
         with np.errstate(over="ignore"):  # the first step tells of a rate that is inf
@@ -99,10 +103,15 @@ class Recipe:
                 weight = self.loss.sums(outputs, y, weights)[1]
                 objective = trace.with_penalty(data_loss)
         gradients = gradient(objective, trace.trained)
-        return trace.updated(data_loss, weight, gradients, "training step")
+        statistics = trace.statistics()
+        return trace.updated(data_loss, weight, gradients, statistics, "training step")
 
     def part_step(self, batch: Batch) -> Step:
-        """One micro-batch: adds its sums of losses, weights and gradients to the state's."""
+        """One micro-batch: adds its sums of losses, weights and gradients to the state's.
+
+        Buffers change by what the parts before it changed, which is kept beside them until the
+        update: a batch that is held back leaves no statistics of its parts.
+        """
         trace = _Trace(self, training=True, row=placeholder("row", (), INT64))
         with trace:
             outputs, y, weights = trace.forward(batch)
@@ -113,6 +122,10 @@ class Recipe:
             assigns = {
                 f"{PART}{path}": slot(f"{PART}{path}", p.shape, p.dtype) + g
                 for (path, p), g in zip(trace.trainable.items(), gradients, strict=True)
+            }
+            assigns |= {
+                f"{PART}{path}": new - slot(path, new.shape, new.dtype)
+                for path, new in trace.statistics().items()
             }
             dtype = total.dtype
             assigns[PART_LOSS] = slot(PART_LOSS, (), dtype) + total
@@ -133,9 +146,11 @@ class Recipe:
         if penalty is not None:
             bars = gradient(penalty, trace.trained)
             gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
-        step = trace.updated(total / one, weight, gradients, "update of a batch")
+        statistics = {path: trace.so_far(path, b) for path, b in trace.buffers.items()}
+        step = trace.updated(total / one, weight, gradients, statistics, "update of a batch")
         zeros = {
-            f"{PART}{path}": ops.zeros(p.shape, p.dtype) for path, p in trace.trainable.items()
+            f"{PART}{path}": ops.zeros(v.shape, v.dtype)
+            for path, v in (*trace.trainable.items(), *trace.buffers.items())
         }
         zeros |= {label: ops.zeros((), total.dtype) for label in (PART_LOSS, PART_WEIGHT)}
         return replace(step, assigns={**step.assigns, **zeros})
@@ -151,19 +166,21 @@ class Recipe:
 
 
 class _Trace:
-    """Binds the network's parameters to slots of the state while a step is built."""
+    """Binds the network's parameters and buffers to slots of the state while a step is built."""
 
     def __init__(self, recipe: Recipe, *, training: bool, row: Node | None = None) -> None:
         self.recipe = recipe
-        parameters = recipe.network.parameters()
-        self.nodes = {p: slot(path, p.shape, p.dtype) for path, p in parameters.items()}
-        self.trainable = {path: p for path, p in parameters.items() if p.trainable}
+        network = recipe.network
+        self.nodes = {v: slot(path, v.shape, v.dtype) for path, v in network.state().items()}
+        self.trainable = {path: p for path, p in network.parameters().items() if p.trainable}
+        self.buffers = {path: b for path, b in network.buffers().items() if not b.frozen}
         self.trained = [self.nodes[p] for p in self.trainable.values()]
         self.step = slot(STEP, (), INT64)
-        here = Mode(training, slot(SEED, (), INT64), self.step)
+        self._here = Mode(training, slot(SEED, (), INT64), self.step)
         if row is not None:
-            here.row = row
-        self._mode = mode(here)
+            self._here.row = row
+            self.nodes |= {b: self.so_far(path, b) for path, b in self.buffers.items()}
+        self._mode = mode(self._here)
         self._bound = bound(self.nodes)
 
     def __enter__(self) -> None:
@@ -189,6 +206,16 @@ class _Trace:
             )
         return outputs, y, weights
 
+    def so_far(self, path: str, buffer: Buffer) -> Node:
+        """A buffer as the parts of the batch so far left it."""
+        change = slot(f"{PART}{path}", buffer.shape, buffer.dtype)
+        return slot(path, buffer.shape, buffer.dtype) + change
+
+    def statistics(self) -> dict[str, Node]:
+        """The new values of the buffers that the forward pass assigned, by path."""
+        new = self._here.assigned
+        return {path: new[b] for path, b in self.buffers.items() if b in new}
+
     def penalty(self) -> Node | None:
         """The penalty on the weights, None where there is none."""
         if not (self.recipe.l1 or self.recipe.l2):
@@ -201,7 +228,14 @@ class _Trace:
         penalty = self.penalty()
         return loss if penalty is None else loss + penalty
 
-    def updated(self, loss: Node, weight: Node, gradients: Sequence[Node], name: str) -> Step:
+    def updated(
+        self,
+        loss: Node,
+        weight: Node,
+        gradients: Sequence[Node],
+        statistics: Mapping[str, Node],
+        name: str,
+    ) -> Step:
         """The step that ends in an update, unless a loss, gradient or new value is not finite."""
         recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
         with scope(role="update"):
@@ -215,7 +249,7 @@ class _Trace:
                 slot(RATE, (), dtype_of(recipe.network)), now, recipe.total_steps
             )
             outputs[RATE] = rate
-            assigns = {STEP: now}
+            assigns = {STEP: now, **statistics}
             for (path, p), bar in zip(self.trainable.items(), bars, strict=True):
                 with scope(path=path.rpartition(".")[0]):
                     labels = [*recipe.optimizer.slots(p.shape, p.dtype)]
