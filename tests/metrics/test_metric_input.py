@@ -13,12 +13,15 @@ from pullback.metrics import TopK, as_metric, get, registry
 NAMES = list(registry())
 CLASSIFICATION = [name for name in NAMES if registry()[name].task == "classification"]
 REGRESSION = [name for name in NAMES if registry()[name].task == "regression"]
+MULTILABEL = [name for name in NAMES if registry()[name].task == "multilabel"]
 P6 = np.full((3, 6), 1 / 6)
 Y6 = np.array([0, 1, 5])
 V = np.array([[1.0], [2.0], [4.0]])
 
 
 def valid(name: str) -> tuple[np.ndarray, np.ndarray]:
+    if name in MULTILABEL:
+        return P6, np.eye(6, dtype=int)[Y6]
     return (P6, Y6) if name in CLASSIFICATION else (V, V + 1)
 
 
@@ -198,3 +201,30 @@ def test_every_place_of_a_sequence_counts(name: str) -> None:
         get(name)(p, np.full_like(t, -1))
     with pytest.raises(LabelError):
         get(name)(p, np.full_like(t, 6))
+
+
+@pytest.mark.parametrize("name", MULTILABEL)
+@pytest.mark.parametrize(
+    ("predictions", "targets", "error", "said"),
+    [
+        (P6, np.array([0, 1, 5]), ShapeError, r"\(rows, labels\)"),
+        (P6, np.full((3, 6), 2), LabelError, "0 or 1"),
+        (P6, np.full((3, 6), -1), LabelError, "0 or 1"),
+        (P6, np.full((3, 6), 0.5), LabelError, "0 or 1"),
+        (P6 - 1, np.ones((3, 6)), DataError, "sigmoid"),
+        (P6 * 12, np.ones((3, 6)), DataError, "from 2 to 2"),
+    ],
+)
+def test_labels_that_cannot_be(name, predictions, targets, error, said) -> None:
+    with pytest.raises(error, match=said):
+        get(name)(predictions, targets)
+
+
+def test_averages_over_labels() -> None:
+    p = np.array([[0.9, 0.1, 0.9], [0.9, 0.9, 0.1], [0.1, 0.9, 0.9]])
+    t = np.array([[1, 0, 0], [1, 1, 1], [1, 1, 0]])
+    assert get("multilabel_precision_micro")(p, t) == 4 / 6
+    assert get("multilabel_recall_micro")(p, t) == 4 / 6
+    assert get("multilabel_recall_weighted")(p, t) == pytest.approx((3 * 2 / 3 + 2 * 1 + 0) / 6)
+    with pytest.raises(ConfigError):
+        get("multilabel_f1", average="samples")

@@ -22,7 +22,7 @@ Y = np.array([0, 1, 1, 1])
 def test_declared_in_full(name: str) -> None:
     metric = registry()[name]
     assert metric.name == name
-    assert metric.task in ("classification", "regression")
+    assert metric.task in ("classification", "multilabel", "regression")
     assert metric.better in ("higher", "lower")
     assert metric.bounds[0] < metric.bounds[1]
     assert metric.needs in ("probabilities", "labels", "values")

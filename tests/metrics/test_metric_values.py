@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pullback.metrics import Metric, TopK, get, registry
 from pullback.metrics.probabilities import ranked_above
-from tests.metrics.definitions import DEFINITIONS, EXPECTED, NAN, area, top_k
+from tests.metrics.definitions import NAN, area, top_k
+from tests.metrics.tables import DEFINITIONS, EXPECTED
 
 NAMES = list(registry())
 CLASSIFICATION = [name for name in NAMES if registry()[name].task == "classification"]
@@ -30,6 +31,9 @@ def draw(seed: int, task: str | None, classes: int = 6, rows: int | None = None)
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(1, 12)) if rows is None else rows
     weights = rng.integers(1, 4, rows).astype(float)
+    if task == "multilabel":
+        labels = rng.integers(0, 2, (rows, classes))
+        return rng.integers(0, 5, (rows, classes)) / 4, labels, weights
     if task == "regression":
         values = rng.integers(-3, 4, (2, rows, rng.integers(1, 3))).astype(float)
         return values[0], values[1], weights
@@ -140,8 +144,10 @@ def test_perfect_predictions_reach_the_better_bound(name: str) -> None:
     metric = get(name)
     targets = np.arange(12) % 6
     perfect = np.eye(6)[targets]
+    if metric.task == "multilabel":
+        targets = perfect
     best = metric.bounds[metric.better == "higher"]
-    value = metric(perfect, targets if metric.task == "classification" else perfect)
+    value = metric(perfect, perfect if metric.task == "regression" else targets)
     assert value == best
 
 

@@ -16,7 +16,7 @@ import pullback as pb
 from pullback.container import write_tensors
 from pullback.errors import FileFormatError, PullbackError
 from pullback.nn.description import describe, rebuild
-from pullback.nn.head import Head
+from pullback.nn.head import FORMS, Head
 from pullback.nn.storage import KIND, contents
 
 LINEAR = {"module": "Linear", "arguments": {"in_features": 2, "out_features": 2}}
@@ -156,6 +156,8 @@ def network() -> pb.nn.Module:
         lambda t, m: m.update(network=3),
         lambda t, m: m.update(head={"form": "guess"}),
         lambda t, m: m.update(head=3),
+        lambda t, m: m.update(head={"form": ["multilabel"]}),
+        lambda t, m: m.update(head={"form": "multilabel", "classes": 2}),
         lambda t, m: m.update(head={"form": "softmax", "classes": 3}),
         lambda t, m: m.update(head={"form": "values", "scale": "x"}),
         lambda t, m: m.update(head={"form": "values", "scale": [1.0, 2.0], "offset": [0.0]}),
@@ -226,5 +228,7 @@ def test_heads() -> None:
         Head("sigmoid", (False, True)),
         Head("values", None, (2.0, 3.0), (0.5, 1.0)),
         Head("softmax"),
+        *(Head(form) for form in FORMS),
+        Head("multilabel", ("sweet", "sour")),
     ):
         assert Head.from_config(head.to_config()) == head

@@ -47,7 +47,8 @@ def command(
     warnings = [*loaded.warnings, *_trained_on(model, source)]
     names: Any = wanted or defaults(head.task, said.shape[1]).shown
     scores = evaluate(as_metrics(names, head.task), said, answers)
-    classes = None if head.task == "regression" else report(said, answers, names=head.classes)
+    classed = head.task == "classification"
+    classes = report(said, answers, names=head.classes) if classed else None
     if as_json:
         found = {
             "model": model,

@@ -99,9 +99,12 @@ def _columns(
 ) -> dict[str, Array]:
     from pullback.data.targets import label_text
 
-    if head is None or head.form == "values":
-        values = raw if head is None else head.units(raw)
+    if head is None or head.task != "classification":
+        values = raw if head is None else head.decide(raw)
         values = values.reshape(len(values), -1)
+        if head is not None and head.task == "multilabel":
+            values = head.scores(raw).reshape(values.shape) if probabilities else values
+            names = tuple(map(label_text, head.classes or ()))
         if values.shape[1] == 1:
             return {"prediction": values[:, 0]}
         if len(names) != values.shape[1]:

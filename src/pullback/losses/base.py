@@ -18,7 +18,8 @@ from pullback.errors import ShapeError, unknown
 from pullback.graph.dtypes import DEFAULT_FLOAT, is_float
 from pullback.graph.node import Node, Operand, as_node
 
-Task: TypeAlias = Literal["regression", "classification", "binary"]
+Task: TypeAlias = Literal["regression", "classification", "binary", "embedding"]
+FORMS = {"classification": "softmax", "binary": "sigmoid", "embedding": "embedding"}
 REDUCTIONS = ("mean", "sum", "none")
 _REDUCED: dict[str, Callable[[Node], Node]] = {"mean": ops.mean, "sum": ops.sum}
 
@@ -30,8 +31,10 @@ class Loss(named.Named):
     annotated fields, and `@losses.register` makes the class known by name.
 
     Class attributes:
-        task: What it is for: `regression`, `classification` (one column a class) or `binary`
-            (one column).
+        task: What it is for: `regression`, `classification` (one column a class), `binary`
+            (each column its own yes or no) or `embedding` (outputs compared with one another).
+        raw_units: Whether it needs targets in their own units, as counts are: those of tables are
+            not standardised for it.
 
     Example:
         >>> import pullback as pb
@@ -45,6 +48,16 @@ class Loss(named.Named):
 
     kind: ClassVar[str] = "loss"
     task: ClassVar[Task] = "regression"
+    raw_units: ClassVar[bool] = False
+
+    @property
+    def form(self) -> str:
+        """What a network's outputs mean when it is trained with this loss: a form of heads."""
+        return FORMS.get(self.task, "values")
+
+    def columns(self, targets: int) -> int:
+        """How many outputs a network needs for that many columns of targets."""
+        return targets
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The loss of each row, before any weight: `(rows,)`.
@@ -60,6 +73,20 @@ class Loss(named.Named):
     def spread(self, target: float, outputs: Node) -> Node:
         """One target for all rows, as a node."""
         return ops.full_like(outputs, target)
+
+    def joined(self, outputs: Operand) -> Node:
+        """The outputs as one node of real numbers."""
+        return floating(outputs)
+
+    def matching(self, outputs: Node, targets: Node) -> tuple[Node, Node]:
+        """Outputs and targets checked to fit: of one shape, but for losses of classes.
+
+        Raises:
+            ShapeError: They do not fit.
+        """
+        if self.task == "classification":
+            return outputs, targets
+        return matched(self.name, outputs, targets)
 
     def __call__(
         self,
@@ -118,15 +145,14 @@ class Loss(named.Named):
         self, outputs: Operand, targets: Operand, weights: Operand | None
     ) -> tuple[Node, Node | None]:
         """The loss and the weight of each row; None for weights of 1."""
-        said = floating(outputs)
+        said = self.joined(outputs)
         if isinstance(targets, numbers.Real):
             right = self.spread(float(targets), said)
         else:
             right = as_node(targets)
             if is_float(right.dtype) and isinstance(targets, (list, tuple)):
                 right = as_node(targets, said.dtype)  # Python's floats have no dtype of their own
-        if self.task != "classification":
-            said, right = matched(self.name, said, right)
+        said, right = self.matching(said, right)
         losses = self.per_row(said, right)
         counted = self.row_weights(right, losses.dtype)
         if weights is None:

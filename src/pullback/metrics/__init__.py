@@ -1,7 +1,8 @@
 """Metrics: how good predictions are, in numbers that people know.
 
 A metric is independent of the loss. Classification metrics take probabilities
-`(rows, classes)` and class indices `(rows,)`; regression metrics take both sides as
+`(rows, classes)` and class indices `(rows,)`; those of labels, each with its own yes or no,
+probabilities and answers `(rows, labels)`; regression metrics take both sides as
 `(rows, outputs)` in original units. All take weights of rows, and say NaN rather than a
 wrong number.
 
@@ -40,6 +41,14 @@ from pullback.metrics.evaluate import (
     evaluate,
     report,
 )
+from pullback.metrics.labels import (
+    HammingLoss,
+    MultilabelF1,
+    MultilabelPrecision,
+    MultilabelRecall,
+    MultilabelRocAuc,
+    SubsetAccuracy,
+)
 from pullback.metrics.probabilities import LogLoss, RocAuc, TopK
 from pullback.metrics.values import R2, Mae, Mse, Rmse
 
@@ -53,16 +62,22 @@ __all__ = [
     "ClassRow",
     "ConfusionMatrix",
     "Defaults",
+    "HammingLoss",
     "LogLoss",
     "Mae",
     "Metric",
     "MetricLike",
     "Mse",
+    "MultilabelF1",
+    "MultilabelPrecision",
+    "MultilabelRecall",
+    "MultilabelRocAuc",
     "Needs",
     "Precision",
     "Recall",
     "Rmse",
     "RocAuc",
+    "SubsetAccuracy",
     "Task",
     "TopK",
     "as_metric",

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pullback.errors import DataError, DtypeError, LabelError, ShapeError
 
-Task: TypeAlias = Literal["classification", "regression"]
+Task: TypeAlias = Literal["classification", "multilabel", "regression", "embedding"]
 Needs: TypeAlias = Literal["probabilities", "labels", "values"]
 Array: TypeAlias = NDArray[Any]
 
@@ -32,8 +32,8 @@ class Rows:
     `undefined` says that a prediction is NaN, so that no number can be right.
 
     Shape:
-        predictions `(rows, classes)` or `(rows, outputs)`; targets `(rows,)` or
-        `(rows, outputs)`; weights `(rows,)`, all positive.
+        predictions `(rows, classes)`, `(rows, labels)` or `(rows, outputs)`; targets `(rows,)`,
+        `(rows, labels)` or `(rows, outputs)`; weights `(rows,)`, all positive.
     """
 
     predictions: Array
@@ -86,6 +86,8 @@ def check_rows(
             given = None if weights is None else _weights(weights, len(scores))
             scores, wanted, weights = each_target(scores, wanted, given)
         wanted = _class_indices(scores, wanted)
+    elif task == "multilabel":
+        scores, wanted = _labels(scores, wanted)
     elif task == "regression":
         scores, wanted = _values(scores, wanted)
     elif scores.ndim == 0 or wanted.ndim == 0 or len(scores) != len(wanted):
@@ -103,6 +105,12 @@ def check_rows(
     undefined = bool(np.isnan(scores).any())
     if task == "classification" and needs == "probabilities" and not undefined:
         _probabilities(scores)
+    if task == "multilabel" and ((scores < 0) | (scores > 1)).any():
+        raise DataError(
+            "this metric reads probabilities of labels, from 0 to 1",
+            f"predictions from {scores.min():.6g} to {scores.max():.6g}",
+            "Apply the sigmoid to logits first.",
+        )
     return Rows(scores, wanted, scale, undefined)
 
 
@@ -152,6 +160,26 @@ def _class_indices(scores: Array, targets: Array) -> Array:
             "Encode the targets with the classes that the network was built for.",
         )
     return targets.astype(np.int64)
+
+
+def _labels(predictions: Array, targets: Array) -> tuple[Array, Array]:
+    if predictions.shape != targets.shape or predictions.ndim < 2:
+        raise ShapeError(
+            "predictions and targets of a multi-label metric must both be (rows, labels)",
+            f"predictions {predictions.shape}, targets {targets.shape}",
+            "Give one column a label, of probabilities and of 0 and 1.",
+        )
+    wanted = _numbers(targets, "targets")
+    wrong = np.argwhere((wanted != 0) & (wanted != 1))
+    if len(wrong):
+        place = tuple(wrong[0])
+        raise LabelError(
+            "targets of a multi-label metric must be 0 or 1",
+            f"{wanted[place]:g} in row {int(place[0])} ({len(wrong)} such)",
+            "Encode 'no' as 0 and 'yes' as 1; leave out rows with missing labels.",
+        )
+    shape = (len(wanted), -1) if wanted.size else (0, 1)
+    return predictions.reshape(shape), wanted.astype(np.int64).reshape(shape)
 
 
 def _values(predictions: Array, targets: Array) -> tuple[Array, Array]:

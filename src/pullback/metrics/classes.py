@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pullback.errors import ConfigError, LabelError
 from pullback.metrics.base import Metric, register
-from pullback.metrics.checks import Array, check_rows
+from pullback.metrics.checks import Array, Task, check_rows
 
 Average: TypeAlias = Literal["macro", "micro", "weighted"]
 
@@ -110,7 +110,8 @@ class ClassScore(Metric):
         LabelError: The positive class is not among the classes.
     """
 
-    task, needs = "classification", "labels"
+    task: Task | None = "classification"
+    needs = "labels"
     better, bounds = "higher", (0.0, 1.0)
 
     def __init__(self, average: Average | None = None, positive: int | None = None) -> None:

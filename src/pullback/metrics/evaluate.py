@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,10 +89,11 @@ def check_task(metric: Metric, task: Task | None) -> None:
     """
     if task is None or metric.task is None or metric.task == task:
         return
+    usual = defaults(task).shown
     raise ConfigError(
         f"a metric must be one for {task}",
         f"{metric.name!r}, which is for {metric.task}",
-        f"Use for instance {', '.join(defaults(task).shown)}.",
+        f"Use for instance {', '.join(usual)}." if usual else "Use a metric of your own.",
     )
 
 
@@ -118,7 +119,7 @@ def defaults(task: Task, classes: int | None = None) -> Defaults:
     steps of one row and hides that a network grows sure of its mistakes.
 
     Args:
-        task: "classification" or "regression".
+        task: "classification", "multilabel", "regression" or "embedding", which has none.
         classes: The number of classes, where it is known.
 
     Raises:
@@ -133,7 +134,11 @@ def defaults(task: Task, classes: int | None = None) -> Defaults:
     if task == "classification":
         last = "roc_auc" if classes == 2 else "f1"
         return Defaults(("accuracy", "balanced_accuracy", last))
-    raise unknown("task", task, ("classification", "regression"))
+    if task == "multilabel":
+        return Defaults(("multilabel_f1", "subset_accuracy", "hamming_loss"))
+    if task == "embedding":
+        return Defaults(())
+    raise unknown("task", task, get_args(Task))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,55 @@
-"""What a network's raw outputs mean: classes with probabilities, or values."""
+"""What a network's raw outputs mean: classes or labels with probabilities, or values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from pullback.errors import ConfigError, FileFormatError
 from pullback.graph.dtypes import Array
 
-Form = Literal["softmax", "sigmoid", "values"]
-FORMS: tuple[Form, ...] = ("softmax", "sigmoid", "values")
+Form = Literal[
+    "softmax",
+    "sigmoid",
+    "probability",
+    "multilabel",
+    "multilabel_probability",
+    "values",
+    "rate",
+    "gaussian",
+    "embedding",
+]
+FORMS: tuple[Form, ...] = get_args(Form)
+HeadTask = Literal["classification", "multilabel", "regression", "embedding"]
+TASKS: dict[Form, HeadTask] = {
+    "softmax": "classification",
+    "sigmoid": "classification",
+    "probability": "classification",
+    "multilabel": "multilabel",
+    "multilabel_probability": "multilabel",
+    "values": "regression",
+    "rate": "regression",
+    "gaussian": "regression",
+    "embedding": "embedding",
+}
 
 
 @dataclass(frozen=True)
 class Head:
     """How outputs become predictions; `fit` gives it to the network.
 
+    The forms of classes: `softmax` (one logit, or log-probability, a class), `sigmoid` (one logit
+    for the last of two classes), `probability` (one probability for it). Of several labels, each
+    with its own yes or no: `multilabel` (logits), `multilabel_probability`. Of numbers: `values`,
+    `rate` (outputs are logarithms of what is predicted), `gaussian` (means, then as many
+    log-variances). `embedding`: outputs stand for themselves.
+
     Attributes:
-        form: `softmax` (one logit a class), `sigmoid` (one logit for the last of two classes) or
-            `values` (regression).
-        classes: The classes' labels in the order of the outputs; None numbers them.
+        form: Which of these.
+        classes: The classes' labels in the order of the outputs, or the labels' names; None
+            numbers them.
         scale: For values: what one unit of each output is worth in the target's own units.
         offset: For values: the target's value where the output is 0.
     """
@@ -32,36 +60,61 @@ class Head:
     offset: tuple[float, ...] = (0.0,)
 
     @property
-    def task(self) -> Literal["classification", "regression"]:
-        """Which of the two tasks it belongs to."""
-        return "regression" if self.form == "values" else "classification"
+    def task(self) -> HeadTask:
+        """Which task it belongs to."""
+        return TASKS[self.form]
 
     def scores(self, outputs: Array) -> Array:
-        """What metrics take: probabilities (rows, classes), or values (rows, outputs)."""
-        if self.form == "values":
-            return self.units(outputs).reshape(len(outputs), -1)
+        """What metrics take.
+
+        Probabilities (rows, ..., classes), of two classes from one output (rows, 2); of labels
+        (rows, labels); values (rows, outputs); embeddings as they are.
+        """
+        if self.task == "regression":
+            return self.values(outputs).reshape(len(outputs), -1)
+        if self.form == "embedding":
+            return outputs
         wide = outputs.astype(np.float64)
-        if self.form == "sigmoid":
-            logit = wide.reshape(len(wide))
-            small = np.exp(-np.abs(logit))
-            p = np.where(logit >= 0, 1, small) / (1 + small)
-            return np.stack([1 - p, p], axis=1)
-        with np.errstate(all="ignore"):
-            weights = np.exp(wide - wide.max(axis=-1, keepdims=True, initial=-np.inf))
-            return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+        if self.form == "softmax":
+            with np.errstate(all="ignore"):
+                weights = np.exp(wide - wide.max(axis=-1, keepdims=True, initial=-np.inf))
+                return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+        p = _sigmoid(wide) if self.form in ("sigmoid", "multilabel") else np.clip(wide, 0, 1)
+        if self.task == "multilabel":
+            return p
+        p = p.reshape(len(p))
+        return np.stack([1 - p, p], axis=1)
 
     def decide(self, outputs: Array) -> Array:
-        """One class label a row, or the values: (rows,) for one output.
+        """One class label a row (or place of a sequence), or the values: (rows,) for one output.
+
+        Of labels 1 for yes and 0 for no, in the outputs' shape. A gaussian decides for its mean.
 
         Example:
             >>> Head("values", scale=(2.0,), offset=(1.0,)).decide(np.array([[0.0], [3.0]]))
             array([1., 7.])
+            >>> Head("multilabel", ("sweet", "sour")).decide(np.array([[3.0, -1.0]]))
+            array([[1, 0]])
         """
-        if self.form == "values":
-            values = self.units(outputs)  # a column (rows, 1) less a target (rows,) is a square
+        if self.task == "regression":
+            values = self.values(outputs)  # a column (rows, 1) less a target (rows,) is a square
             return values.reshape(len(values)) if values.shape[1:] == (1,) else values
-        index: Array = self.scores(outputs).argmax(axis=-1)
+        scores = self.scores(outputs)
+        if self.form == "embedding":
+            return scores
+        if self.task == "multilabel":
+            return (scores > 0.5).astype(np.int64)
+        index: Array = scores.argmax(axis=-1)
         return index if self.classes is None else np.asarray(self.classes)[index]
+
+    def values(self, outputs: Array) -> Array:
+        """Of a regression: what is predicted, in the target's own units."""
+        if self.form == "rate":
+            with np.errstate(over="ignore"):
+                return np.exp(outputs.astype(np.float64))
+        if self.form == "gaussian":
+            outputs = outputs[..., : outputs.shape[-1] // 2]
+        return self.units(outputs)
 
     def units(self, values: Array) -> Array:
         """Standardised values in the target's own units."""
@@ -112,12 +165,17 @@ class Head:
 
 def needs_fit(probabilities: bool, head: Head | None) -> None:
     """Raise ConfigError where probabilities are asked of something that has none."""
-    if probabilities and (head is None or head.form == "values"):
+    if probabilities and (head is None or head.task not in ("classification", "multilabel")):
         raise ConfigError(
             "probabilities need a network that was fitted as a classifier",
-            "a regression network" if head else "a network that was never fitted",
+            f"one fitted for {head.task}" if head else "a network that was never fitted",
             "Leave probabilities=False, or fit it with a classification loss.",
         )
+
+
+def _sigmoid(logits: Array) -> Array:
+    small = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1, small) / (1 + small)
 
 
 def _plain(value: Any) -> Any:

@@ -138,7 +138,8 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
 
 def outputs_of(prepared: Prepared, loss: Any) -> int:
     """How many numbers the network has to give for each row."""
-    return 1 if losses.get(loss).task == "binary" else prepared.encoder.target.outputs
+    chosen, target = losses.get(loss), prepared.encoder.target
+    return 1 if chosen.task == "binary" else chosen.columns(target.outputs)
 
 
 _DATA = frozenset(inspect.signature(prepare).parameters) - {"source", "target"}

@@ -128,7 +128,7 @@ def _scores(session: Session) -> dict[str, float]:
 
 def _classes(session: Session) -> dict[str, ClassReport]:
     """How each class fares in the rows held out (or in all, if none were)."""
-    if session.evaluator.head.form == "values" or session.ending == "interrupted":
+    if session.evaluator.head.task != "classification" or session.ending == "interrupted":
         return {}
     parts = {name: getattr(session.parts, name) for name in ("validation", "test")}
     held_out = {name: part for name, part in parts.items() if part is not None}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pullback.data.targets import Target
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import Array
 from pullback.losses.classes import IGNORED
@@ -90,10 +91,19 @@ class Evaluator:
         return np.concatenate(pieces), total / weight if weight else 0.0
 
 
+def own_units(target: Target) -> Head:
+    """What the standardised numbers of a table's target mean, whatever outputs mean."""
+    return Head("values", None, target.scale, target.center)
+
+
 def targets_of(head: Head, y: Array) -> Array:
-    """Encoded targets as metrics take them: class indices, or values in their own units."""
-    if head.form == "values":
-        return head.scores(y)
-    if head.form == "sigmoid":
-        return y.reshape(len(y)).astype(np.int64)
+    """Encoded targets as metrics take them: classes, labels, or values in their own units."""
+    if head.task == "regression":
+        return head.units(y).reshape(len(y), -1)
+    if head.task == "embedding":
+        return y
+    if head.task == "multilabel":
+        return (y > 0.5).astype(np.int64)
+    if head.form in ("sigmoid", "probability"):
+        return (y.reshape(len(y)) > 0.5).astype(np.int64)
     return y if y.dtype.kind in "iu" else y.argmax(axis=-1)

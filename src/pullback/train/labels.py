@@ -15,16 +15,24 @@ from pullback.losses.classes import IGNORED, ClassLoss
 from pullback.train.given import cast, check_finite
 from pullback.train.parts import Rows
 
+SEVERAL = {"sigmoid": "multilabel", "probability": "multilabel_probability"}
 
-def form_of(loss: Loss) -> Any:
-    """What outputs mean under a loss."""
-    return {"classification": "softmax", "binary": "sigmoid"}.get(loss.task, "values")
+
+def form_of(loss: Loss, targets: Array) -> Any:
+    """What outputs mean under a loss, for targets of that shape."""
+    several = targets.size > len(targets)
+    return SEVERAL.get(loss.form, loss.form) if several else loss.form
+
+
+def of_numbers(loss: Loss) -> bool:
+    """Whether a loss takes numbers, rather than classes or labels."""
+    return loss.task in ("regression", "embedding")
 
 
 def coded_targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any, ...] | None]:
     """Targets as the loss takes them, and the classes' labels where they are not 0, 1, ..."""
     check_finite("target", y)
-    if form_of(loss) == "values":
+    if of_numbers(loss):
         if y.dtype.kind not in "biuf":
             raise DataError(
                 f"the targets of {loss.name} must be numbers",
@@ -69,6 +77,8 @@ def _probabilities(y: Array, loss: Loss) -> Array:
             f"an array of dtype {y.dtype} and shape {y.shape}",
             "Convert them with y.astype(int), or use a loss of numbers such as 'mse'.",
         )
+    if getattr(loss, "log_target", False):
+        return y
     wrong = (y < 0) | (y > 1)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
@@ -111,7 +121,7 @@ def _column(codes: Array, dtype: Dtype) -> Array:
 def as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype) -> Array:
     """Validation targets in the codes of the training targets."""
     check_finite("target", y)
-    if form_of(loss) == "values":
+    if of_numbers(loss):
         return cast(y, dtype)
     if y.dtype.kind == "f":
         return cast(_probabilities(y, loss), dtype)

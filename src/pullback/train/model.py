@@ -19,7 +19,7 @@ from pullback.metrics import ClassReport, MetricLike, as_metrics, defaults, eval
 from pullback.nn import Module, storage
 from pullback.nn.head import Head, needs_fit
 from pullback.nn.inference import outputs
-from pullback.train.evaluation import targets_of
+from pullback.train.evaluation import own_units
 
 
 @dataclass(repr=False)
@@ -95,7 +95,7 @@ class Model:
     def report(self, data: Any) -> ClassReport | None:
         """How each class fares, with the confusion matrix; None for a regression."""
         head, scores, targets = self.scored(data)
-        if head.task == "regression":
+        if head.task != "classification":
             return None
         return report(scores, targets, names=head.classes)
 
@@ -117,7 +117,9 @@ class Model:
             x, y = data
             return self.head, self.head.scores(self.outputs(x)), _codes(self.head, np.asarray(y))
         found = self.encoder.read(data)
-        targets = targets_of(self.head, self.encoder.targets(found))
+        targets, target = self.encoder.targets(found), self.encoder.target
+        if target.task == "regression":
+            targets = own_units(target).scores(targets)
         return self.head, self.head.scores(self.outputs(found)), targets
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -174,8 +176,12 @@ def encoder_of(stored: Any) -> Encoder | None:
 
 def _codes(head: Head, y: Array) -> Array:
     """Plain targets as metrics take them: labels become indices of classes."""
-    if head.form == "values":
+    if head.task == "regression":
         return y.reshape(len(y), -1)
+    if head.task == "embedding":
+        return y
+    if head.task == "multilabel":
+        return (y > 0.5).astype(np.int64)
     if head.classes is None:
         return _rows_or_places(y).astype(np.int64)
     place = {label: index for index, label in enumerate(head.classes)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from pullback.data.prepared import Part, Prepared
 from pullback.errors import ConfigError, DataError
 from pullback.graph.dtypes import Array
 from pullback.losses import Loss
-from pullback.nn.head import Head
+from pullback.nn.head import TASKS, Head
 from pullback.nn.inference import dtype_of, input_dtype
 from pullback.nn.module import Module
 from pullback.ops import philox
-from pullback.train.given import arrays_of, rows_of
-from pullback.train.labels import as_known, coded_targets, form_of, with_class_weight
+from pullback.train.evaluation import own_units
+from pullback.train.given import arrays_of, cast, rows_of
+from pullback.train.labels import as_known, coded_targets, form_of, of_numbers, with_class_weight
 from pullback.train.parts import Parts, Rows
 
 
@@ -78,7 +79,8 @@ def source_of(
     x, y, weights = arrays_of(data, "the data")
     chosen = losses.get(loss) if loss is not None else losses.get(_natural_loss(y))
     y, classes = coded_targets(y, chosen, dtype)
-    head = Head(form_of(chosen), classes)
+    form = form_of(chosen, y)
+    head = Head(form, classes if TASKS[form] == "classification" else None)
     rows = rows_of(x, y, weights, network)
     held, fraction = None, None
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
@@ -95,18 +97,21 @@ def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> 
     """From `pb.data.prepare`: already split, encoded and checked."""
     classification, dtype = data.task == "classification", dtype_of(network)
     chosen = losses.get(loss or ("cross_entropy" if classification else "mse"))
-    if (form_of(chosen) == "values") == classification:
+    if of_numbers(chosen) == classification:
         raise ConfigError(
             f"the loss must be one for {data.task}",
             f"{chosen.name!r}",
             "Use cross_entropy for classes; mse, mae or huber for numbers.",
         )
+    target, raw = data.encoder.target, chosen.raw_units
 
     def rows(part: Part) -> Rows | None:
         if not len(part):
             return None
         y = part.y if classification else part.y.astype(dtype)
-        if form_of(chosen) == "sigmoid":
+        if raw:
+            y = cast(own_units(target).units(part.y), dtype)
+        if chosen.task == "binary":
             y = part.y.reshape(-1, 1).astype(dtype)
         weights = None if part.weight is None else part.weight.astype(dtype)
         x = part.x.astype(input_dtype(network, part.x), copy=False)
@@ -116,11 +121,11 @@ def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> 
     if train is None:
         raise DataError("there must be rows to train on", "none", "Use a larger table.")
     parts = Parts(train, rows(data.validation), rows(data.test))
-    target = data.encoder.target
-    if classification:
-        head = Head(form_of(chosen), target.classes)
+    form = form_of(chosen, train.y)
+    if classification or raw:
+        head = Head(form, target.classes if classification else None)
     else:
-        head = Head("values", None, target.scale, target.center)
+        head = replace(own_units(target), form=form)
     chosen = with_class_weight(chosen, class_weight, train, head.classes)
     record = {"kind": "table", **data.summary()}
     return Source(parts, head, chosen, data.encoder, record)
@@ -154,7 +159,7 @@ def _held_out(rows: Rows, fraction: float, head: Head, seed: int) -> tuple[Rows,
         )
     order = philox.permutation(seed, philox.stream("split"), 0, len(rows))
     codes = np.zeros(len(rows), np.int64)
-    if head.form != "values" and rows.y.ndim == 1 and rows.y.dtype.kind in "iu":
+    if head.task == "classification" and rows.y.ndim == 1 and rows.y.dtype.kind in "iu":
         codes = rows.y
     held = np.zeros(len(rows), bool)
     for code in np.unique(codes):
