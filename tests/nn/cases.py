@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,51 +11,8 @@ import pullback as pb
 from pullback.graph import Node
 from pullback.nn import Module
 from pullback.nn.parameter import bound
-
-Formula = Callable[..., np.ndarray]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], list[np.ndarray]]
-erfc = np.vectorize(math.erfc, otypes=[float])
-
-
-def real(random: np.random.Generator, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """One input of real numbers, none of them near 0."""
-    return [random.uniform(0.1, 2, shape) * random.choice([-1.0, 1.0], shape)]
-
-
-def whole(below: int) -> Draw:
-    """One input of whole numbers, from 0 to below that."""
-    return lambda random, shape: [random.integers(0, below, shape)]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One setting of a layer.
-
-    Attributes:
-        make: Makes it.
-        shapes: Inputs that it takes.
-        formula: What it computes, from the inputs and its parameters in order of their names.
-        draw: The inputs, from one of the shapes.
-    """
-
-    make: Callable[[], Module]
-    shapes: tuple[tuple[int, ...], ...]
-    formula: Formula
-    draw: Draw = real
-
-
-ANY = ((), (1,), (0,), (5,), (2, 3), (2, 1, 2))
-ROWS = ((4, 3), (1, 3), (0, 3), (3,), (2, 2, 3))
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
+from tests.nn import cases_attention
+from tests.nn.case import ANY, ROWS, Case, erfc, real, sigmoid, softmax, whole
 
 CASES: dict[str, list[Case]] = {
     "Linear": [
@@ -123,6 +78,7 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: pb.nn.Softmax(axis=0), ((3,), (2, 3), (2, 1, 4)), lambda x: softmax(x, 0)),
     ],
     "Identity": [Case(pb.nn.Identity, ANY, lambda x: x)],
+    **cases_attention.CASES,
 }
 
 

@@ -16,6 +16,7 @@ from pullback.nn.activations import (
     gelu,
     silu,
 )
+from pullback.nn.attention import MultiHeadAttention
 from pullback.nn.buffer import Buffer
 from pullback.nn.dropout import Dropout
 from pullback.nn.embedding import Embedding
@@ -24,6 +25,7 @@ from pullback.nn.linear import Flatten, Linear
 from pullback.nn.mode import mode
 from pullback.nn.module import Module, layers
 from pullback.nn.parameter import Parameter
+from pullback.nn.positions import LearnedPositions, SinusoidalPositions, rotated
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
 
@@ -38,13 +40,16 @@ __all__ = [
     "Head",
     "Identity",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "Module",
+    "MultiHeadAttention",
     "Parameter",
     "ReLU",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "Tanh",
@@ -55,6 +60,7 @@ __all__ = [
     "layers",
     "load",
     "mode",
+    "rotated",
     "save",
     "silu",
 ]
