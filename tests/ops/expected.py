@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.ops import expected_windows
+
 Expected = Callable[..., Any]
 
 
@@ -295,4 +297,5 @@ EXPECTED: dict[str, Expected] = {
     "transpose": lambda op, x: np.einsum(x, list(range(x.ndim)), list(op.axes)),
     "variance": along(variance),
     "where": each(lambda c, a, b: a if c else b),
+    **expected_windows.EXPECTED,
 }

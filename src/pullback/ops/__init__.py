@@ -6,9 +6,11 @@ from pullback.ops.arithmetic import *
 from pullback.ops.attention import *
 from pullback.ops.comparison import *
 from pullback.ops.contraction import *
+from pullback.ops.convolution import *
 from pullback.ops.exponential import *
 from pullback.ops.fused import *
 from pullback.ops.indexing import *
+from pullback.ops.pooling import *
 from pullback.ops.random import *
 from pullback.ops.rectifiers import *
 from pullback.ops.reductions import *

@@ -1,0 +1,412 @@
+"""Pooling: the largest number, or the mean, of every window.
+
+A window is a product of one range an axis, so both go axis by axis, and each axis leaves less for
+the next. On one core, 2 x 2 windows of 64 images of 28 x 28 x 6 took 0.24 ms, against 0.40 ms for
+all four taps at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pullback.errors import ShapeError
+from pullback.graph.dtypes import DEFAULT_FLOAT, INT64, Array, Dtype, Shape, is_float
+from pullback.graph.node import Node, Operand, as_node, function
+from pullback.graph.op import apply, register
+from pullback.ops.indexing import scatter_add
+from pullback.ops.samples import Real, Sample
+from pullback.ops.windows import (
+    Borders,
+    Padding,
+    Sizes,
+    Sliding,
+    along,
+    borders_of,
+    check_space,
+    inner,
+    padded,
+    shown,
+    sizes_of,
+    taps,
+)
+
+__all__ = ["avg_pool", "avg_unpool", "max_pool", "max_pool_index"]
+
+
+@dataclass(frozen=True)
+class Pooling(Sliding):
+    """One number for every window, channel by channel.
+
+    Attributes:
+        window: The size of the window, axis by axis.
+    """
+
+    family = "POOLING"
+    window: Sizes = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        (x,) = inputs
+        positions = self.positions(x, self.window)
+        for axis, count in enumerate(positions):
+            if not self.inside(axis, x.shape[axis + 1], count).any(axis=0).all():
+                raise ShapeError(
+                    f"every window of {self.name} must cover some of the input",
+                    f"a window of padding only: window {shown(self.window)}, padding "
+                    f"{self.padding}, input of shape {x.shape} ({x.origin})",
+                    "Use less padding: at most half of the window.",
+                )
+        return (x.shape[0], *positions, x.shape[-1]), x.dtype
+
+    def inside(self, axis: int, length: int, positions: int) -> Array:
+        """Whether a tap lies within the unpadded axis, (taps, positions)."""
+        start = np.arange(positions) * self.stride[axis] - self.padding[axis][0]
+        place = np.arange(self.window[axis])[:, None] * self.dilation[axis] + start
+        return np.asarray((place >= 0) & (place < length))
+
+    def folded(self, x: Array, shape: Shape, fold: Callable[..., Array]) -> Array:
+        """The padded x with each window folded into one number, axis by axis."""
+        for axis, count in enumerate(self.counted(shape, self.window)):
+            seen = [
+                x[(slice(None),) * (axis + 1) + (self.seen(axis, count, tap),)]
+                for tap in range(self.window[axis])
+            ]
+            x = seen[0] if len(seen) == 1 else fold(seen[0], seen[1])
+            for more in seen[2:]:
+                x = fold(x, more, out=x)
+        return x
+
+    def seen(self, axis: int, positions: int, tap: int) -> slice:
+        """What one tap sees along one axis."""
+        return along(positions, tap, self.stride[axis], self.dilation[axis])
+
+
+@register
+class MaxPool(Pooling):
+    r"""The largest number of every window: $y_{n,p,c} = \max_t x_{n,\,s p + d t - l,\,c}$.
+
+    The cotangent goes to the place of the largest number; of equal ones, to the first, row by row.
+    NaN is larger than all. Padding is never the largest.
+
+    Shape:
+        x: (batch, *space, channels)
+        y: (batch, *positions, channels)
+    """
+
+    name = "max_pool"
+    text = "max_pool({0}, {window})"
+    latex = r"\operatorname{{maxpool}}({0})"
+
+    def forward(self, x: Array) -> Array:
+        return self.folded(padded(x, self.padding, -np.inf), x.shape, np.maximum)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        index = apply(MaxPoolIndex(self.stride, self.padding, self.dilation, self.window), x)
+        return (scatter_add(y_bar.reshape(-1), index.reshape(-1), x.size).reshape(x.shape),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for settings, x in (*SAMPLES, (((2,), ((1, 1),), (3,), (2,)), (2, 5, 1))):
+            yield Sample(cls(*settings), (Real(x),))
+
+
+@register
+class MaxPoolIndex(Pooling):
+    """Where the largest number of every window stands in the flattened input, as `argmax` does.
+
+    Shape:
+        x: (batch, *space, channels)
+        y: (batch, *positions, channels), int64
+    """
+
+    name = "max_pool_index"
+    text = "max_pool_index({0}, {window})"
+    differentiable = False
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        return super().infer(*inputs)[0], INT64
+
+    def forward(self, x: Array) -> Array:
+        wide, shape = padded(x, self.padding, -np.inf), x.shape
+        largest = self.folded(wide, shape, np.maximum)
+        unknown = np.isnan(largest).any()
+        positions = largest.shape[1:-1]
+        # The number of taps before the first that holds the largest: no masks, no branches.
+        tap, missed = np.zeros(largest.shape, np.int64), np.ones(largest.shape, np.bool_)
+        for number, seen in taps(positions, self.window, self.stride, self.dilation):
+            here = wide[seen] == largest
+            if unknown:
+                here |= np.isnan(wide[seen])
+            if any(itertools.chain(*self.padding)):
+                here &= self._is_inside(number, shape, positions)
+            missed &= ~here
+            tap += missed
+        return self._places(tap, shape)
+
+    def _is_inside(self, tap: Sizes, shape: Shape, positions: Shape) -> Array:
+        """Whether a tap sees no padding, (*positions, 1)."""
+        rank = len(positions)
+        found = np.ones((*positions, 1), np.bool_)
+        for axis, (t, n, count) in enumerate(zip(tap, shape[1:-1], positions, strict=True)):
+            line = self.inside(axis, n, count)[t]
+            found &= line.reshape([count if a == axis else 1 for a in range(rank + 1)])
+        return found
+
+    def _places(self, tap: Array, shape: Shape) -> Array:
+        """The places in the flattened x of these taps, each at its position of the window."""
+        wide = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+        offsets, starts = [], [np.arange(len(tap)) * wide[0]]
+        for axis, count in enumerate(tap.shape[1:-1]):
+            steps = np.arange(self.window[axis]) * self.dilation[axis]
+            begin = np.arange(count) * self.stride[axis] - self.padding[axis][0]
+            offsets.append(steps * wide[axis + 1])
+            starts.append(begin * wide[axis + 1])
+        place = np.asarray(sum(np.ix_(*offsets))).reshape(-1)[tap]
+        for line in np.ix_(*starts, np.arange(shape[-1])):
+            place += line
+        return place
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        return (Sample(cls(**s.op.attributes()), s.inputs) for s in MaxPool.samples())
+
+
+@dataclass(frozen=True)
+class Averaging(Pooling):
+    """What average pooling and its pullback share.
+
+    Attributes:
+        count_include_pad: Whether padding counts as zeros, or is left out of the mean.
+    """
+
+    count_include_pad: bool = True
+
+    def counted_in(self, shape: Shape, dtype: Dtype) -> Array | float:
+        """How many numbers each window's mean is over."""
+        if self.count_include_pad or not any(itertools.chain(*self.padding)):
+            return float(math.prod(self.window))
+        axes = enumerate(zip(shape[1:-1], self.counted(shape, self.window), strict=True))
+        lines = [self.inside(axis, n, count).sum(axis=0) for axis, (n, count) in axes]
+        return np.asarray(math.prod(np.ix_(*lines)), dtype)[..., None]
+
+
+@register
+class AvgPool(Averaging):
+    r"""The mean of every window: $y_{n,p,c} = \frac1k \sum_t x_{n,\,s p + t - l,\,c}$.
+
+    So $\bar y / k$ is spread over the window, and added where windows overlap.
+
+    Shape:
+        x: (batch, *space, channels)
+        y: (batch, *positions, channels)
+    """
+
+    name = "avg_pool"
+    text = "avg_pool({0}, {window})"
+    latex = r"\operatorname{{avgpool}}({0})"
+
+    def forward(self, x: Array) -> Array:
+        sums = self.folded(padded(x, self.padding), x.shape, np.add)
+        return np.asarray(sums / self.counted_in(x.shape, x.dtype))
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (apply(AvgUnpool(**self.attributes(), space=x.shape[1:-1]), y_bar),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for settings, x in SAMPLES:
+            yield Sample(cls(*settings), (Real(x),))
+            yield Sample(cls(*settings, count_include_pad=False), (Real(x),))
+
+
+@register
+class AvgUnpool(Averaging):
+    r"""Every number spread evenly over its window: the pullback of `avg_pool`.
+
+    Shape:
+        y: (batch, *positions, channels)
+        x: (batch, *space, channels)
+    """
+
+    name = "avg_unpool"
+    text = "avg_unpool({0}, {window})"
+    latex = r"\operatorname{{avgpool}}^\top({0})"
+    space: Shape = ()
+
+    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
+        (y,) = inputs
+        return (y.shape[0], *self.space, y.shape[-1]), y.dtype
+
+    def forward(self, y: Array) -> Array:
+        shape = (len(y), *self.space, y.shape[-1])
+        part = np.asarray(y / self.counted_in(shape, y.dtype))
+        for axis, count in reversed(list(enumerate(self.counted(shape, self.window)))):
+            low, high = self.padding[axis]
+            wide = (*part.shape[: axis + 1], low + self.space[axis] + high)
+            x = np.zeros((*wide, *part.shape[axis + 2 :]), y.dtype)
+            for tap in range(self.window[axis]):
+                x[(slice(None),) * (axis + 1) + (self.seen(axis, count, tap),)] += part
+            part = x
+        return part[inner(self.space, self.padding)]
+
+    def vjp(self, x_bar: Node, x: Node, y: Node) -> tuple[Node]:
+        settings = {k: v for k, v in self.attributes().items() if k != "space"}
+        return (apply(AvgPool(**settings), x_bar),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        for sample in AvgPool.samples():
+            shape = sample.inputs[0].shape
+            op = cls(**sample.op.attributes(), space=shape[1:-1])
+            y = (shape[0], *op.counted(shape, op.window), shape[-1])
+            yield Sample(op, (Real(y),))
+
+
+# (stride, padding, dilation, window), input
+SAMPLES: tuple[tuple[tuple[Sizes, Borders, Sizes, Sizes], Shape], ...] = (
+    (((1,), ((0, 0),), (1,), (1,)), (1, 1, 1)),
+    (((2,), ((1, 0),), (1,), (3,)), (2, 4, 2)),
+    (((2, 2), ((0, 0), (0, 0)), (1, 1), (2, 2)), (2, 4, 5, 2)),
+    (((1, 2), ((1, 1), (0, 1)), (1, 1), (3, 2)), (1, 3, 3, 2)),
+    (((1, 1), ((0, 0), (0, 0)), (1, 1), (2, 1)), (0, 2, 2, 1)),
+    (((1, 2, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1), (2, 2, 1)), (1, 2, 3, 2, 1)),
+)
+
+
+@function
+def max_pool(
+    x: Operand,
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+) -> Node:
+    """The largest number of every window, channel by channel.
+
+    Args:
+        x: (batch, *space, channels).
+        window: Its size; a number, or one an axis.
+        stride: By how much it moves; by its own size when None, so that windows do not overlap.
+        padding: Places around x that are never the largest: a number, "same", "valid", or for each
+            axis a number or a pair (before, after).
+        dilation: The distance between neighbouring taps of the window.
+
+    Shape:
+        output: (batch, *positions, channels)
+
+    Raises:
+        ShapeError: The window is larger than the padded input, or one of padding only.
+        ConfigError: A setting is none.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.max_pool(pb.tensor([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1), 2).reshape(2)
+        tensor([3., 2.])
+    """
+    node, settings = _settings("max_pool", x, window, stride, padding, dilation)
+    return apply(MaxPool(*settings), node)
+
+
+@function
+def max_pool_index(
+    x: Operand,
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+) -> Node:
+    """Where the largest number of every window stands in the flattened `x`; the first of equals.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.max_pool_index(pb.tensor([1.0, 3.0, 2.0, 2.0]).reshape(1, 4, 1), 2).reshape(2)
+        tensor([1, 2], dtype=int64)
+    """
+    node, settings = _settings("max_pool_index", x, window, stride, padding, dilation)
+    return apply(MaxPoolIndex(*settings), node)
+
+
+@function
+def avg_pool(
+    x: Operand,
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    count_include_pad: bool = True,
+) -> Node:
+    """The mean of every window, channel by channel.
+
+    Args:
+        x: (batch, *space, channels).
+        window: Its size; a number, or one an axis.
+        stride: By how much it moves; by its own size when None, so that windows do not overlap.
+        padding: Places around x, as of `max_pool`.
+        count_include_pad: Whether padding counts as zeros; if not, the mean is over what is there.
+
+    Raises:
+        ShapeError: The window is larger than the padded input, or one of padding only.
+        ConfigError: A setting is none.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.avg_pool(pb.tensor([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1), 2).reshape(2)
+        tensor([2., 1.])
+    """
+    node, settings = _settings("avg_pool", x, window, stride, padding, 1)
+    return apply(AvgPool(*settings, count_include_pad), node)
+
+
+@function
+def avg_unpool(
+    y: Operand,
+    space: Sequence[int],
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    count_include_pad: bool = True,
+) -> Node:
+    """Every number of `y` spread evenly over its window of an array of size `space`.
+
+    Raises:
+        ShapeError: `y` is not of the shape that `avg_pool` gives for this space.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.avg_unpool(pb.tensor([2.0, 4.0]).reshape(1, 2, 1), (4,), 2).reshape(4)
+        tensor([1., 1., 2., 2.])
+    """
+    node = as_node(y)
+    check_space("avg_unpool", node, len(space))
+    like = (node.shape[0], *space, node.shape[-1])
+    pool = avg_pool(np.zeros(like, np.float32), window, stride, padding, count_include_pad)
+    if pool.shape != node.shape:
+        raise ShapeError(
+            f"avg_unpool to {shown(space)} takes what avg_pool gives: shape {pool.shape}",
+            f"shape {node.shape} ({node.origin})",
+            "Give the same window, stride and padding as to avg_pool.",
+        )
+    real = node if is_float(node.dtype) else node.astype(DEFAULT_FLOAT)
+    return apply(AvgUnpool(**pool.op.attributes(), space=tuple(space)), real)
+
+
+def _settings(
+    name: str,
+    x: Operand,
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None,
+    padding: Padding,
+    dilation: int | Sequence[int],
+) -> tuple[Node, tuple[Sizes, Borders, Sizes, Sizes]]:
+    """The input in a real dtype, and the attributes that all poolings share."""
+    node = as_node(x)
+    node = node if is_float(node.dtype) else node.astype(DEFAULT_FLOAT)
+    rank = check_space(name, node, len(window) if isinstance(window, (list, tuple)) else None)
+    size = sizes_of(name, "window", window, rank)
+    strides = size if stride is None else sizes_of(name, "stride", stride, rank)
+    apart = sizes_of(name, "dilation", dilation, rank)
+    borders = borders_of(name, padding, node.shape[1:-1], size, strides, apart)
+    return node, (strides, borders, apart, size)
