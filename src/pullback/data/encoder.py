@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pullback.data.arrays import Arrays
@@ -15,12 +14,20 @@ from pullback.data.fields import Fields, damaged, parse
 from pullback.data.images import ImageInputs
 from pullback.data.reading import read
 from pullback.data.roles import ColumnRole
+from pullback.data.series import SeriesInputs
 from pullback.data.table import Table
 from pullback.data.table_inputs import TableInputs
 from pullback.data.targets import Target
+from pullback.data.text import Corpus, TextInputs, read_corpus
 from pullback.errors import DataError, FileFormatError
 
 FORMAT, VERSION = "pullback-encoder", 1
+KINDS: dict[str, Any] = {
+    "table": TableInputs,
+    "images": ImageInputs,
+    "series": SeriesInputs,
+    "text": TextInputs,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Encoder:
         [[0.0]]
     """
 
-    inputs: TableInputs | ImageInputs
+    inputs: TableInputs | ImageInputs | SeriesInputs | TextInputs
     target: Target
     roles: tuple[ColumnRole, ...] = ()
     missing: tuple[str, ...] = ()
@@ -79,11 +86,13 @@ class Encoder:
         """The shape of one row of features."""
         return self.inputs.shape
 
-    def read(self, source: Any, **options: Any) -> Table | Arrays:
+    def read(self, source: Any, **options: Any) -> Table | Arrays | Corpus:
         """Read new rows as the training rows were read; `options` go to `read_table`."""
+        if isinstance(self.inputs, TextInputs):
+            return read_corpus(source, options.get("encoding", "utf-8"))
         return read(source, **({"missing": self.missing, **self.inputs.reading} | options))
 
-    def features(self, source: Any) -> NDArray[np.float32]:
+    def features(self, source: Any) -> NDArray[Any]:
         """The features of raw rows.
 
         Args:
@@ -91,12 +100,14 @@ class Encoder:
                 further columns are ignored, and the order of the columns does not matter.
 
         Shape:
-            Returns: (rows, features), or (rows, *shape) for arrays kept whole
+            Returns: (rows, features), or (rows, *shape) for arrays kept whole, windows of a
+                series and windows of tokens
 
         Raises:
             DataError: A column is missing or holds what it must not.
         """
-        return self.inputs.encode(self.read(source))
+        found: Any = self.read(source)  # what `read` gives is what the inputs take
+        return self.inputs.encode(found)
 
     def targets(self, source: Any) -> NDArray[Any]:
         """The encoded targets of raw rows.
@@ -107,15 +118,34 @@ class Encoder:
         Raises:
             DataError: The target is absent, or a value is missing or unknown.
         """
-        found = self.read(source)
-        table = found.target_table() if isinstance(found, Arrays) else found
+        return self.examples(source)[1]
+
+    def examples(self, source: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Features and targets of raw rows whose answers are known.
+
+        Of a series these are the windows that something follows; of a text, windows of tokens
+        and the token after each.
+
+        Shape:
+            Returns: x as `features`; y (rows,) int64 class indices, (rows, outputs) float32
+                values, or (rows, length) tokens
+
+        Raises:
+            DataError: The target is absent, or a value is missing or unknown.
+        """
+        found: Any = self.read(source)  # what `read` gives is what the inputs take
+        if isinstance(self.inputs, TextInputs):
+            return self.inputs.examples(found)
+        table: Any = found.target_table() if isinstance(found, Arrays) else found
         if table is None:
             raise DataError("the data must hold a target", "features only", "Pass (X, y).")
-        return self.target.encode(table)
+        goal = self.inputs.target if isinstance(self.inputs, SeriesInputs) else self.target
+        x, y = self.inputs.examples(self.features(found), goal.encode(table))
+        return x, y
 
     def report(self, source: Any) -> Report:
         """Count unseen and missing values in raw rows, and name what was ignored."""
-        found = self.read(source)
+        found: Any = self.read(source)  # what `read` gives is what the inputs take
         unseen, missing = self.inputs.count(found)
         warnings = []
         if isinstance(found, Table):
@@ -162,8 +192,7 @@ class Encoder:
             )
         target = Target.read(Fields(fields.get("target"), "a stored target"))
         inputs = Fields(fields.get("inputs"), "the stored inputs")
-        kind = inputs.text("kind", ("table", "images"))
-        made = TableInputs.read(inputs) if kind == "table" else ImageInputs.read(inputs)
+        made = KINDS[inputs.text("kind", tuple(KINDS))].read(inputs)
         roles = tuple(_role(role) for role in fields.list("roles"))
         return cls(made, target, roles, fields.texts("missing"))
 

@@ -96,6 +96,10 @@ class ImageInputs:
         features -= np.float32(self.center / self.scale)
         return features
 
+    def examples(self, x: NDArray[np.float32], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Features and targets that belong together: row by row, as they are."""
+        return x, y
+
     def count(self, source: Table | Arrays) -> tuple[dict[str, int], dict[str, int]]:
         """Arrays hold no unseen and no missing values."""
         return {}, {}

@@ -18,18 +18,18 @@ class Part:
     """Encoded rows, ready for a network.
 
     Args:
-        x: The features, float32.
-        y: Class indices (int64), or standardised values (float32).
+        x: The features, float32; tokens of a text, int32.
+        y: Class indices (int64), standardised values (float32), or the tokens that follow (int32).
         weight: The weight of each row, if there are weights.
         rows: Which rows of the source these are.
 
     Shape:
-        x: (rows, features), or (rows, *shape) for arrays kept whole
-        y: (rows,) or (rows, outputs)
+        x: (rows, features), or (rows, *shape) for arrays kept whole, windows of rows or tokens
+        y: (rows,), (rows, outputs) or (rows, length)
         weight, rows: (rows,)
     """
 
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     y: NDArray[Any]
     weight: NDArray[np.float32] | None
     rows: NDArray[np.int64]
@@ -90,7 +90,7 @@ class Prepared:
             "parts": {name: len(getattr(self, name)) for name in ("train", "validation", "test")},
             "warnings": list(self.warnings),
         }
-        if target.classes:
+        if target.classes and self.train.y.ndim == 1:
             counts = np.bincount(self.train.y, minlength=len(target.classes))
             names = [label_text(label) for label in target.classes]
             summary["classes"] = dict(zip(names, counts.tolist(), strict=True))

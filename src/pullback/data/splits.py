@@ -80,7 +80,7 @@ def split(
     """
     if how not in STRATEGIES:
         raise unknown("split", how, STRATEGIES)
-    _check_shares(validation, test)
+    check_shares(validation, test)
     sizes = (_size(rows, validation), _size(rows, test))
     order = random_order(rows, seed)
     warnings: list[str] = []
@@ -194,7 +194,12 @@ def random_order(rows: int, seed: int) -> Rows:
     return np.argsort(numbers, kind="stable")
 
 
-def _check_shares(validation: float, test: float) -> None:
+def check_shares(validation: float, test: float) -> None:
+    """Check the shares of validation and test: each from 0 to below 1, and so their sum.
+
+    Raises:
+        ConfigError: They are not.
+    """
     for name, share in (("validation", validation), ("test", test)):
         number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if not number or not 0 <= share < 1:

@@ -99,6 +99,10 @@ class TableInputs:
             start = stop
         return features
 
+    def examples(self, x: NDArray[np.float32], y: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Features and targets that belong together: row by row, as they are."""
+        return x, y
+
     def count(self, source: Table | Arrays) -> tuple[dict[str, int], dict[str, int]]:
         """How many rows of each column hold an unseen value, and how many none."""
         table = self._table(source)
