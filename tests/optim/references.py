@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pullback import optim
-from pullback.optim import Optimizer
-
-Array = npt.NDArray[np.float64]
-Gradient = Callable[[Array], Array]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """How one optimizer is tested; `run` gives the weights after every step."""
-
-    settings: tuple[Optimizer, ...]
-    run: Callable[[Any, Array, Gradient, int], list[Array]]
+from tests.optim.problems import Array, Gradient, Reference
+from tests.optim.references_adaptive import ADAPTIVE
+from tests.optim.references_layerwise import LAYERWISE
 
 
 def sgd(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
@@ -37,7 +25,7 @@ def sgd(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
 
 
 def adam(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
-    path, m, v = [], np.zeros_like(w), np.zeros_like(w)
+    path, m, v, largest = [], np.zeros_like(w), np.zeros_like(w), np.zeros_like(w)
     for s in range(1, steps + 1):
         if o.name == "adamw":
             g, decay = gradient(w), 1 - o.learning_rate * o.weight_decay
@@ -45,7 +33,8 @@ def adam(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
             g, decay = gradient(w) + o.weight_decay * w, 1.0
         m = o.beta1 * m + (1 - o.beta1) * g
         v = o.beta2 * v + (1 - o.beta2) * g**2
-        m_hat, v_hat = m / (1 - o.beta1**s), v / (1 - o.beta2**s)
+        largest = np.maximum(largest, v)
+        m_hat, v_hat = m / (1 - o.beta1**s), (largest if o.amsgrad else v) / (1 - o.beta2**s)
         w = decay * w - o.learning_rate * m_hat / (np.sqrt(v_hat) + o.epsilon)
         path.append(w)
     return path
@@ -80,6 +69,7 @@ REFERENCES: dict[str, Reference] = {
             optim.Adam(),
             optim.Adam(0.05, beta1=0.8, beta2=0.99, epsilon=1e-3, weight_decay=0.1),
             optim.Adam(0.02, beta1=0.0, beta2=0.9),
+            optim.Adam(0.05, beta2=0.9, amsgrad=True, weight_decay=0.1),
         ),
         adam,
     ),
@@ -96,22 +86,7 @@ REFERENCES: dict[str, Reference] = {
         ),
         rmsprop,
     ),
+    **ADAPTIVE,
+    **LAYERWISE,
 }
 """The reference and the settings of every registered optimizer."""
-
-
-def rosenbrock(w: Array) -> Array:
-    """The gradient of (1 - a)² + 100 (b - a²)² at w = (a, b)."""
-    a, b = w
-    return np.array([-2 * (1 - a) - 400 * a * (b - a * a), 200 * (b - a * a)])
-
-
-def quadratic(w: Array) -> Array:
-    """The gradient of ½ w·Aw of a badly scaled A, at a matrix of weights."""
-    return np.array([[1.0, 10.0, 100.0], [0.1, 0.0, 3.0]]) * w
-
-
-PROBLEMS: dict[str, tuple[Gradient, Array]] = {
-    "rosenbrock": (rosenbrock, np.array([-1.2, 1.0])),
-    "quadratic": (quadratic, np.array([[1.0, -2.0, 0.5], [3.0, 0.3, -1.0]])),
-}

@@ -28,18 +28,18 @@ def traced(optimizer: Optimizer) -> tuple[Step, State]:
     x, y = placeholder("x", X.shape, "float64"), placeholder("y", Y.shape, "int64")
     w, rate = slot("w", W.shape, "float64"), slot("rate", (), "float64")
     step = slot("step", (), "int64") + 1
-    initial = optimizer.slots(W.shape, w.dtype)
-    slots = {name: slot(name, W.shape, "float64") for name in initial}
+    initial = optimizer.initial(W)
+    slots = {name: slot(name, value.shape, "float64") for name, value in initial.items()}
     loss = LOSS(x @ w, y) + optim.penalty([w], l2=0.01)
     bars, norm = optim.clip_by_global_norm(pb.gradient(loss, [w]), 0.5)
     new, remembered = optimizer.update(w, bars[0], slots, optimizer.rate(rate, step, TOTAL), step)
     state = {"w": W, "rate": np.float64(optimizer.learning_rate), "step": np.int64(0)}
-    state |= {name: np.full(W.shape, value) for name, value in initial.items()}
+    state |= initial
     return Step({"loss": loss, "norm": norm}, {"w": new, "step": step, **remembered}), State(state)
 
 
 def by_hand(optimizer: Optimizer) -> np.ndarray:
-    w, slots = W, {k: np.full(W.shape, v) for k, v in optimizer.slots(W.shape, W.dtype).items()}
+    w, slots = W, optimizer.initial(W)
     for number in range(1, TOTAL + 1):
         node = pb.tensor(w)
         loss = LOSS(pb.tensor(X) @ node, Y) + 0.01 * (node * node).sum()

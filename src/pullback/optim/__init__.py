@@ -10,24 +10,47 @@ Example:
 
 from pullback.named import register
 from pullback.optim import schedules
+from pullback.optim.adafactor import Adafactor
 from pullback.optim.adam import Adam, AdamW
+from pullback.optim.adam_variants import Adamax, NAdam, RAdam
+from pullback.optim.adaptive import Adadelta, Adagrad
 from pullback.optim.base import Optimizer, get, registry
 from pullback.optim.clipping import clip_by_global_norm, penalty
+from pullback.optim.large_batch import LAMB, LARS
+from pullback.optim.muon import Muon
 from pullback.optim.rmsprop import RMSprop
+from pullback.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from pullback.optim.schedules import Constant, Cosine, Schedule, Step, WarmUp
 from pullback.optim.sgd import SGD
+from pullback.optim.signs import Lion, Rprop
+from pullback.optim.surprise import AdaBelief, Yogi
 
 __all__ = [
+    "LAMB",
+    "LARS",
     "SGD",
+    "AdaBelief",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "Constant",
     "Cosine",
+    "Lion",
+    "Muon",
+    "NAdam",
     "Optimizer",
+    "RAdam",
     "RMSprop",
+    "Rprop",
     "Schedule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Step",
     "WarmUp",
+    "Yogi",
     "clip_by_global_norm",
     "get",
     "penalty",

@@ -28,14 +28,17 @@ class Adam(Optimizer):
         beta1: How much of the mean is kept, from 0 to below 1.
         beta2: How much of the mean square is kept, from 0 to below 1.
         epsilon: Keeps the division finite; above 0, outside the root.
+        amsgrad: Whether $\hat v$ is that of the largest v so far, so that steps never grow again.
         weight_decay: $\lambda$, at least 0; for decay apart from the gradient see `AdamW`.
         schedule: How the rate changes in the course of the run.
+        layers: Settings that some parameters have for themselves; see `Optimizer`.
 
     Raises:
         ConfigError: A setting out of range.
 
     References:
         D. P. Kingma and J. Ba, 2015, "Adam: a method for stochastic optimization".
+        S. J. Reddi, S. Kale and S. Kumar, 2018, "On the convergence of Adam and beyond" (amsgrad).
 
     Example:
         >>> import pullback as pb
@@ -52,6 +55,7 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    amsgrad: bool = False
 
     def check(self) -> None:
         """Check the settings."""
@@ -59,10 +63,11 @@ class Adam(Optimizer):
         self.check_number("beta1", least=0, below=1)
         self.check_number("beta2", least=0, below=1)
         self.check_number("epsilon", above=0)
+        self.check_flag("amsgrad")
 
     def slots(self, shape: Shape, dtype: Dtype) -> dict[str, float]:
         """The running means of the gradient and of its square."""
-        return {"mean": 0.0, "square": 0.0}
+        return {"mean": 0.0, "square": 0.0} | ({"largest": 0.0} if self.amsgrad else {})
 
     def direction(
         self, gradient: Node, slots: Mapping[str, Node], step: Node
@@ -70,9 +75,12 @@ class Adam(Optimizer):
         """The corrected mean over the corrected root mean square."""
         mean = self.beta1 * slots["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * slots["square"] + (1 - self.beta2) * ops.square(gradient)
-        mean_hat = mean / _collected(self.beta1, step)
-        square_hat = square / _collected(self.beta2, step)
-        return mean_hat / (ops.sqrt(square_hat) + self.epsilon), {"mean": mean, "square": square}
+        remembered = {"mean": mean, "square": square}
+        if self.amsgrad:
+            remembered["largest"] = square = ops.maximum(slots["largest"], square)
+        mean_hat = mean / collected(self.beta1, step)
+        square_hat = square / collected(self.beta2, step)
+        return mean_hat / (ops.sqrt(square_hat) + self.epsilon), remembered
 
 
 @register
@@ -87,8 +95,10 @@ class AdamW(Adam):
         beta1: How much of the mean is kept, from 0 to below 1.
         beta2: How much of the mean square is kept, from 0 to below 1.
         epsilon: Keeps the division finite; above 0, outside the root.
+        amsgrad: Whether $\hat v$ is that of the largest v so far, so that steps never grow again.
         weight_decay: $\lambda$, at least 0.
         schedule: How the rate changes in the course of the run.
+        layers: Settings that some parameters have for themselves; see `Optimizer`.
 
     Raises:
         ConfigError: A setting out of range.
@@ -103,25 +113,11 @@ class AdamW(Adam):
     """
 
     name: ClassVar[str] = "adamw"
+    decoupled: ClassVar[bool] = True
     weight_decay: float = 1e-2
 
-    def moved(
-        self,
-        parameter: Node,
-        gradient: Node,
-        slots: Mapping[str, Node],
-        rate: Node,
-        step: Node,
-        strength: float,
-    ) -> tuple[Node, dict[str, Node]]:
-        """Shrink, then step."""
-        towards, remembered = self.direction(gradient, slots, step)
-        if strength:
-            parameter = parameter - (strength * rate) * parameter
-        return parameter - rate * towards, remembered
 
-
-def _collected(beta: float, step: Node) -> Node:
+def collected(beta: float, step: Node) -> Node:
     r"""$1 - \beta^s$, the share of gradients in a running mean that started at 0.
 
     As $-\operatorname{expm1}(s \ln \beta)$ it keeps its digits in float32, where 1 - 0.999 has

@@ -7,14 +7,18 @@ the training step keeps the slots, in one block with the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pullback import named
 from pullback.errors import ConfigError, ShapeError
-from pullback.graph.dtypes import Dtype, Shape
+from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node
+from pullback.optim import layers as by_layer
 from pullback.optim import schedules
 from pullback.optim.schedules import Schedule
 
@@ -29,17 +33,28 @@ class Optimizer(named.Named):
         learning_rate: How far a step goes; above 0. It is the peak of the schedule.
         weight_decay: How strongly parameters are pulled towards 0; at least 0.
         schedule: How the learning rate changes in the course of the run: a schedule, or its name.
+        layers: A learning rate or weight decay of their own for some parameters, by patterns of
+            their paths: `{"0.*": {"learning_rate": 1e-4}, "*.bias": {"weight_decay": 0}}`.
+            Later patterns win; a rate of 0 keeps a parameter as it is.
 
     Raises:
         ConfigError: A setting out of range.
         UnknownNameError: No such schedule.
+
+    Class attributes:
+        decoupled: Whether decay shrinks the parameter itself, apart from the gradient.
+        evaluated: The slot that holds the weights to be used after training, where these are not
+            the ones that are trained.
     """
 
     kind: ClassVar[str] = "optimizer"
+    decoupled: ClassVar[bool] = False
+    evaluated: ClassVar[str] = ""
     learning_rate: float = 1e-3
     _: KW_ONLY
     weight_decay: float = 0.0
     schedule: Schedule | str = "constant"
+    layers: Mapping[str, Mapping[str, float]] | None = None
 
     def check(self) -> None:
         """Check the settings that all optimizers have."""
@@ -52,13 +67,50 @@ class Optimizer(named.Named):
         self.check_number("learning_rate", above=0)
         self.check_number("weight_decay", least=0)
         object.__setattr__(self, "schedule", schedules.get(self.schedule))
+        object.__setattr__(self, "layers", by_layer.checked(self.layers))
 
-    def slots(self, shape: Shape, dtype: Dtype) -> dict[str, float]:
-        """What is remembered about a parameter: each slot's name and the number that fills it.
+    def describe(self) -> str:
+        """The name and the settings in one line; `layers` only where there are some."""
+        said = super().describe()
+        return said if self.layers else said.replace(", layers=None", "")
 
-        Each slot has the parameter's shape and dtype.
+    def for_layer(self, path: str, *, indexed: bool = False) -> Optimizer:
+        """The rule for one parameter: this one, with the settings that `layers` gives it.
+
+        Args:
+            path: The parameter's path, such as `0.weight`.
+            indexed: Whether it is a table that is looked up by number, as in an `Embedding`.
+        """
+        if not self.layers:
+            return self
+        made = copy.copy(self)  # without a second check: a layer's rate may be 0
+        for name, value in by_layer.settings_of(self.layers, path).items():
+            object.__setattr__(made, name, value)
+        object.__setattr__(made, "layers", None)
+        return made
+
+    def slots(self, shape: Shape, dtype: Dtype) -> Mapping[str, float | Array]:
+        """What is remembered about a parameter: each slot's name and how it starts.
+
+        A number fills the parameter's shape; an array has a shape of its own. All have the
+        parameter's dtype.
         """
         return {}
+
+    def slot_shapes(self, shape: Shape, dtype: Dtype) -> dict[str, Shape]:
+        """The shape of each slot of a parameter."""
+        start = self.slots(shape, dtype).items()
+        return {name: v.shape if isinstance(v, np.ndarray) else shape for name, v in start}
+
+    def initial(self, value: Array) -> dict[str, Array]:
+        """The first values of all slots of a parameter whose first value is `value`."""
+        shapes = self.slot_shapes(value.shape, value.dtype)
+        start = self.slots(value.shape, value.dtype)
+        return {name: np.full(shapes[name], fill, value.dtype) for name, fill in start.items()}
+
+    def ascended(self, parameters: Sequence[Node], gradients: Sequence[Node]) -> list[Node] | None:
+        """Where the gradient of the update is taken, if not at the parameters themselves."""
+        return None
 
     def rate(self, learning_rate: Node, step: Node, total: Node | int | None = None) -> Node:
         """The learning rate at `step`: the peak rate, times the schedule's factor.
@@ -122,10 +174,12 @@ class Optimizer(named.Named):
         step: Node,
         strength: float,
     ) -> tuple[Node, dict[str, Node]]:
-        """The step against `direction`, with decay added to the gradient (an L2 penalty)."""
-        if strength:
+        """The step against `direction`; decay shrinks the parameter, or joins the gradient."""
+        if strength and not self.decoupled:
             gradient = gradient + strength * parameter
         towards, remembered = self.direction(gradient, slots, step)
+        if strength and self.decoupled:
+            parameter = parameter - (strength * rate) * parameter
         return parameter - rate * towards, remembered
 
     def direction(

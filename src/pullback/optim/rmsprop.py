@@ -32,6 +32,7 @@ class RMSprop(Optimizer):
             negative counts as 0.
         weight_decay: $\lambda$, at least 0.
         schedule: How the rate changes in the course of the run.
+        layers: Settings that some parameters have for themselves; see `Optimizer`.
 
     Raises:
         ConfigError: A setting out of range.

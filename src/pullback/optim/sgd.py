@@ -30,6 +30,7 @@ class SGD(Optimizer):
         nesterov: Whether to look ahead; needs momentum and no dampening.
         weight_decay: $\lambda$, at least 0.
         schedule: How the rate changes in the course of the run.
+        layers: Settings that some parameters have for themselves; see `Optimizer`.
 
     Raises:
         ConfigError: A setting out of range, or Nesterov without momentum.

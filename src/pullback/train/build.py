@@ -14,6 +14,7 @@ from pullback.memory import must_fit
 from pullback.metrics import Metric, MetricLike, as_metrics, defaults
 from pullback.nn.head import Head
 from pullback.nn.module import Module
+from pullback.optim.layers import check_found
 from pullback.train.batches import Batches
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
@@ -81,6 +82,7 @@ def session_of(
         metrics: What to measure; what `until` and `monitor` name comes on top.
         total_steps: The length of the schedule; found from the settings when None.
     """
+    check_found(optimizer.layers or (), network.parameters(), "the optimizer's layers")
     batches = Batches(len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle)
     recipe = Recipe(
         network,

@@ -21,7 +21,8 @@ from pullback.nn.buffer import Buffer
 from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
-from pullback.nn.parameter import bound
+from pullback.nn.parameter import Parameter, bound
+from pullback.optim.layers import rate_pattern
 from pullback.plan import Step
 
 INT64 = np.dtype(np.int64)
@@ -71,14 +72,14 @@ class Recipe:
 
     def initial_state(self, seed: int) -> dict[str, Array]:
         """Every slot of the training with its first value."""
-        dtype = dtype_of(self.network)
+        dtype, rules = dtype_of(self.network), self.rules()
         state: dict[str, Array] = {}
         for path, value in self.network.state().items():
             state[path] = value.numpy()
         for path, p in self.network.parameters().items():
             if p.trainable:
-                for name, fill in self.optimizer.slots(p.shape, p.dtype).items():
-                    state[f"optimizer/{path}.{name}"] = np.full(p.shape, fill, p.dtype)
+                for name, first in rules[path].initial(state[path]).items():
+                    state[f"optimizer/{path}.{name}"] = first
                 if self.accumulate > 1:
                     state[f"{PART}{path}"] = np.zeros(p.shape, p.dtype)
         if self.accumulate > 1:
@@ -87,11 +88,31 @@ class Recipe:
         state[STEP] = np.asarray(0, INT64)
         state[SEED] = np.asarray(seed, INT64)
         with np.errstate(over="ignore"):  # the first step tells of a rate that is inf
-            state[RATE] = np.asarray(self.optimizer.learning_rate, dtype)
+            for label, rate in self.rates().items():
+                state[label] = np.asarray(rate, dtype)
         if self.accumulate > 1:
             state[PART_LOSS] = np.zeros((), dtype)
             state[PART_WEIGHT] = np.zeros((), dtype)
         return state
+
+    def rates(self) -> dict[str, float]:
+        """The peak learning rate of the network, and of the layers that have their own."""
+        own = (self.optimizer.layers or {}).items()
+        found = {f"{RATE}/{p}": o["learning_rate"] for p, o in own if "learning_rate" in o}
+        return {RATE: self.optimizer.learning_rate, **found}
+
+    def rate_label(self, path: str) -> str:
+        """The slot of the learning rate of the parameter at `path`."""
+        pattern = rate_pattern(self.optimizer.layers, path)
+        return RATE if pattern is None else f"{RATE}/{pattern}"
+
+    def rules(self) -> dict[str, optim.Optimizer]:
+        """The rule that updates each parameter, by its path."""
+        tables = {where for where, module in self.network.modules() if module.takes_indices}
+        return {
+            path: self.optimizer.for_layer(path, indexed=path.rpartition(".")[0] in tables)
+            for path in self.network.parameters()
+        }
 
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
@@ -175,6 +196,7 @@ class _Trace:
         self.trainable = {path: p for path, p in network.parameters().items() if p.trainable}
         self.buffers = {path: b for path, b in network.buffers().items() if not b.frozen}
         self.trained = [self.nodes[p] for p in self.trainable.values()]
+        self.rules = recipe.rules()
         self.step = slot(STEP, (), INT64)
         self._here = Mode(training, slot(SEED, (), INT64), self.step)
         if row is not None:
@@ -245,18 +267,26 @@ class _Trace:
                 outputs["gradient_norm"] = norm
                 finite.append(norm)
             now = self.step + 1
-            rate = recipe.optimizer.rate(
-                slot(RATE, (), dtype_of(recipe.network)), now, recipe.total_steps
-            )
-            outputs[RATE] = rate
+            rates = self.rates(now)
+            outputs[RATE] = rates[RATE]
             assigns = {STEP: now, **statistics}
             for (path, p), bar in zip(self.trainable.items(), bars, strict=True):
                 with scope(path=path.rpartition(".")[0]):
-                    labels = [*recipe.optimizer.slots(p.shape, p.dtype)]
-                    old = {n: slot(f"optimizer/{path}.{n}", p.shape, p.dtype) for n in labels}
-                    new, slots = recipe.optimizer.update(
-                        self.nodes[p], bar, old, rate.astype(p.dtype), now
-                    )
-                assigns[path] = new
-                assigns |= {f"optimizer/{path}.{n}": v for n, v in slots.items()}
+                    assigns |= self.moved(path, p, bar, rates[recipe.rate_label(path)], now)
         return Step(outputs, assigns, finite=finite, name=name)
+
+    def rates(self, now: Node) -> dict[str, Node]:
+        """The learning rates of this step by the slots of their peaks."""
+        recipe, dtype = self.recipe, dtype_of(self.recipe.network)
+        return {
+            label: recipe.optimizer.rate(slot(label, (), dtype), now, recipe.total_steps)
+            for label in recipe.rates()
+        }
+
+    def moved(self, path: str, p: Parameter, bar: Node, rate: Node, now: Node) -> dict[str, Node]:
+        """The new values of a parameter and of what is remembered about it, by label."""
+        rule, at = self.rules[path], f"optimizer/{path}."
+        shapes = rule.slot_shapes(p.shape, p.dtype)
+        old = {name: slot(at + name, shape, p.dtype) for name, shape in shapes.items()}
+        new, slots = rule.update(self.nodes[p], bar, old, rate.astype(p.dtype), now)
+        return {path: new, **{at + name: value for name, value in slots.items()}}
