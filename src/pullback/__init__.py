@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pullback import data, datasets, losses, metrics, nn, optim
     from pullback.autodiff.gradcheck import gradcheck
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
+    from pullback.autodiff.vmap import vmap
     from pullback.nn.activations import gelu, silu
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -34,7 +35,8 @@ _HOMES = {
     ),
     **dict.fromkeys(("gelu", "silu"), "pullback.nn"),
     **dict.fromkeys(
-        ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp"), "pullback.autodiff"
+        ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp", "vmap"),
+        "pullback.autodiff",
     ),
 }
 

@@ -6,6 +6,7 @@ One function an operation: of its attributes and its inputs. Most go number by n
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import operator
@@ -112,6 +113,9 @@ def matmul(op: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def gather(op: Any, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    if op.lead:
+        inner = dataclasses.replace(op, axis=op.axis - 1, lead=op.lead - 1)
+        return np.array([gather(inner, *pair) for pair in zip(x, indices, strict=True)])
     lead, after = x.shape[: op.axis], x.shape[op.axis + 1 :]
     y = np.zeros((*lead, *indices.shape, *after))
     for place in np.ndindex(*y.shape):
@@ -121,6 +125,9 @@ def gather(op: Any, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 
 def scatter_add(op: Any, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    if op.lead:
+        inner = dataclasses.replace(op, axis=op.axis - 1, lead=op.lead - 1)
+        return np.array([scatter_add(inner, *pair) for pair in zip(x, indices, strict=True)])
     y = np.zeros((*x.shape[: op.axis], op.length, *x.shape[op.axis + indices.ndim :]))
     for place in np.ndindex(*x.shape):
         chosen = indices[place[op.axis : op.axis + indices.ndim]]
@@ -200,11 +207,15 @@ def random_pairs(op: Any, seed: int, step: int, row: int) -> list[tuple[int, int
 
 
 def random_uniform(op: Any, seed: Any, step: Any, row: Any) -> np.ndarray:
+    if np.ndim(seed):
+        return np.array([random_uniform(op, *keys) for keys in zip(seed, step, row, strict=True)])
     pairs = random_pairs(op, int(seed), int(step), int(row))
     return np.array([((a >> 5) * 2**26 + (b >> 6)) / 2**53 for a, b in pairs]).reshape(op.shape)
 
 
 def random_normal(op: Any, seed: Any, step: Any, row: Any) -> np.ndarray:
+    if np.ndim(seed):
+        return np.array([random_normal(op, *keys) for keys in zip(seed, step, row, strict=True)])
     drawn = [
         math.sqrt(-2 * math.log((a + 0.5) / 2**32)) * math.cos(math.tau * b / 2**32)
         for a, b in random_pairs(op, int(seed), int(step), int(row))

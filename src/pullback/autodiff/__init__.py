@@ -3,6 +3,7 @@
 from pullback.autodiff.gradcheck import InputVerdict, Verdict, gradcheck
 from pullback.autodiff.reverse import backward, pullback
 from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
+from pullback.autodiff.vmap import vmap
 
 __all__ = [
     "InputVerdict",
@@ -15,4 +16,5 @@ __all__ = [
     "pullback",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

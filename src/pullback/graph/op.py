@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
@@ -59,6 +59,25 @@ class Op:
         """The operation's definition in simpler ones: `decompose(*inputs)`; fused ones only."""
         raise TypeError(f"{type(self).__name__} is a primitive")
 
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The batching rule: the operation on a stack, once for each entry of a new first axis.
+
+        Args:
+            mapped: Whether the input of that place is a stack. At least one is; all stacks have
+                the same length.
+            inputs: A stack has a new first axis in front of the axes the operation knows; every
+                other input is what it was, and is the same for all entries.
+
+        Returns:
+            The results, stacked along a new first axis: entry i is the operation of the i-th
+            entry of each stack and of the other inputs whole.
+
+        A fused operation without this method is batched through `decompose`.
+        """
+        raise TypeError(
+            f"{type(self).__name__} has no batching rule: give it `batch`, or a family that has"
+        )
+
     @classmethod
     def samples(cls) -> Iterable[Any]:
         """Inputs for the table-driven tests: `pullback.ops.samples.Sample` objects."""
@@ -77,6 +96,11 @@ class Op:
     def has_vjp(self) -> bool:
         """Whether the operation states its own pullback."""
         return type(self).vjp is not Op.vjp
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether the operation states its own batching rule."""
+        return type(self).batch is not Op.batch
 
     def attributes(self) -> dict[str, Any]:
         """The attributes that distinguish this instance, by name."""

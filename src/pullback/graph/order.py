@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 from pullback.graph.node import Node
 
 
-def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
-    """All nodes that `outputs` need, each after its inputs.
+def topological(
+    outputs: Iterable[Node],
+    stop: Callable[[Node], bool] | None = None,
+    needs: Callable[[Node], Sequence[Node]] = attrgetter("inputs"),
+) -> list[Node]:
+    """All nodes that `outputs` need, each after those it needs.
 
     Args:
         outputs: The nodes wanted.
         stop: Nodes for which this is true are listed, but what they need is not.
+        needs: What a node needs: its inputs.
 
     Example:
         >>> from pullback.graph import constant
@@ -31,7 +37,7 @@ def topological(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = N
             seen.add(node)
             stack.append((node, True))
             if stop is None or not stop(node):
-                stack.extend((i, False) for i in reversed(node.inputs) if i not in seen)
+                stack.extend((i, False) for i in reversed(needs(node)) if i not in seen)
     return order
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from pullback.errors import DtypeError, ShapeError
 from pullback.graph.dtypes import BOOL, Array, Dtype, Shape, promote
 from pullback.graph.node import Node, Operand, as_node, constant, function
-from pullback.graph.op import Op, apply, register
+from pullback.graph.op import apply, register
 from pullback.ops.comparison import logical_and, where
 from pullback.ops.contraction import matmul
+from pullback.ops.families import Rowwise
 from pullback.ops.fused import SoftmaxPullback, softmax, softmax_values
 from pullback.ops.reductions import _floating
 from pullback.ops.samples import Flags, Real, Sample
@@ -21,7 +22,7 @@ __all__ = ["attention_weights", "scaled_dot_product_attention"]
 
 
 @register
-class AttentionWeights(Op):
+class AttentionWeights(Rowwise):
     r"""How much each query attends to each key: $P = \operatorname{softmax}(Q K^\top / \sqrt d)$.
 
     With $\bar S$ the pullback of the softmax, $\bar Q = \bar S K / \sqrt d$ and

@@ -11,7 +11,7 @@ from pullback.errors import DtypeError, TraceError
 from pullback.graph.dtypes import BOOL, Array, Dtype, Shape, as_dtype, is_float
 from pullback.graph.node import Node, Operand, as_node, constant, function
 from pullback.graph.op import Op, apply, register
-from pullback.ops.families import Elementwise, Predicate, numbers, same_shape
+from pullback.ops.families import Elementwise, Predicate, Rowwise, numbers, same_shape
 from pullback.ops.samples import Flags, Real, Sample
 
 __all__ = [
@@ -196,7 +196,7 @@ def where(condition: Operand, a: Operand, b: Operand) -> Node:
 
 
 @register
-class Cast(Op):
+class Cast(Rowwise):
     """The same numbers in another dtype; between floats the derivative is 1."""
 
     name = "cast"
@@ -229,7 +229,7 @@ def cast(x: Operand, dtype: DTypeLike) -> Node:
 
 
 @register
-class StopGradient(Op):
+class StopGradient(Rowwise):
     """The same value, to which no cotangent flows."""
 
     name = "stop_gradient"

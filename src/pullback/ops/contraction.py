@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from pullback.errors import ShapeError
 from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, Array, Dtype, Shape, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
-from pullback.ops.families import converted
+from pullback.ops.families import converted, stacked
 from pullback.ops.samples import Real, Sample
 
 __all__ = ["matmul"]
@@ -45,6 +45,18 @@ class Matmul(Op):
                 "Transpose one of them, or mend the layer's size.",
             )
         return (*a.shape[:-1], b.shape[-1]), a.dtype
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """A stack times one matrix is one product: the entries' rows, one below the other."""
+        a, b = inputs
+        if not mapped[1] and b.ndim == 2:
+            length, rows, inner = a.shape
+            return (a.reshape((length * rows, inner)) @ b).reshape((length, rows, b.shape[1]))
+        if not mapped[0] and a.ndim == 2:
+            return _matrix_transpose(
+                self.batch([True, False], _matrix_transpose(b), _matrix_transpose(a))
+            )
+        return apply(self, *stacked(mapped, inputs))
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.asarray(np.matmul(a, b))

@@ -7,6 +7,7 @@ in by `elementwise`, so that 'the gradient of a bias is a sum over the batch' is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -71,7 +72,35 @@ def same_shape(op: Op, nodes: Sequence[Node]) -> list[Node]:
     return [node if node.shape == shape else node.broadcast_to(shape) for node in nodes]
 
 
-class Elementwise(Op):
+def stacked(mapped: Sequence[bool], inputs: Sequence[Node]) -> list[Node]:
+    """`inputs` as stacks of one length: those that are none yet are repeated along a new axis."""
+    length = next(x.shape[0] for x, m in zip(inputs, mapped, strict=True) if m)
+    return [
+        x if m else x.broadcast_to((length, *x.shape)) for x, m in zip(inputs, mapped, strict=True)
+    ]
+
+
+class Rowwise(Op):
+    """An operation that lets further axes stand in front: on a stack it is itself."""
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The operation itself, of inputs that all have the new axis."""
+        return apply(self, *stacked(mapped, inputs))
+
+
+@dataclass(frozen=True)
+class Axiswise(Op):
+    """An operation along some of its inputs' axes; on a stack it works along the axes behind."""
+
+    axes: tuple[int, ...] = ()
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The same axes, each one further on."""
+        behind = replace(self, axes=tuple(a + 1 for a in self.axes))
+        return apply(behind, *stacked(mapped, inputs))
+
+
+class Elementwise(Rowwise):
     """One number of each input gives one number of the output; the inputs have one shape.
 
     Class attributes:

@@ -10,11 +10,11 @@ import numpy as np
 from pullback.errors import DtypeError, ShapeError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
-from pullback.graph.op import Op, apply, register
+from pullback.graph.op import apply, register
 from pullback.ops.arithmetic import scale
 from pullback.ops.comparison import equal, where
 from pullback.ops.exponential import exp
-from pullback.ops.families import normal_axes
+from pullback.ops.families import Axiswise, Rowwise, normal_axes
 from pullback.ops.indexing import checked, one_hot
 from pullback.ops.reductions import LogSumExp, _floating
 from pullback.ops.reductions import max as largest
@@ -29,11 +29,10 @@ SOFTMAX_SAMPLES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True)
-class AlongAxes(Op):
+class AlongAxes(Axiswise):
     """A fused operation along some axes that keeps its input's shape."""
 
     family = "FUSED"
-    axes: tuple[int, ...] = ()
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[0].shape, inputs[0].dtype
@@ -89,7 +88,7 @@ class Softmax(AlongAxes):
 
 
 @register
-class SoftmaxPullback(Op):
+class SoftmaxPullback(Axiswise):
     r"""The cotangent of what a softmax was taken of: $y \odot (\bar y - \sum_j \bar y_j y_j)$.
 
     One operation, since in attention its tables of (queries, keys) cost more than the products.
@@ -98,7 +97,6 @@ class SoftmaxPullback(Op):
     name = "softmax_pullback"
     family = "FUSED"
     arity = 2
-    axes: tuple[int, ...] = ()
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[1].shape, inputs[1].dtype
@@ -153,7 +151,7 @@ class LogSoftmax(AlongAxes):
 
 
 @register
-class CrossEntropyWithLogits(Op):
+class CrossEntropyWithLogits(Rowwise):
     r"""Cross-entropy of a row of logits z against the class t.
 
     $y = \ln \sum_j e^{z_j} - z_t$, so $\bar z = \bar y\,(\operatorname{softmax}(z) - e_t)$.

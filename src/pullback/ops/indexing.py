@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from pullback.errors import DtypeError, LabelError, ShapeError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
-from pullback.ops.families import normal_axes
+from pullback.ops.families import Rowwise, normal_axes, stacked
 from pullback.ops.samples import Real, Sample, Whole
 
 __all__ = ["gather", "one_hot", "scatter_add"]
@@ -43,69 +44,108 @@ def _whole(name: str, indices: Node) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Indexing(Op):
+    """Numbers found or put by indices along an axis.
+
+    Where `lead` is not 0, numbers and indices share that many first axes: each place of them has
+    indices of its own. `axis` counts those axes too.
+    """
+
+    family = "INDEXING"
+    arity = 2
+    axis: int = 0
+    lead: int = 0
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The axis is one further on; where the indices are a stack, the new one is shared."""
+        own = mapped[1] or self.lead > 0
+        entries = stacked(mapped, inputs) if own else inputs
+        return apply(replace(self, axis=self.axis + 1, lead=self.lead + own), *entries)
+
+    def rows(self, indices: Array, before: Shape, length: int) -> Array:
+        """Which row of an array of rows, (before * length, after), each index means."""
+        shared = math.prod(indices.shape[: self.lead])
+        between = math.prod(before[self.lead :])
+        first = np.arange(shared * between).reshape(shared, between, 1) * length
+        chosen = math.prod(indices.shape[self.lead :])
+        return np.asarray(first + indices.reshape(shared, 1, chosen))
+
+
 @register
-class Gather(Op):
+class Gather(Indexing):
     """Entries of `x` along an axis, in the order of `indices`: duplicates add their cotangents.
 
     Negative indices count from the end, unless `lowest` is 0.
 
     Shape:
-        x: (before, length, after)
-        indices: any shape
-        y: (before, indices' shape, after)
+        x: (shared, before, length, after)
+        indices: (shared, chosen)
+        y: (shared, before, chosen, after)
     """
 
     name = "gather"
-    family = "INDEXING"
-    arity = 2
     text = "gather({0}, {1}, axis={axis})"
     latex = "{0}_{{{1}}}"
-    axis: int = 0
     lowest: int | None = None
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         x, indices = inputs
         _whole("gather", indices)
-        return (*x.shape[: self.axis], *indices.shape, *x.shape[self.axis + 1 :]), x.dtype
+        chosen = indices.shape[self.lead :]
+        return (*x.shape[: self.axis], *chosen, *x.shape[self.axis + 1 :]), x.dtype
 
     def forward(self, x: Array, indices: Array) -> Array:
-        return np.take(x, checked(indices, x.shape[self.axis], self.lowest), axis=self.axis)
+        before, after = x.shape[: self.axis], x.shape[self.axis + 1 :]
+        length = x.shape[self.axis]
+        safe = checked(indices, length, self.lowest)
+        if not self.lead:
+            return np.take(x, safe, axis=self.axis)
+        table = x.reshape(math.prod(before) * length, math.prod(after))
+        y = np.take(table, self.rows(safe, before, length), axis=0)
+        return y.reshape(*before, *indices.shape[self.lead :], *after)
 
     def vjp(self, y_bar: Node, y: Node, x: Node, indices: Node) -> tuple[Node, None]:
-        return apply(ScatterAdd(self.axis, x.shape[self.axis]), y_bar, indices), None
+        return apply(ScatterAdd(self.axis, self.lead, x.shape[self.axis]), y_bar, indices), None
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
-        for shape, axis, indices in INDEX_SAMPLES:
-            yield Sample(cls(axis), (Real(shape), Whole(indices, shape[axis])))
+        for shape, axis, lead, indices in INDEX_SAMPLES:
+            yield Sample(cls(axis, lead), (Real(shape), Whole(indices, shape[axis])))
 
 
-INDEX_SAMPLES: tuple[tuple[Shape, int, Shape], ...] = (
-    ((4,), 0, (3,)),
-    ((4,), 0, ()),
-    ((3, 2), 0, (5,)),
-    ((3, 2), 1, (2, 2)),
-    ((2, 3, 2), 1, (4,)),
-    ((3, 2), 0, (0,)),
+# shape, axis, how many axes are shared, shape of the indices
+INDEX_SAMPLES: tuple[tuple[Shape, int, int, Shape], ...] = (
+    ((4,), 0, 0, (3,)),
+    ((4,), 0, 0, ()),
+    ((3, 2), 0, 0, (5,)),
+    ((3, 2), 1, 0, (2, 2)),
+    ((2, 3, 2), 1, 0, (4,)),
+    ((3, 2), 0, 0, (0,)),
+    ((2, 3), 1, 1, (2, 4)),
+    ((2, 2, 3, 2), 2, 1, (2, 2)),
 )
 
 
 @register
-class ScatterAdd(Op):
-    """Zeros, with each entry of the input added at its index: the pullback of `Gather`."""
+class ScatterAdd(Indexing):
+    """Zeros, with each entry of the input added at its index: the pullback of `Gather`.
+
+    Shape:
+        x: (shared, before, chosen, after)
+        indices: (shared, chosen)
+        y: (shared, before, length, after)
+    """
 
     name = "scatter_add"
-    family = "INDEXING"
-    arity = 2
     text = "scatter_add({0}, {1}, axis={axis})"
-    axis: int = 0
     length: int = 1
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         x, indices = inputs
         _whole("scatter_add", indices)
-        after = self.axis + indices.ndim
-        if x.shape[self.axis : after] != indices.shape:
+        after = self._after(indices.ndim)
+        if x.shape[self.axis : after] != indices.shape[self.lead :]:
             raise ShapeError(
                 "the entries of scatter_add must be as many as the indices",
                 f"entries {x.shape}, indices {indices.shape}, axis {self.axis}",
@@ -114,28 +154,33 @@ class ScatterAdd(Op):
         return (*x.shape[: self.axis], self.length, *x.shape[after:]), x.dtype
 
     def forward(self, x: Array, indices: Array) -> Array:
-        safe = checked(indices, self.length).reshape(-1)
-        before, after = x.shape[: self.axis], x.shape[self.axis + indices.ndim :]
+        safe = checked(indices, self.length)
+        before, after = x.shape[: self.axis], x.shape[self._after(indices.ndim) :]
         y = np.zeros((*before, self.length, *after), x.dtype)
         # add.at is several times faster on flat arrays; it adds in order, so bits never change
-        lead, width = math.prod(before), math.prod(after)
-        rows = np.arange(lead)[:, None] * self.length + safe
+        width = math.prod(after)
+        rows = self.rows(safe, before, self.length)
         places = (rows * width)[..., None] + np.arange(width)
         np.add.at(y.reshape(-1), places.reshape(-1), x.reshape(-1))
         return y
 
     def vjp(self, y_bar: Node, y: Node, x: Node, indices: Node) -> tuple[Node, None]:
-        return apply(Gather(self.axis), y_bar, indices), None
+        return apply(Gather(self.axis, self.lead), y_bar, indices), None
+
+    def _after(self, ndim: int) -> int:
+        """The first axis behind those of the indices, which have `ndim` axes."""
+        return self.axis + ndim - self.lead
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
-        for shape, axis, indices in INDEX_SAMPLES:
-            entries = (*shape[:axis], *indices, *shape[axis + 1 :])
-            yield Sample(cls(axis, shape[axis]), (Real(entries), Whole(indices, shape[axis])))
+        for shape, axis, lead, indices in INDEX_SAMPLES:
+            entries = (*shape[:axis], *indices[lead:], *shape[axis + 1 :])
+            drawn = (Real(entries), Whole(indices, shape[axis]))
+            yield Sample(cls(axis, lead, shape[axis]), drawn)
 
 
 @register
-class OneHot(Op):
+class OneHot(Rowwise):
     """1 at the index, 0 elsewhere, along a new last axis; an index of -1 gives a row of zeros."""
 
     name = "one_hot"
@@ -182,9 +227,8 @@ def gather(x: Operand, indices: Operand, axis: int = 0) -> Node:
 def scatter_add(x: Operand, indices: Operand, length: int, axis: int = 0) -> Node:
     """Zeros of `length` along `axis`, with the entries of `x` added at `indices`."""
     node = as_node(x)
-    return apply(
-        ScatterAdd(normal_axes("scatter_add", axis, node.ndim)[0], length), node, as_node(indices)
-    )
+    (normal,) = normal_axes("scatter_add", axis, node.ndim)
+    return apply(ScatterAdd(normal, length=length), node, as_node(indices))
 
 
 @function

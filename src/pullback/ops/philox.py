@@ -7,38 +7,42 @@ References:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
+Whole = int | NDArray[np.integer]
+Key = int | NDArray[np.uint64]
+Counter = NDArray[np.unsignedinteger] | np.unsignedinteger
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> NDArray[np.uint32]:
+def philox(counter: Sequence[Counter], key: tuple[Key, Key]) -> Words:
     """Ten rounds of Philox on arrays of counters.
 
     Args:
         counter: Four words, broadcast against each other.
-        key: Two words.
+        key: Two words; arrays of them broadcast against the counters.
 
     Returns:
         Four words a counter, along a new last axis.
     """
     c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in np.broadcast_arrays(*counter))
-    k0, k1 = key
+    k0, k1 = (np.asarray(k, np.uint64) for k in key)
     for _ in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c1, c2, c3 = (
-            (p1 >> _HALF) ^ c1 ^ np.uint64(k0),
+            (p1 >> _HALF) ^ c1 ^ k0,
             p1 & _LOW,
-            (p0 >> _HALF) ^ c3 ^ np.uint64(k1),
+            (p0 >> _HALF) ^ c3 ^ k1,
             p0 & _LOW,
         )
-        k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
+        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
     return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
 
 
@@ -53,31 +57,41 @@ def stream(*names: object) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "little")
 
 
-def words(seed: int, stream_: int, step: int, row: int, shape: tuple[int, ...], each: int) -> Words:
+def words(
+    seed: Whole, stream_: int, step: Whole, row: Whole, shape: tuple[int, ...], each: int
+) -> Words:
     """`each` random words for every element of `shape`, keyed by row and element.
 
     The first axis counts rows of the logical batch from `row` on, so that a micro-batch or a
-    shard draws what the full batch draws in the same rows.
+    shard draws what the full batch draws in the same rows. Seeds, steps and rows that are arrays
+    of one shape make one draw each, and their axes come first.
     """
     rows = shape[0] if shape else 1
     width = int(np.prod(shape[1:], dtype=np.int64)) * each
     blocks = -(-width // 4)
+    keys, steps, first = (_unsigned(x)[..., None, None] for x in (seed, step, row))
+    lead = np.broadcast_shapes(keys.shape, steps.shape, first.shape)[:-2]
     counter = (
-        np.arange(blocks, dtype=np.uint32)[None, :],
-        ((np.arange(rows, dtype=np.uint64) + np.uint64(row)) & _LOW).astype(np.uint32)[:, None],
-        np.full((1, 1), step & 0xFFFFFFFF, np.uint32),
-        np.full((1, 1), stream_, np.uint32),
+        np.arange(blocks, dtype=np.uint64),
+        (np.arange(rows, dtype=np.uint64)[:, None] + first) & _LOW,
+        steps & _LOW,
+        np.uint64(stream_),
     )
-    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
-    drawn = philox(counter, key).reshape(rows, 4 * blocks)[:, :width]
-    return drawn.reshape((*shape, each))
+    drawn = philox(counter, (keys & _LOW, keys >> _HALF))
+    drawn = drawn.reshape(*lead, rows, 4 * blocks)[..., :width]
+    return drawn.reshape((*lead, *shape, each))
+
+
+def _unsigned(x: Whole) -> NDArray[np.uint64]:
+    """The last 64 bits of whole numbers, of any size where it is one of Python's."""
+    return np.asarray(x & 0xFFFFFFFFFFFFFFFF if isinstance(x, int) else x).astype(np.uint64)
 
 
 def uniform(
-    seed: int,
+    seed: Whole,
     stream_: int,
-    step: int,
-    row: int,
+    step: Whole,
+    row: Whole,
     shape: tuple[int, ...],
     dtype: np.dtype[np.generic],
 ) -> NDArray[np.floating]:
@@ -91,10 +105,10 @@ def uniform(
 
 
 def normal(
-    seed: int,
+    seed: Whole,
     stream_: int,
-    step: int,
-    row: int,
+    step: Whole,
+    row: Whole,
     shape: tuple[int, ...],
     dtype: np.dtype[np.generic],
 ) -> NDArray[np.floating]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from pullback.errors import ShapeError
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype
 from pullback.graph.node import Node, Operand, as_node, function
-from pullback.graph.op import Op, apply, register
+from pullback.graph.op import apply, register
 from pullback.ops import philox
+from pullback.ops.families import Rowwise
 from pullback.ops.samples import Sample, Whole
 from pullback.ops.shaping import checked_shape
 
@@ -19,12 +21,12 @@ __all__ = ["random_normal", "random_uniform"]
 
 
 @dataclass(frozen=True)
-class Random(Op):
+class Random(Rowwise):
     """Random numbers that depend on nothing but seed, stream, step, row and element.
 
     Shape:
-        seed, step, row: whole numbers, scalars
-        y: `shape`; its first axis counts rows from `row` on
+        seed, step, row: whole numbers of one shape, (...); scalars but under `vmap`
+        y: (..., *shape); the first axis of `shape` counts rows from `row` on
     """
 
     family = "RANDOM"
@@ -35,12 +37,20 @@ class Random(Op):
     dtype: str = "float32"
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        return self.shape, np.dtype(self.dtype)
+        shapes = [x.shape for x in inputs]
+        if len(set(shapes)) > 1:
+            raise ShapeError(
+                "seed, step and row of random numbers must have one shape",
+                f"{shapes[0]}, {shapes[1]} and {shapes[2]}",
+                "Pass whole numbers.",
+            )
+        return (*shapes[0], *self.shape), np.dtype(self.dtype)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         for shape in ((), (0,), (3,), (2, 5)):
             yield Sample(cls(shape, 7, "float64"), (Whole((), 9), Whole((), 9), Whole((), 9)))
+        yield Sample(cls((2, 3), 7, "float64"), (Whole((4,), 9), Whole((4,), 9), Whole((4,), 9)))
 
 
 @register
@@ -52,7 +62,7 @@ class RandomUniform(Random):
 
     def forward(self, seed: Array, step: Array, row: Array) -> Array:
         dtype = np.dtype(self.dtype)
-        return philox.uniform(int(seed), self.stream, int(step), int(row), self.shape, dtype)
+        return philox.uniform(seed, self.stream, step, row, self.shape, dtype)
 
 
 @register
@@ -64,7 +74,7 @@ class RandomNormal(Random):
 
     def forward(self, seed: Array, step: Array, row: Array) -> Array:
         dtype = np.dtype(self.dtype)
-        return philox.normal(int(seed), self.stream, int(step), int(row), self.shape, dtype)
+        return philox.normal(seed, self.stream, step, row, self.shape, dtype)
 
 
 @function

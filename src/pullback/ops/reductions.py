@@ -13,7 +13,7 @@ from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
 from pullback.ops.arithmetic import quotient, scale
 from pullback.ops.comparison import equal
-from pullback.ops.families import normal_axes
+from pullback.ops.families import Axiswise, normal_axes
 from pullback.ops.samples import Flags, Real, Sample
 from pullback.ops.shaping import concatenate, full
 
@@ -37,11 +37,10 @@ Axis = int | Sequence[int] | None
 
 
 @dataclass(frozen=True)
-class Reduction(Op):
+class Reduction(Axiswise):
     """Numbers along `axes` become one; the axes vanish or stay with length 1."""
 
     family = "REDUCTION"
-    axes: tuple[int, ...] = ()
     keepdims: bool = False
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
@@ -352,6 +351,10 @@ class Argmax(Op):
         if shape[self.axis] == 0:
             raise ShapeError("argmax needs at least one number", str(shape), "Check the size.")
         return shape[: self.axis] + shape[self.axis + 1 :], INT64
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The same axis, one further on."""
+        return apply(Argmax(self.axis + 1), *inputs)
 
     def forward(self, x: Array) -> Array:
         return np.asarray(np.argmax(x, axis=self.axis))

@@ -13,7 +13,7 @@ from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, 
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
 from pullback.graph.origin import here
-from pullback.ops.families import converted, normal_axes
+from pullback.ops.families import converted, normal_axes, stacked
 from pullback.ops.samples import Real, Sample
 
 __all__ = [
@@ -35,9 +35,21 @@ __all__ = [
 
 
 class View(Op):
-    """An operation that moves numbers and computes none."""
+    """An operation that moves numbers and computes none.
+
+    Its batching rule is `behind`: the same movement behind a new first axis.
+    """
 
     family = "VIEW"
+
+    def behind(self, length: int) -> Op:
+        """The operation that does the same to each of `length` entries of a stack."""
+        raise TypeError(f"{type(self).__name__} does not say how it works behind another axis")
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The same movement behind the new axis."""
+        entries = stacked(mapped, inputs)
+        return apply(self.behind(entries[0].shape[0]), *entries)
 
 
 @register
@@ -114,6 +126,13 @@ class BroadcastTo(View):
     def forward(self, x: Array) -> Array:
         return np.broadcast_to(x, self.shape)
 
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """Axes of length 1 go between the new axis and those that were there."""
+        (x,) = inputs
+        length, *shape = x.shape
+        lead = [1] * (len(self.shape) - len(shape))
+        return x.reshape((length, *lead, *shape)).broadcast_to((length, *self.shape))
+
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         lead = len(self.shape) - x.ndim
         axes = list(range(lead))
@@ -140,6 +159,9 @@ class Reshape(View):
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return self.shape, inputs[0].dtype
 
+    def behind(self, length: int) -> Op:
+        return Reshape((length, *self.shape))
+
     def forward(self, x: Array) -> Array:
         return x.reshape(self.shape)
 
@@ -165,6 +187,9 @@ class Transpose(View):
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return tuple(inputs[0].shape[a] for a in self.axes), inputs[0].dtype
 
+    def behind(self, length: int) -> Op:
+        return Transpose((0, *(a + 1 for a in self.axes)))
+
     def forward(self, x: Array) -> Array:
         return x.transpose(self.axes)
 
@@ -189,6 +214,9 @@ class Slice(View):
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return tuple(len(range(*b)) for b in self.bounds), inputs[0].dtype
 
+    def behind(self, length: int) -> Op:
+        return Slice(((0, length, 1), *self.bounds))
+
     def forward(self, x: Array) -> Array:
         return x[as_slices(self.bounds)]
 
@@ -212,6 +240,9 @@ class Embed(View):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return self.shape, inputs[0].dtype
+
+    def behind(self, length: int) -> Op:
+        return Embed((length, *self.shape), ((0, length, 1), *self.bounds))
 
     def forward(self, x: Array) -> Array:
         y = np.zeros(self.shape, x.dtype)
@@ -264,6 +295,9 @@ class Concatenate(View):
         length = sum(node.shape[self.axis] for node in inputs)
         shape = (*first.shape[: self.axis], length, *first.shape[self.axis + 1 :])
         return shape, first.dtype
+
+    def behind(self, length: int) -> Op:
+        return Concatenate(self.axis + 1)
 
     def forward(self, *xs: Array) -> Array:
         return np.concatenate(xs, axis=self.axis)
