@@ -9,14 +9,15 @@ exist.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pullback.errors import ConfigError, ShapeError
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
 from pullback.ops.correlate import Correlation
-from pullback.ops.families import converted
+from pullback.ops.families import converted, stacked
 from pullback.ops.samples import Real, Sample
 from pullback.ops.windows import (
     Borders,
@@ -42,6 +43,7 @@ class Convolving(Sliding):
 
     family = "CONVOLUTION"
     arity = 2
+    has_kernel: ClassVar[bool] = True  # as its second input
     groups: int = 1
 
     def correlation(self, window: Shape) -> Correlation:
@@ -51,6 +53,16 @@ class Convolving(Sliding):
     def settings(self) -> tuple[Sizes, Borders, Sizes, int]:
         """The attributes that all three share."""
         return self.stride, self.padding, self.dilation, self.groups
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """A stack of batches is one batch; where kernels differ, each entry has its own groups."""
+        if not mapped[1] and self.has_kernel:
+            return self.over_rows(*inputs)
+        first, second = stacked(mapped, inputs)
+        many = replace(self, groups=self.groups * first.shape[0])
+        y = apply(many, _side_by_side(first), _side_by_side(second))
+        parts = y.reshape((*y.shape[:-1], first.shape[0], y.shape[-1] // first.shape[0]))
+        return parts.transpose(y.ndim - 1, *range(y.ndim - 1), y.ndim)
 
     def check_channels(self, ins: int, kernel: Node, outs: int) -> None:
         """Check that the kernel joins `ins` channels to `outs`, in groups."""
@@ -68,6 +80,12 @@ class Convolving(Sliding):
                 f"a kernel of shape {kernel.shape} ({kernel.origin})",
                 f"Use a kernel (*window, {ins // self.groups}, {outs}).",
             )
+
+
+def _side_by_side(stack: Node) -> Node:
+    """The entries of a stack with their channels side by side, along the last axis."""
+    moved = stack.transpose(*range(1, stack.ndim - 1), 0, stack.ndim - 1)
+    return moved.reshape((*moved.shape[:-2], moved.shape[-2] * moved.shape[-1]))
 
 
 @register
@@ -168,6 +186,7 @@ class ConvKernel(Convolving):
     text = "conv_kernel({0}, {1})"
     latex = r"{0} \star {1}"
     binding = 4
+    has_kernel = False
     window: Shape = ()
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:

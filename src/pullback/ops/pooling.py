@@ -20,6 +20,7 @@ from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
 from pullback.ops.indexing import scatter_add
 from pullback.ops.samples import Real, Sample
+from pullback.ops.shaping import arange
 from pullback.ops.windows import (
     Borders,
     Padding,
@@ -61,6 +62,10 @@ class Pooling(Sliding):
                     "Use less padding: at most half of the window.",
                 )
         return (x.shape[0], *positions, x.shape[-1]), x.dtype
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """A stack of batches is one batch."""
+        return self.over_rows(*inputs)
 
     def inside(self, axis: int, length: int, positions: int) -> Array:
         """Whether a tap lies within the unpadded axis, (taps, positions)."""
@@ -129,6 +134,14 @@ class MaxPoolIndex(Pooling):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return super().infer(*inputs)[0], INT64
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """Places of all entries, less those that stand before each entry."""
+        (x,) = inputs
+        found = self.over_rows(x)
+        size = x.size // x.shape[0] if x.shape[0] else 0
+        before = arange(x.shape[0]).reshape((x.shape[0], *[1] * (found.ndim - 1))) * size
+        return found - before
 
     def forward(self, x: Array) -> Array:
         wide, shape = padded(x, self.padding, -np.inf), x.shape

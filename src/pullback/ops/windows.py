@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from pullback.errors import ConfigError, ShapeError
 from pullback.graph.dtypes import Array, Shape
 from pullback.graph.node import Node
-from pullback.graph.op import Op
+from pullback.graph.op import Op, apply
 
 Sizes = tuple[int, ...]
 Borders = tuple[tuple[int, int], ...]
@@ -58,6 +58,12 @@ class Sliding(Op):
                 "Use a smaller window, more padding, or fewer poolings and strides before.",
             )
         return positions
+
+    def over_rows(self, stack: Node, *rest: Node) -> Node:
+        """The operation on a stack of batches: one on all their rows, one batch after another."""
+        rows = stack.reshape((stack.shape[0] * stack.shape[1], *stack.shape[2:]))
+        y = apply(self, rows, *rest)
+        return y.reshape((*stack.shape[:2], *y.shape[1:]))
 
     def counted(self, shape: Shape, window: Shape) -> Shape:
         """The number of positions along each axis of space; 0 or less where none fits."""
