@@ -11,7 +11,7 @@ import pullback as pb
 from pullback.graph import Node
 from pullback.nn import Module
 from pullback.nn.parameter import bound
-from tests.nn import cases_attention
+from tests.nn import cases_attention, cases_convolution
 from tests.nn.case import ANY, ROWS, Case, erfc, real, sigmoid, softmax, whole
 
 CASES: dict[str, list[Case]] = {
@@ -79,6 +79,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "Identity": [Case(pb.nn.Identity, ANY, lambda x: x)],
     **cases_attention.CASES,
+    **cases_convolution.CASES,
 }
 
 

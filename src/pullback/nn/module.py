@@ -435,7 +435,7 @@ class Module(metaclass=Sized):
         shown = []
         for name, rule in signature_of(type(self).__init__).parameters.items():
             if name in self._arguments and rule.kind is not rule.VAR_POSITIONAL:
-                value = self._arguments[name]
+                value = _as_tuples(self._arguments[name])
                 plain = rule.default is rule.empty or name in self.size_names
                 if value is not None or name not in self.size_names:
                     shown.append(repr(value) if plain else f"{name}={value!r}")
@@ -460,3 +460,8 @@ def _holds_parts(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_holds_parts(part) for part in value)
     return isinstance(value, (Module, Value))
+
+
+def _as_tuples(value: Any) -> Any:
+    """Lists as tuples, at any depth: a file does not tell which of the two an argument was."""
+    return tuple(map(_as_tuples, value)) if type(value) in (list, tuple) else value

@@ -41,10 +41,11 @@ def rows(network: Module, input_shape: Shape | None = None) -> list[Row]:
 
     Args:
         network: The network.
-        input_shape: The shape of one row of input; found from the first `Linear` when None.
+        input_shape: The shape of one row of input; when None, found from the first layer with
+            parameters if that is a `Linear`. A convolution takes images of any size, so the shapes
+            behind one are not known without it.
     """
-    if input_shape is not None and not network.is_built:
-        network = copy.deepcopy(network).build(input_shape)
+    network = _built(network, input_shape)
     shapes = _shapes(network, input_shape or _guessed_input(network))
     table = []
     for path, module in network.modules():
@@ -67,6 +68,11 @@ def rows(network: Module, input_shape: Shape | None = None) -> list[Row]:
 def summary(network: Module, input_shape: Shape | None = None) -> str:
     """The table as text.
 
+    Args:
+        network: The network.
+        input_shape: The shape of one row of input, `(28, 28, 1)`. A network that starts with a
+            `Linear` tells it by itself.
+
     Example:
         >>> import pullback as pb
         >>> print(pb.nn.Sequential(pb.nn.Linear(4, 3), "relu"))
@@ -74,7 +80,13 @@ def summary(network: Module, input_shape: Shape | None = None) -> str:
         0     Linear(4, 3)  (batch, 3)          15
         1     ReLU()        (batch, 3)           0
         15 parameters, 60 B; training with Adam keeps 240 B and 24 B of outputs a row
+        >>> print(summary(pb.nn.Sequential(pb.nn.Conv2d(8, 3), "relu"), (28, 28, 1)))
+        path  layer            output               parameters
+        0     Conv2d(1, 8, 3)  (batch, 26, 26, 8)           80
+        1     ReLU()           (batch, 26, 26, 8)            0
+        80 parameters, 320 B; training with Adam keeps 1.2 KiB and 42.2 KiB of outputs a row
     """
+    network = _built(network, input_shape)
     table = rows(network, input_shape)
     cells = [("path", "layer", "output", "parameters")]
     cells += [(r.path or "-", r.layer, _batched(r.outputs), _number(r)) for r in table]
@@ -84,6 +96,13 @@ def summary(network: Module, input_shape: Shape | None = None) -> str:
         for a, b, c, d in cells
     ]
     return "\n".join([*lines, _totals(network, table)])
+
+
+def _built(network: Module, input_shape: Shape | None) -> Module:
+    """The network, or a copy with its sizes found where that is possible."""
+    if input_shape is None or network.is_built:
+        return network
+    return copy.deepcopy(network).build(input_shape)
 
 
 def _totals(network: Module, table: list[Row]) -> str:
@@ -139,10 +158,9 @@ def _tensors(y: Any) -> list[Node]:
 
 
 def _guessed_input(network: Module) -> Shape | None:
-    for _, module in network.modules():
-        if isinstance(module, Linear) and not module._open:
-            return (module.in_features,)
-    return None
+    """What the first layer with parameters takes; a convolution takes images of any size."""
+    first = next((m for _, m in network.modules() if m._parameters or m._open), None)
+    return (first.in_features,) if isinstance(first, Linear) and not first._open else None
 
 
 def _batched(shapes: tuple[Shape, ...] | None) -> str:
