@@ -87,6 +87,22 @@ class Named:
             )
         object.__setattr__(self, setting, number)
 
+    def check_whole(self, setting: str, *, least: int) -> None:
+        """Check that a setting is a whole number of at least `least`, and keep it as an int.
+
+        Raises:
+            ConfigError: It is not.
+        """
+        self.check_number(setting, least=least)
+        number = getattr(self, setting)
+        if not number.is_integer():
+            raise ConfigError(
+                f"{setting} of the {self.kind} {self.name!r} must be a whole number",
+                f"{setting}={number!r}",
+                self._advice(setting),
+            )
+        object.__setattr__(self, setting, int(number))
+
     def check_flag(self, setting: str) -> None:
         """Check that a setting is true or false.
 
@@ -172,7 +188,7 @@ def _made(cls: type[N], settings: dict[str, Any], custom: tuple[Any, ...] = ()) 
 def _plain(value: Any) -> Any:
     if isinstance(value, Named):
         return {"kind": value.kind, **value.to_config()}
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _restored(value: Any, custom: tuple[Any, ...]) -> Any:
@@ -184,4 +200,4 @@ def _restored(value: Any, custom: tuple[Any, ...]) -> Any:
         if rest.get("name") not in table:
             raise unknown(value["kind"], rest.get("name"), table)
         return _made(table[rest.pop("name")], rest, custom)
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_restored(v, custom) for v in value) if isinstance(value, list) else value

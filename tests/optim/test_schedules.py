@@ -23,6 +23,38 @@ def cosine(s: int, n: int, final: float = 0.0) -> float:
     return final + (1 - final) * (1 + math.cos(math.pi * min((s - 1) / n, 1))) / 2
 
 
+def restarts(s: int, first: int, grow: int) -> tuple[int, int]:
+    """The place within its cycle and the cycle's length, counted off cycle by cycle."""
+    done, n = s - 1, first
+    while done >= n:
+        done, n = done - n, n * grow
+    return done, n
+
+
+def cycle(s: int, up: int, down: int, least: float, shrink: float) -> float:
+    height, bottom, rising = 0.0, 0, 0
+    for _ in range(s - 1):
+        rising = (rising + 1) % (up + down)
+        bottom += rising == 0
+    height = rising / up if rising <= up else (up + down - rising) / down
+    return least + (1 - least) * height * shrink**bottom
+
+
+def inverse_sqrt(s: int, n: int) -> float:
+    return s / n if s <= n else (n / s) ** 0.5
+
+
+def one_cycle(s: int, n: int, top: int, first: float, final: float) -> float:
+    if s < top:
+        return first + (1 - first) * (1 - math.cos(math.pi * (s - 1) / (top - 1))) / 2
+    part = min((s - top) / max(n - top, 1), 1)
+    return final + (1 - final) * (1 + math.cos(math.pi * part)) / 2
+
+
+def line(s: int, n: int) -> float:
+    return 1 - min((s - 1) / n, 1)
+
+
 FORMS: dict[str, list[tuple[Schedule, Form]]] = {
     "constant": [(Constant(), lambda s, n: 1.0)],
     "step": [
@@ -51,7 +83,80 @@ FORMS: dict[str, list[tuple[Schedule, Form]]] = {
             WarmUp(2, then=WarmUp(3, then="constant")),
             lambda s, n: s / 2 if s <= 2 else min((s - 2) / 3, 1),
         ),
+        (WarmUp(2, then="linear"), lambda s, n: s / 2 if s <= 2 else line(s - 2, max(n - 2, 1))),
     ],
+    "exponential": [
+        (optim.Exponential(), lambda s, n: 0.1 ** ((min(s, n) - 1) / math.ceil(n / 3))),
+        (optim.Exponential(0.9, every=1), lambda s, n: 0.9 ** (s - 1)),
+    ],
+    "multistep": [
+        (
+            optim.MultiStep(),
+            lambda s, n: 0.1 ** ((s > math.ceil(n / 2)) + (s > math.ceil(0.75 * n))),
+        ),
+        (optim.MultiStep((3, 4, 9), 0.5), lambda s, n: 0.5 ** sum(s > k for k in (3, 4, 9))),
+    ],
+    "polynomial": [
+        (optim.Polynomial(), lambda s, n: line(s, n) ** 2),
+        (optim.Polynomial(0.5, final=0.2, steps=7), lambda s, n: 0.2 + 0.8 * line(s, 7) ** 0.5),
+    ],
+    "linear": [
+        (optim.Linear(), line),
+        (optim.Linear(final=0.25, steps=0.5), lambda s, n: 0.25 + 0.75 * line(s, -(-n // 2))),
+    ],
+    "inverse_time": [
+        (optim.InverseTime(), lambda s, n: 1 / (1 + (min(s, n) - 1) / math.ceil(n / 10))),
+        (optim.InverseTime(0.5, every=3), lambda s, n: 1 / (1 + 0.5 * (s - 1) / 3)),
+    ],
+    "inverse_sqrt": [
+        (optim.InverseSqrt(), lambda s, n: inverse_sqrt(min(s, n), math.ceil(n / 20))),
+        (optim.InverseSqrt(4), lambda s, n: inverse_sqrt(s, 4)),
+    ],
+    "one_cycle": [
+        (
+            optim.OneCycle(),
+            lambda s, n: one_cycle(s, n, math.ceil(0.3 * n), 0.04, 4e-6),
+        ),
+        (optim.OneCycle(rise=4, first=0.5, final=0.1), lambda s, n: one_cycle(s, n, 4, 0.5, 0.1)),
+    ],
+    "cosine_restarts": [
+        (
+            optim.CosineRestarts(),
+            lambda s, n: (lambda t, k: cosine(t + 1, k))(*restarts(s, math.ceil(n / 10), 1)),
+        ),
+        (
+            optim.CosineRestarts(2, grow=2, final=0.1),
+            lambda s, n: (lambda t, k: cosine(t + 1, k, 0.1))(*restarts(s, 2, 2)),
+        ),
+        (
+            optim.CosineRestarts(1, grow=3),
+            lambda s, n: (lambda t, k: cosine(t + 1, k))(*restarts(s, 1, 3)),
+        ),
+    ],
+    "cyclic": [
+        (
+            optim.Cyclic(),
+            lambda s, n: cycle(s, math.ceil(n / 20), math.ceil(n / 20), 0.1, 1),
+        ),
+        (optim.Cyclic(2, 3, least=0.25, shrink=0.5), lambda s, n: cycle(s, 2, 3, 0.25, 0.5)),
+    ],
+    "joined": [
+        (
+            optim.Joined(),
+            lambda s, n: 1.0 if s <= -(-n // 2) else cosine(s - -(-n // 2), max(n - -(-n // 2), 1)),
+        ),
+        (
+            optim.Joined((WarmUp(2, then="constant"), Step(2, 0.5), "linear"), at=(3, 6)),
+            lambda s, n: (
+                min(s / 2, 1)
+                if s <= 3
+                else 0.5 ** ((s - 4) // 2)
+                if s <= 6
+                else line(s - 6, max(n - 6, 1))
+            ),
+        ),
+    ],
+    "plateau": [(optim.ReduceOnPlateau(), lambda s, n: 1.0)],
 }
 """Each schedule with its closed form of step s of n."""
 
@@ -139,6 +244,20 @@ def test_warm_up_then_cosine_by_name() -> None:
         ({"name": "cosine", "steps": 0}, "steps=0"),
         ({"name": "warmup", "steps": "5%"}, "steps='5%'"),
         ({"name": "warmup", "steps": np.nan}, "steps=nan"),
+        ({"name": "exponential", "gamma": 0}, "gamma=0"),
+        ({"name": "multistep", "at": [3, 2]}, "at=(3, 2)"),
+        ({"name": "multistep", "at": [0.5, 2]}, "at=(0.5, 2)"),
+        ({"name": "multistep", "at": []}, "at=()"),
+        ({"name": "polynomial", "power": 0}, "power=0"),
+        ({"name": "linear", "final": 2}, "final=2"),
+        ({"name": "inverse_time", "gamma": 0}, "gamma=0"),
+        ({"name": "one_cycle", "first": 1}, "first=1"),
+        ({"name": "cosine_restarts", "grow": 1.5}, "grow=1.5"),
+        ({"name": "cyclic", "shrink": 0}, "shrink=0"),
+        ({"name": "joined", "at": [0.2, 0.5]}, "at=(0.2, 0.5)"),
+        ({"name": "plateau", "gamma": 1}, "gamma=1"),
+        ({"name": "plateau", "patience": -1}, "patience=-1"),
+        ({"name": "plateau", "monitor": 3}, "monitor=3"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(config: dict[str, Any], setting: str) -> None:

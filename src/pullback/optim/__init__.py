@@ -16,8 +16,19 @@ from pullback.optim.adam_variants import Adamax, NAdam, RAdam
 from pullback.optim.adaptive import Adadelta, Adagrad
 from pullback.optim.base import Optimizer, get, registry
 from pullback.optim.clipping import clip_by_global_norm, penalty
+from pullback.optim.cycles import CosineRestarts, Cyclic, OneCycle
+from pullback.optim.decays import (
+    Exponential,
+    InverseSqrt,
+    InverseTime,
+    Linear,
+    MultiStep,
+    Polynomial,
+)
+from pullback.optim.joined import Joined
 from pullback.optim.large_batch import LAMB, LARS
 from pullback.optim.muon import Muon
+from pullback.optim.plateau import ReduceOnPlateau
 from pullback.optim.rmsprop import RMSprop
 from pullback.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from pullback.optim.schedules import Constant, Cosine, Schedule, Step, WarmUp
@@ -38,12 +49,23 @@ __all__ = [
     "Adamax",
     "Constant",
     "Cosine",
+    "CosineRestarts",
+    "Cyclic",
+    "Exponential",
+    "InverseSqrt",
+    "InverseTime",
+    "Joined",
+    "Linear",
     "Lion",
+    "MultiStep",
     "Muon",
     "NAdam",
+    "OneCycle",
     "Optimizer",
+    "Polynomial",
     "RAdam",
     "RMSprop",
+    "ReduceOnPlateau",
     "Rprop",
     "Schedule",
     "ScheduleFreeAdamW",

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from pullback import ops
-from pullback.errors import ConfigError
 from pullback.graph.dtypes import Dtype, Shape
 from pullback.graph.node import Node
 from pullback.named import register
@@ -77,12 +76,7 @@ class Muon(Optimizer):
         self.check_number("momentum", least=0, below=1)
         self.check_flag("nesterov")
         self.check_number("epsilon", above=0)
-        self.check_number("rounds", least=1)
-        if not float(self.rounds).is_integer():
-            raise ConfigError(
-                "rounds of muon must be a whole number", repr(self.rounds), "Its default is 5."
-            )
-        object.__setattr__(self, "rounds", int(self.rounds))
+        self.check_whole("rounds", least=1)
         others = (self.others,) if isinstance(self.others, str) else tuple(self.others)
         object.__setattr__(self, "others", others)
         self._adamw()
