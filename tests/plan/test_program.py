@@ -25,7 +25,8 @@ F4, I8 = np.dtype(np.float32), np.dtype(np.int64)
 def training(hidden: list[int], *, batch: int = 16, classes: int = 3, **more: object) -> Program:
     network = pb.nn.dense(4, hidden, classes, dropout=0.1).initialise()
     recipe = Recipe(network, pb.losses.get("cross_entropy"), pb.optim.get("adam"), **more)
-    return plan(recipe.training_step(Batch(((batch, 4), F4), ((batch,), I8), True)))
+    x, y = np.ones((batch, 4), F4), np.zeros(batch, I8)
+    return plan(recipe.training_step(Batch.of(x, y, np.ones(batch, F4))))
 
 
 def alive(program: Program) -> set[int]:
@@ -161,7 +162,7 @@ update:
 def small() -> Program:
     network = pb.nn.Sequential(pb.nn.Linear(3, 1)).initialise()
     recipe = Recipe(network, pb.losses.get("mse"), pb.optim.SGD(0.1))
-    return plan(recipe.training_step(Batch(((2, 3), F4), ((2, 1), F4), False)))
+    return plan(recipe.training_step(Batch.of(np.ones((2, 3), F4), np.ones((2, 1), F4), None)))
 
 
 def test_a_small_step_as_text() -> None:
@@ -232,7 +233,7 @@ def planning_seconds(layers: int) -> float:
     """Tracing, differentiating and planning a training step of so many layers: best of three."""
     network = pb.nn.dense(2, [2] * (layers - 1), 2, activation="tanh").initialise()
     recipe = Recipe(network, pb.losses.get("mse"), pb.optim.SGD())
-    batch = Batch(((4, 2), F4), ((4, 2), F4), False)
+    batch = Batch.of(np.ones((4, 2), F4), np.ones((4, 2), F4), None)
     best = float("inf")
     for _ in range(3):
         began = time.process_time()

@@ -152,7 +152,7 @@ def test_graphs_are_shortened() -> None:
 
     network = pb.nn.dense(4, [8, 8], 3, dropout=0.2).initialise()
     recipe = Recipe(network, pb.losses.get("cross_entropy"), pb.optim.Adam())
-    batch = Batch(((16, 4), np.dtype("f4")), ((16,), np.dtype("i8")), False)
+    batch = Batch.of(np.ones((16, 4), "f4"), np.zeros(16, "i8"), None)
     step = recipe.training_step(batch)
     short, long = plan(step), plan(step, REWRITES)
     assert len(short.instructions) < 0.75 * len(long.instructions)

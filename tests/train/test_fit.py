@@ -420,8 +420,8 @@ def test_the_held_out_rows_keep_the_shares_of_the_classes() -> None:
 
     pb.fit(pb.nn.dense(1, [], 3), (x / 300, y), steps=1, validation=0.25, callbacks=[Look()])
     parts = seen["parts"]
-    assert np.bincount(parts.validation.y).tolist() == [50, 20, 5]
-    rows = np.concatenate([parts.train.x, parts.validation.x]).ravel()
+    assert np.bincount(parts.validation.arrays["y"]).tolist() == [50, 20, 5]
+    rows = np.concatenate([parts.train.arrays["x"], parts.validation.arrays["x"]]).ravel()
     np.testing.assert_allclose(np.sort(rows), x.ravel() / 300, rtol=1e-6)
 
 

@@ -286,7 +286,7 @@ def test_best_weights_do_not_hide_a_failure() -> None:
     class Poison(pb.Callback):
         def on_step(self, session: Any) -> None:
             if session.step == 13:
-                session.parts.train.x[:] = np.inf
+                session.parts.train.arrays["x"][:] = np.inf
 
     network = pb.nn.dense(4, [8], 3, activation="tanh")
     settings = {"validation": (x, y), "patience": 3, "callbacks": [Poison()]}

@@ -93,7 +93,7 @@ def test_against_a_network_written_by_hand(kind: str) -> None:
     hand = ByHand(network)
     state = State(recipe.initial_state(0))
     program = executor(
-        recipe.training_step(Batch(((12, 3), np.dtype("f8")), ((12, 2), np.dtype("f8")), False)),
+        recipe.training_step(Batch.of(np.ones((12, 3)), np.ones((12, 2)), None)),
         state,
         kind,
     )

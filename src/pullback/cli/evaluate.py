@@ -33,17 +33,19 @@ def command(
     """
     from pullback.cli import closing, places
     from pullback.metrics import as_metrics, defaults, evaluate, report
+    from pullback.nn.head import Head
 
     loaded = places.load(model)
     wanted = words(metrics)
-    if wanted and loaded.head is not None:
+    if wanted and isinstance(loaded.head, Head):
         as_metrics(wanted, loaded.head.task)  # a wrong name is told of before anything is read
     source = places.read(loaded, file, separator, encoding)
     if loaded.encoder is None and getattr(source, "y", None) is None:
         raise DataError(
             "the file must hold the features and the targets, as x and y", file, "Use an .npz file."
         )
-    head, said, answers = loaded.scored(places.plain_arrays(loaded, source))
+    (known,) = loaded.known(places.plain_arrays(loaded, source)).values()
+    head, said, answers = known.head, known.scores, known.targets
     warnings = [*loaded.warnings, *_trained_on(model, source)]
     names: Any = wanted or defaults(head.task, said.shape[1]).shown
     scores = evaluate(as_metrics(names, head.task), said, answers)

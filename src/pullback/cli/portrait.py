@@ -66,15 +66,19 @@ def model(loaded: Model) -> list[Any]:
 def network_tables(loaded: Model) -> list[Any]:
     """The layers, and what the outputs mean."""
     shape = None if loaded.encoder is None else loaded.encoder.input_shape
+    from pullback.nn.head import heads_by_output
     from pullback.nn.summary import summary
 
     head = loaded.head
     lines = [output.heading("Network"), *summary(loaded.network, shape).split("\n")]
-    if head is not None and head.classes is not None:
-        named = ", ".join(map(str, head.classes[:12])) + (", ..." if len(head.classes) > 12 else "")
-        lines.append(f"Answers: one of the classes {named}")
-    elif head is not None and loaded.encoder is not None:
-        lines.append(f"Answers: {', '.join(loaded.encoder.target.names)}, in the table's units")
+    for name, each in ({} if head is None else heads_by_output(head)).items():
+        answers = f"Answers for {name}" if name else "Answers"
+        if each.classes is not None:
+            some = ", ".join(map(str, each.classes[:12]))
+            more = ", ..." if len(each.classes) > 12 else ""
+            lines.append(f"{answers}: one of the classes {some}{more}")
+        elif loaded.encoder is not None:
+            lines.append(f"Answers: {', '.join(loaded.encoder.target.names)}, in the table's units")
     return lines
 
 
@@ -92,14 +96,16 @@ def columns(loaded: Model) -> list[Any]:
 
 def settings(config: Mapping[str, Any]) -> list[Any]:
     """How it was trained."""
-    from pullback import losses, optim
+    from pullback import optim
+    from pullback.train.objective import Objective
     from pullback.train.settings import Settings
 
     chosen = dict(config.get("settings", {}))
     usual = Settings().to_config()
     rows = []
     try:
-        rows.append(("loss", described(losses.get(config["loss"]))))
+        for name, loss in Objective.from_config(config["loss"]).losses.items():
+            rows.append((f"loss of {name}" if name else "loss", described(loss)))
         rows.append(("optimizer", optimizer_text(optim.get(config["optimizer"]))))
     except (KeyError, LookupError, TypeError, ValueError):  # of the user's own, not known here
         rows += [(name, str(config[name])) for name in ("loss", "optimizer") if name in config]
@@ -183,10 +189,11 @@ def sparkline(values: Any, width: int = SPARKS) -> str:
 
 def training_program(store: RunStore) -> Program:
     """The program of one step of a run's training, planned as it was then."""
-    from pullback import losses, optim
+    from pullback import optim
     from pullback.cli.places import load
     from pullback.errors import FileFormatError
     from pullback.plan import plan
+    from pullback.train.objective import Objective
     from pullback.train.parts import Parts
     from pullback.train.step import Batch, Recipe
 
@@ -201,7 +208,7 @@ def training_program(store: RunStore) -> Program:
     network = load(str(store.path)).network
     recipe = Recipe(
         network,
-        losses.get(config["loss"]),
+        Objective.from_config(config["loss"]),
         optim.get(config["optimizer"]),
         config.get("total_steps"),
         chosen["clip_norm"],
@@ -212,7 +219,7 @@ def training_program(store: RunStore) -> Program:
     train = Parts.of_arrays(arrays).train
     rows = np.arange(min(len(train), chosen["batch_size"]))
     feeds = train.feeds(rows)
-    batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+    batch = Batch.of_feeds(feeds)
     step = recipe.part_step(batch) if recipe.accumulate > 1 else recipe.training_step(batch)
     return plan(step)
 

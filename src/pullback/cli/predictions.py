@@ -79,15 +79,21 @@ def predicted(model: Model, source: Any, probabilities: bool) -> Predicted:
         PullbackError: A column is missing or holds what it must not, or probabilities are asked
             of a regression.
     """
-    from pullback.nn.head import needs_fit
+    from pullback.nn.head import heads_by_output, needs_fit
     from pullback.nn.inference import outputs
+    from pullback.nn.several import ONE
 
     needs_fit(probabilities, model.head)
     rows = source if model.encoder is not None else plain_arrays(model, source)[0]
     raw = outputs(model.network, model.features(rows))
     names = ("",) if model.encoder is None else model.encoder.target.names
-    columns = _columns(model.head, raw, names, probabilities)
-    classes = None if model.head is None else model.head.classes
+    heads = {} if model.head is None else heads_by_output(model.head)
+    columns = {
+        f"{output}_{column}" if output else column: values
+        for output, said in raw.items()
+        for column, values in _columns(heads.get(output), said, names, probabilities).items()
+    }
+    classes = heads[ONE].classes if ONE in heads else None
     if model.encoder is None:
         return Predicted(columns, classes, {}, {}, ())
     report = model.encoder.report(source)

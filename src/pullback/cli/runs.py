@@ -53,5 +53,5 @@ def command(folder: str, alternative: str | None, as_json: bool) -> None:
 def _score(run: RunSummary) -> str:
     if run.best is None:
         return "-"
-    part, _, name = run.metric.rpartition(".")
+    part, _, name = run.metric.partition(".")
     return f"{output.number(run.best)} {part} {name.replace('_', ' ')}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -163,9 +164,48 @@ class Head:
         return cls(config["form"], named, scale, offset)
 
 
-def needs_fit(probabilities: bool, head: Head | None) -> None:
+@dataclass(frozen=True)
+class Heads:
+    """What several outputs mean.
+
+    Attributes:
+        outputs: A head by the name of its output.
+
+    Example:
+        >>> heads = Heads({"age": Head("values"), "city": Head("softmax", ("Bonn", "Rome"))})
+        >>> head_from_config(heads.to_config()) == heads
+        True
+    """
+
+    outputs: Mapping[str, Head]
+    task: ClassVar[str] = "several outputs"
+
+    def to_config(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return {"outputs": {name: head.to_config() for name, head in self.outputs.items()}}
+
+
+def head_from_config(config: Any) -> Head | Heads:
+    """A head, or those of several outputs, from plain JSON data.
+
+    Raises:
+        FileFormatError: It is no such data.
+    """
+    outputs = config.get("outputs") if isinstance(config, dict) else None
+    if isinstance(outputs, dict):
+        return Heads({str(name): Head.from_config(head) for name, head in outputs.items()})
+    return Head.from_config(config)
+
+
+def heads_by_output(head: Head | Heads) -> Mapping[str, Head]:
+    """The head of each output by name; that of the only output has the name ""."""
+    return head.outputs if isinstance(head, Heads) else {"": head}
+
+
+def needs_fit(probabilities: bool, head: Head | Heads | None) -> None:
     """Raise ConfigError where probabilities are asked of something that has none."""
-    if probabilities and (head is None or head.task not in ("classification", "multilabel")):
+    tasks = set() if head is None else {h.task for h in heads_by_output(head).values()}
+    if probabilities and not tasks & {"classification", "multilabel"}:
         raise ConfigError(
             "probabilities need a network that was fitted as a classifier",
             f"one fitted for {head.task}" if head else "a network that was never fitted",

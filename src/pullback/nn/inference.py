@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError, DataError
-from pullback.execute import State, executor
+from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import INT64, Array, Dtype
 from pullback.graph.node import placeholder, slot
-from pullback.nn.head import needs_fit
+from pullback.nn.head import Head, Heads, heads_by_output, needs_fit
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
 from pullback.nn.parameter import bound
+from pullback.nn.several import inputs_by_name, labelled, outputs_by_name, structured, unlabelled
 from pullback.plan import Step
 
 
-def predict(network: Module, x: Any, batch_size: int, probabilities: bool) -> Array:
+def predict(network: Module, x: Any, batch_size: int, probabilities: bool) -> Any:
     """See `Module.predict`."""
     needs_fit(probabilities, network._head)
-    found = outputs(network, x, batch_size)
-    if network._head is None:
-        return found
-    return network._head.scores(found) if probabilities else network._head.decide(found)
+    return said(network._head, outputs(network, x, batch_size), probabilities)
 
 
-def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
-    """The raw outputs of a network for the rows of `x`, in the mode for use.
+def said(head: Head | Heads | None, found: Mapping[str, Array], probabilities: bool) -> Any:
+    """What raw outputs by name mean, in the structure in which the network returns them.
+
+    Of several outputs, those that are values stay values where probabilities are asked for.
+    """
+    if head is None:
+        return structured(found)
+    heads = heads_by_output(head)
+    if set(heads) != set(found):
+        raise ConfigError(
+            "a network has the outputs that it was fitted with",
+            f"{', '.join(found)}, fitted with {', '.join(heads)}",
+            "Fit it again.",
+        )
+    meant = {}
+    for name, array in found.items():
+        likely = probabilities and heads[name].task in ("classification", "multilabel")
+        meant[name] = heads[name].scores(array) if likely else heads[name].decide(array)
+    return structured(meant)
+
+
+def outputs(network: Module, x: Any, batch_size: int = 1024) -> dict[str, Array]:
+    """The raw outputs of a network by name for the rows of `x`, in the mode for use.
+
+    Args:
+        network: With values.
+        x: One array, or a dict or tuple of arrays.
+        batch_size: How many rows are computed at a time.
 
     Raises:
         ConfigError: The network has no values yet, or the batch size is not positive.
         DataError: `x` is not made of numbers, or one of them is missing or not finite.
     """
-    rows = as_rows(x, network)
+    rows = rows_by_label(x, network)
     if batch_size < 1:
         raise ConfigError("a batch has at least one row", str(batch_size), "Use 1024.")
     if not network.is_initialised:
@@ -43,21 +68,44 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> Array:
             "Fit it, load it, or call network.initialise(seed=0).",
         )
     state = State({path: value.numpy() for path, value in network.state().items()})
-    parts, programs = [], {}
-    for start in range(0, max(len(rows), 1), batch_size):
-        batch = rows[start : start + batch_size]
-        if batch.shape not in programs:
-            programs[batch.shape] = executor(forward_step(network, batch), state)
-        parts.append(programs[batch.shape].run({"x": batch})["output"])
-    return np.concatenate(parts)
+    parts: dict[str, list[Array]] = {}
+    programs: dict[int, Executor] = {}
+    count = len(next(iter(rows.values())))
+    for start in range(0, max(count, 1), batch_size):
+        batch = {label: array[start : start + batch_size] for label, array in rows.items()}
+        size = min(count - start, batch_size)
+        if size not in programs:
+            programs[size] = executor(forward_step(network, batch), state)
+        for label, array in programs[size].run(batch).items():
+            parts.setdefault(label, []).append(array)
+    joined = {label: np.concatenate(arrays) for label, arrays in parts.items()}
+    return unlabelled("output", joined)
 
 
-def forward_step(network: Module, batch: Array) -> Step:
-    """The step that computes the network's output for one batch shape."""
+def forward_step(network: Module, batch: Mapping[str, Array]) -> Step:
+    """The step that computes the network's outputs for one shape of batch."""
     nodes = {v: slot(path, v.shape, v.dtype) for path, v in network.state().items()}
     with bound(nodes), mode(Mode(training=False)):
-        x = placeholder("x", batch.shape, batch.dtype)
-        return Step({"output": network(x)}, name="forward")
+        given = {label: placeholder(label, a.shape, a.dtype) for label, a in batch.items()}
+        found = outputs_by_name(network, unlabelled("x", given))
+        return Step(labelled("output", found), name="forward")
+
+
+def rows_by_label(x: Any, network: Module) -> dict[str, Array]:
+    """Features as a network takes them: `x`, or `x.NAME` for each of several inputs.
+
+    Raises:
+        DataError: An array is not made of rows of finite numbers, or the rows differ in number.
+        UnknownNameError: An input that the network does not have.
+    """
+    named = {name: as_rows(part, network) for name, part in inputs_by_name(network, x).items()}
+    if len({len(array) for array in named.values()}) > 1:
+        raise DataError(
+            "all inputs must have the same number of rows",
+            ", ".join(f"{name} {array.shape}" for name, array in named.items()),
+            "Check how they were cut.",
+        )
+    return labelled("x", named)
 
 
 def dtype_of(network: Module) -> Dtype:
@@ -111,7 +159,7 @@ def as_rows(x: Any, network: Module) -> Array:
             f"an array of dtype {array.dtype}",
             "Encode text and dates first (pb.data.prepare does), or pass a table to the model.",
         )
-    if array.ndim < 2:
+    if array.ndim < 1 + (input_dtype(network, array) != INT64):
         raise DataError(
             "features come in rows, (rows, features)",
             f"an array of shape {array.shape}",

@@ -14,7 +14,7 @@ from pullback.graph.node import Node, as_node
 from pullback.graph.origin import Origin, Source, current_scope, entered, user_line
 from pullback.nn.buffer import Buffer
 from pullback.nn.building import must_be_built, must_be_dry
-from pullback.nn.head import Head
+from pullback.nn.head import Head, Heads
 from pullback.nn.parameter import Parameter, Value, bound_nodes, real_dtype
 from pullback.nn.sizes import Sized, positive, signature_of, takes
 
@@ -89,7 +89,7 @@ class Module(metaclass=Sized):
     _arguments: dict[str, Any]
     _named: dict[int, str] | None = None
     _source: Source | None
-    _head: Head | None = None  # what the outputs mean, once `fit` knows
+    _head: Head | Heads | None = None  # what the outputs mean, once `fit` knows
     _open: bool = False  # whether its first size is to be found
     _found: int | None = None  # the first size, where a call found it
 

@@ -10,7 +10,7 @@ from pullback.container import read_tensors, write_tensors
 from pullback.errors import ConfigError, FileFormatError
 from pullback.graph.dtypes import FLOAT32, FLOAT64, Array
 from pullback.nn.description import rebuild, rebuildable
-from pullback.nn.head import Head
+from pullback.nn.head import head_from_config
 from pullback.nn.module import Module
 
 KIND = "network"
@@ -98,5 +98,5 @@ def restored(
         value.assign(tensors[path])
         value.frozen = path in untrained
     if metadata.get("head") is not None:
-        network._head = Head.from_config(metadata["head"])
+        network._head = head_from_config(metadata["head"])
     return network

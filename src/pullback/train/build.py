@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,37 +11,34 @@ from pullback.errors import ConfigError, LabelError, ShapeError, unknown
 from pullback.execute import State
 from pullback.graph.dtypes import Array
 from pullback.memory import must_fit
-from pullback.metrics import Metric, MetricLike, as_metrics, defaults
-from pullback.nn.head import Head
+from pullback.metrics import Better, Metric
+from pullback.nn.head import Heads, heads_by_output
 from pullback.nn.module import Module
+from pullback.nn.several import ONE, passed, unlabelled
 from pullback.optim.layers import check_found
 from pullback.train.batches import Batches
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
-from pullback.train.parts import Rows
+from pullback.train.measures import Measure, measures_of
+from pullback.train.parts import PARTS, Rows
 from pullback.train.rules import EarlyStopping, Until
 from pullback.train.settings import Settings
 from pullback.train.sources import Source
 from pullback.train.step import Batch, Recipe
 
 
-def metrics_of(metrics: Iterable[MetricLike] | None, head: Head) -> list[Metric]:
-    """What is measured after every epoch; the task's defaults where nothing is asked for."""
-    count = None if head.classes is None else len(head.classes)
-    wanted = list(defaults(head.task, count).shown) if metrics is None else metrics
-    return list(as_metrics(wanted, head.task))
-
-
-def prepared_network(network: Module, seed: int, x: Array) -> list[str]:
+def prepared_network(network: Module, seed: int, rows: Rows) -> list[str]:
     """Give a network the sizes and values that it lacks; returns what the user should know.
 
     Args:
         network: The network.
         seed: Keys the initial values.
-        x: The features, whose shape tells the sizes that the network leaves open.
+        rows: What it is trained on: its shape tells the sizes that the network leaves open.
     """
     if not network.is_built:
-        network.build(x[:1])
+        inputs = unlabelled("x", rows.take(np.arange(1)).arrays)
+        placed, by_name = passed(network, inputs)
+        network.build(*placed, **by_name)
     parameters = network.parameters().values()
     if not any(p.trainable for p in parameters):
         raise ConfigError(
@@ -69,7 +66,7 @@ def session_of(
     source: Source,
     optimizer: optim.Optimizer,
     settings: Settings,
-    metrics: Sequence[Metric],
+    metrics: Sequence[Measure],
     total_steps: int | None = None,
 ) -> Session:
     """A session at its first step.
@@ -86,7 +83,7 @@ def session_of(
     batches = Batches(len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle)
     recipe = Recipe(
         network,
-        source.loss,
+        source.objective,
         optimizer,
         total_steps or _total_steps(settings, batches),
         settings.clip_norm,
@@ -108,27 +105,52 @@ def _total_steps(settings: Settings, batches: Batches) -> int | None:
 
 
 def _until(
-    settings: Settings, source: Source, metrics: Sequence[Metric]
-) -> tuple[Until | None, list[Metric]]:
-    """The level at which to stop, and the metrics with those that it names."""
+    settings: Settings, source: Source, metrics: Sequence[Measure]
+) -> tuple[Until | None, list[Measure]]:
+    """The level at which to stop, and the measures with those that it names."""
     if settings.until is None:
         return None, list(metrics)
-    held = source.parts.validation is not None
-    task = source.head.task
-    until = Until.parse(settings.until, metrics=metrics, task=task, validation=held)
+    heads = heads_by_output(source.head)
+    several = isinstance(source.head, Heads)
+    until = Until.parse(
+        settings.until,
+        metrics={measure.metric.name: measure.metric for measure in metrics}.values(),
+        task=None if several else heads[ONE].task,
+        validation=source.parts.validation is not None,
+        outputs={name: head.task for name, head in heads.items()} if several else None,
+    )
     missing = [n for n in until.metrics() if n not in {m.name for m in metrics}]
-    return until, [*metrics, *as_metrics(missing, task)]
+    own = {m.metric.name: m.metric for m in metrics}
+    return until, [*metrics, *(_measure(name, source, own) for name in missing)]
+
+
+def _measure(name: str, source: Source, own: Mapping[str, Metric]) -> Measure:
+    """The measure of a name such as `rmse`, or `age.rmse` where there are several outputs."""
+    output, _, metric = name.rpartition(".")
+    heads = heads_by_output(source.head)
+    if output not in heads:
+        if output:
+            raise unknown("output of the network", output, list(heads))
+        raise ConfigError(
+            "a metric must name its output, where there are several",
+            repr(name),
+            f"Write for instance {next(iter(heads))}.{name}.",
+        )
+    (found,) = measures_of({output: [own.get(metric, metric)]}, source.head)
+    return found
 
 
 def _early_stopping(
-    settings: Settings, source: Source, metrics: list[Metric]
-) -> tuple[EarlyStopping | None, list[Metric]]:
-    """The rule that waits for improvement, and the metrics with the one that it watches."""
+    settings: Settings, source: Source, metrics: list[Measure]
+) -> tuple[EarlyStopping | None, list[Measure]]:
+    """The rule that waits for improvement, and the measures with the one that it watches."""
     if settings.patience is None:
         return None, metrics
-    part, _, name = settings.monitor.rpartition(".")
-    if not part:
+    heads = heads_by_output(source.head)
+    part, _, name = settings.monitor.partition(".")
+    if not name or part in heads:
         part = "train" if source.parts.validation is None else "validation"
+        name = settings.monitor
     if part not in ("train", "validation"):
         raise unknown("part of the data to monitor", part, ["train", "validation"])
     if part == "validation" and source.parts.validation is None:
@@ -137,13 +159,14 @@ def _early_stopping(
             f"monitor={settings.monitor!r} without validation",
             "Pass validation=0.1, or monitor='train.loss'.",
         )
-    known = {m.name: m for m in metrics}
-    if name != "loss" and name not in known:
-        (found,) = as_metrics([name], source.head.task)
+    losses = ["loss", *(f"{output}.loss" for output in heads if output)]
+    better: Better = "lower"
+    if name not in losses:
+        known = {m.name: m for m in metrics}
+        found = known.get(name) or _measure(name, source, {})
         if found.name not in known:
             metrics = [*metrics, found]
-        name, known = found.name, {**known, found.name: found}
-    better = "lower" if name == "loss" else known[name].better
+        name, better = found.name, found.better
     rule = EarlyStopping(f"{part}.{name}", better, settings.patience, settings.min_delta)
     return rule, metrics
 
@@ -155,33 +178,40 @@ def check_fits(session: Session) -> None:
         ShapeError: Network, loss and data do not fit together.
         LabelError: A label beyond the network's outputs.
     """
-    for name in ("train", "validation", "test"):
+    for name in PARTS:
         part: Rows | None = getattr(session.parts, name)
         if part is not None:
             _check_part(session, name, part)
     session.prepare()
-    for name in ("train", "validation", "test"):
+    for name in PARTS:
         part = getattr(session.parts, name)
         if part is not None:
             session.evaluator.attempt(part)
 
 
-def _check_part(session: Session, name: str, part: Rows) -> None:
+def _check_part(session: Session, part_name: str, part: Rows) -> None:
     feeds = part.feeds(np.arange(min(len(part), session.batches.batch_size)))
-    step = session.recipe.evaluation_step(Batch.of(feeds["x"], feeds["y"], feeds.get("weights")))
-    rows, outputs = len(feeds["x"]), step.outputs["output"]
-    if not outputs.shape or outputs.shape[0] != rows:
-        raise ShapeError(
-            "a network gives one row of outputs a row of inputs",
-            f"{rows} rows in, shape {outputs.shape} out",
-            "Keep the first axis as the batch.",
-        )
-    if session.recipe.loss.task != "classification" or part.y.dtype.kind not in "iu":
-        return
-    low, high, classes = int(part.y.min()), int(part.y.max()), outputs.shape[-1]
+    step = session.recipe.evaluation_step(Batch.of_feeds(feeds))
+    rows = len(next(iter(feeds.values())))
+    for name, outputs in unlabelled("output", step.outputs).items():
+        if not outputs.shape or outputs.shape[0] != rows:
+            raise ShapeError(
+                "a network gives one row of outputs a row of inputs",
+                f"{rows} rows in, shape {outputs.shape} out",
+                "Keep the first axis as the batch.",
+            )
+        y = part.targets[name]
+        task = session.recipe.objective.losses[name].task
+        if task == "classification" and y.dtype.kind in "iu":
+            what = f"{name} of " if name else ""
+            _check_labels(y, outputs.shape[-1], f"{what}the {part_name} rows")
+
+
+def _check_labels(y: Array, classes: int, where: str) -> None:
+    low, high = int(y.min()), int(y.max())
     if low < -1 or high >= classes:
         raise LabelError(
             f"class labels must be from 0 to {classes - 1}: the network has {classes} outputs",
-            f"labels from {low} to {high} in the {name} rows",
+            f"labels from {low} to {high} in {where}",
             "Give the last layer one output a class.",
         )

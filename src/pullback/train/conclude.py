@@ -12,6 +12,7 @@ from pullback.execute.native import build_info
 from pullback.metrics import ClassReport
 from pullback.nn import storage
 from pullback.nn.description import rebuildable
+from pullback.nn.head import heads_by_output
 from pullback.runs.store import RunStore
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
@@ -35,7 +36,7 @@ def new_store(
             "network": rebuildable(session.recipe.network),
             "frozen": storage.frozen(session.recipe.network),
             "head": source.head.to_config(),
-            "loss": source.loss.to_config(),
+            "loss": source.objective.to_config(),
             "optimizer": session.recipe.optimizer.to_config(),
             "settings": session.settings.to_config(),
             "total_steps": session.recipe.total_steps,
@@ -128,9 +129,16 @@ def _scores(session: Session) -> dict[str, float]:
 
 def _classes(session: Session) -> dict[str, ClassReport]:
     """How each class fares in the rows held out (or in all, if none were)."""
-    if session.evaluator.head.task != "classification" or session.ending == "interrupted":
+    if session.ending == "interrupted":
+        return {}
+    heads = heads_by_output(session.evaluator.head)
+    if all(head.task != "classification" for head in heads.values()):
         return {}
     parts = {name: getattr(session.parts, name) for name in ("validation", "test")}
     held_out = {name: part for name, part in parts.items() if part is not None}
     reported = held_out or {"train": session.parts.train}
-    return {name: session.evaluator.report(part) for name, part in reported.items()}
+    return {
+        f"{name}.{output}" if output else name: found
+        for name, part in reported.items()
+        for output, found in session.evaluator.report(part).items()
+    }

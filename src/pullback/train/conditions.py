@@ -134,7 +134,12 @@ class Parser:
     """One pass over the tokens, one method for each line of the grammar."""
 
     def __init__(
-        self, text: str, own: Mapping[str, Metric], task: Task | None, validation: bool
+        self,
+        text: str,
+        own: Mapping[str, Metric],
+        task: Task | None,
+        validation: bool,
+        outputs: Mapping[str, Task],
     ) -> None:
         if not isinstance(text, str):
             raise ConfigError(
@@ -142,6 +147,7 @@ class Parser:
             )
         self.text = " ".join(text.split())  # one line, so that the marker stands below
         self.own, self.task, self.validation = own, task, validation
+        self.outputs = outputs
         self.notes: list[str] = []
         self.at = 0
         self.tokens = list(tokens(self.text))
@@ -174,38 +180,42 @@ class Parser:
         if counter in COUNTERS:
             op = self.operator()
             return self.possible(None, counter, op, COUNTERS[counter])
-        part, metric = self.metric(name)
+        part, label, metric = self.metric(name)
         op = self.operator()
-        condition = self.possible(part, metric.name, op, metric.bounds)
+        condition = self.possible(part, label, op, metric.bounds)
         if (op in (">=", ">")) != (metric.better == "higher"):
-            self.notes.append(
-                f"'{condition}' stops at a poor {metric.name}: {metric.better} is better"
-            )
+            self.notes.append(f"'{condition}' stops at a poor {label}: {metric.better} is better")
         return condition
 
-    def metric(self, token: Token) -> tuple[str, Metric]:
-        """The part and the metric that a word means, if both can be measured here."""
-        prefix, _, name = token.text.rpartition(".")
+    def metric(self, token: Token) -> tuple[str, str, Metric]:
+        """The part, the name and the metric that a word means, if they can be measured here."""
+        *words, name = token.text.split(".")
+        output = words.pop() if words and words[-1] in self.outputs else ""
+        prefix = ".".join(words)
         if prefix and prefix.casefold() not in PARTS:
             do = "Write train or validation."
             if prefix.casefold() == "test":
                 do = "The test part is kept for the end; write validation."
             self.refuse("the part before the dot must be train or validation", do, token)
         found = self.lookup(name, token)
+        if self.outputs and not output and found.name != "loss":
+            do = f"Write for instance {next(iter(self.outputs))}.{found.name}."
+            self.refuse("a metric must name its output, where there are several", do, token)
         try:
-            check_task(found, self.task)
+            check_task(found, self.outputs.get(output, self.task))
         except ConfigError as error:
             self.refuse(error.must + f"; {found.name} is for {found.task}", error.do, token)
         if not found.scalar:
             self.refuse(f"{found.name} is no single number", "Choose another metric.", token)
         part = PARTS[prefix.casefold() or "validation"]
+        label = f"{output}.{found.name}" if output else found.name
         if part == "validation" and not self.validation:
             if prefix:
-                do = f"Give fit validation=0.1 or so, or write train.{found.name}."
+                do = f"Give fit validation=0.1 or so, or write train.{label}."
                 self.refuse("there is no validation part to measure", do, token)
-            self.notes.append(f"there is no validation part: {found.name} means train.{found.name}")
+            self.notes.append(f"there is no validation part: {label} means train.{label}")
             part = "train"
-        return part, found
+        return part, label, found
 
     def lookup(self, name: str, token: Token) -> Metric:
         """The metric of a name: the user's own first, then the loss and the registered ones."""

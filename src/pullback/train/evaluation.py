@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pullback.data.targets import Target
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import Array
-from pullback.losses.classes import IGNORED
-from pullback.metrics import ClassReport, Metric, evaluate, report
-from pullback.metrics.checks import each_target
-from pullback.nn.head import Head
+from pullback.metrics import ClassReport, report
+from pullback.nn.head import Head, Heads, heads_by_output
+from pullback.nn.several import unlabelled
 from pullback.train.interrupt import Interrupt
+from pullback.train.known import Known, targets_of
+from pullback.train.measures import Measure, measured
 from pullback.train.parts import Rows
 from pullback.train.step import Batch, Recipe
 
@@ -27,83 +27,74 @@ class Evaluator:
 
     recipe: Recipe
     state: State
-    head: Head
-    metrics: Sequence[Metric]
+    head: Head | Heads
+    metrics: Sequence[Measure]
     kind: str = "numpy"
 
     def __post_init__(self) -> None:
         self._programs: dict[Batch, Executor] = {}
 
     def measure(self, part: Rows, interrupt: Interrupt | None = None) -> dict[str, float]:
-        """The loss and every metric on one part, by name.
+        """The loss and every metric on one part, by name; of several outputs each one's too.
 
         Raises:
             Interrupted: A signal came meanwhile.
         """
-        outputs, loss = self.outputs(part, interrupt)
-        found = {"loss": loss}
-        if self.metrics:
-            found |= evaluate(self.metrics, *self._known(part, outputs))
-        return found
+        outputs, losses = self.outputs(part, interrupt)
+        return losses | measured(self.metrics, self._known(part, outputs))
 
     def attempt(self, part: Rows) -> None:
         """Measure a few rows for nothing, so that a metric that cannot work shows early."""
         chosen = part.take(np.linspace(0, len(part) - 1, min(len(part), BATCH)).astype(np.int64))
-        scores, targets, weights = self._known(chosen, self.outputs(chosen)[0])
-        if self.metrics and len(targets) and (weights is None or weights.any()):
-            evaluate(self.metrics, scores, targets, weights)
+        known = self._known(chosen, self.outputs(chosen)[0])
+        countable = {name: rows for name, rows in known.items() if rows.countable}
+        measured([m for m in self.metrics if m.output in countable], countable)
 
-    def report(self, part: Rows) -> ClassReport:
-        """How each class fares in one part, with the confusion matrix."""
-        scores, targets, weights = self._known(part, self.outputs(part)[0])
-        return report(scores, targets, weights, names=self.head.classes)
+    def report(self, part: Rows) -> dict[str, ClassReport]:
+        """How each class fares in one part, with the confusion matrix, by output."""
+        known = self._known(part, self.outputs(part)[0])
+        return {
+            name: report(rows.scores, rows.targets, rows.weights, names=rows.head.classes)
+            for name, rows in known.items()
+            if rows.head.task == "classification"
+        }
 
-    def _known(self, part: Rows, outputs: Array) -> tuple[Array, Array, Array | None]:
-        """Scores, targets and weights of what is not to be ignored; of a sequence each place."""
-        scores, targets, weights = self.head.scores(outputs), self.targets(part), part.weights
-        if self.head.task == "classification" and targets.ndim > 1:
-            return each_target(scores, targets, weights)
-        if self.head.task != "classification" or (targets != IGNORED).all():
-            return scores, targets, weights
-        kept = targets != IGNORED
-        return scores[kept], targets[kept], None if weights is None else weights[kept]
+    def _known(self, part: Rows, outputs: Mapping[str, Array]) -> dict[str, Known]:
+        """What metrics take, by output."""
+        heads, targets = heads_by_output(self.head), part.targets
+        return {
+            name: Known.of(heads[name], said, targets_of(heads[name], targets[name]), part.weights)
+            for name, said in outputs.items()
+        }
 
-    def targets(self, part: Rows) -> Array:
-        """The targets as metrics take them: class indices, or values in their own units."""
-        return targets_of(self.head, part.y)
-
-    def outputs(self, part: Rows, interrupt: Interrupt | None = None) -> tuple[Array, float]:
-        """The raw outputs for all rows, and their mean loss."""
-        pieces, total, weight = [], 0.0, 0.0
-        for start in range(0, len(part.x), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(part.x)))
+    def outputs(
+        self, part: Rows, interrupt: Interrupt | None = None
+    ) -> tuple[dict[str, Array], dict[str, float]]:
+        """The raw outputs for all rows by name; the objective, and the mean loss of each output."""
+        pieces: dict[str, list[Array]] = {}
+        sums: dict[str, float] = {}
+        for start in range(0, len(part), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(part)))
             if interrupt is not None:
                 interrupt.check()
-            feeds = part.feeds(rows)
-            batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
-            if batch not in self._programs:
-                step = self.recipe.evaluation_step(batch)
-                self._programs[batch] = executor(step, self.state, self.kind)
-            found = self._programs[batch].run(feeds)
-            pieces.append(found["output"])
-            total += float(found["loss"])
-            weight += float(found["weight"])
-        return np.concatenate(pieces), total / weight if weight else 0.0
+            for label, array in self._run(part.feeds(rows)).items():
+                if label.partition(".")[0] == "output":
+                    pieces.setdefault(label, []).append(array)
+                else:
+                    sums[label] = sums.get(label, 0.0) + float(array)
+        joined = {label: np.concatenate(arrays) for label, arrays in pieces.items()}
+        weights = unlabelled("weight", sums)
+        means = {
+            name: total / weights[name] if weights[name] else 0.0
+            for name, total in unlabelled("loss", sums).items()
+        }
+        losses = {"loss": self.recipe.objective.total(means)}
+        losses |= {f"{name}.loss": mean for name, mean in means.items() if name}
+        return unlabelled("output", joined), losses
 
-
-def own_units(target: Target) -> Head:
-    """What the standardised numbers of a table's target mean, whatever outputs mean."""
-    return Head("values", None, target.scale, target.center)
-
-
-def targets_of(head: Head, y: Array) -> Array:
-    """Encoded targets as metrics take them: classes, labels, or values in their own units."""
-    if head.task == "regression":
-        return head.units(y).reshape(len(y), -1)
-    if head.task == "embedding":
-        return y
-    if head.task == "multilabel":
-        return (y > 0.5).astype(np.int64)
-    if head.form in ("sigmoid", "probability"):
-        return (y.reshape(len(y)) > 0.5).astype(np.int64)
-    return y if y.dtype.kind in "iu" else y.argmax(axis=-1)
+    def _run(self, feeds: dict[str, Array]) -> dict[str, Array]:
+        batch = Batch.of_feeds(feeds)
+        if batch not in self._programs:
+            step = self.recipe.evaluation_step(batch)
+            self._programs[batch] = executor(step, self.state, self.kind)
+        return self._programs[batch].run(feeds)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pullback import losses, optim
 from pullback.errors import ConfigError
-from pullback.metrics import MetricLike
 from pullback.nn.module import Module
-from pullback.train.build import check_fits, metrics_of, prepared_network, session_of
+from pullback.train.build import check_fits, prepared_network, session_of
 from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import new_store, trained
+from pullback.train.measures import Wanted, measures_of
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
 from pullback.train.run import Run
@@ -28,7 +28,8 @@ def fit(
     data: Any,
     *,
     validation: Any = None,
-    loss: losses.Loss | str | None = None,
+    loss: losses.Loss | str | Mapping[str, losses.Loss | str] | None = None,
+    loss_weights: Mapping[str, float] | None = None,
     optimizer: optim.Optimizer | str = "adam",
     batch_size: int | None = None,
     epochs: int | None = None,
@@ -39,7 +40,7 @@ def fit(
     monitor: str = "loss",
     min_delta: float = 0.0,
     restore_best: bool = True,
-    metrics: Iterable[MetricLike] | None = None,
+    metrics: Wanted = None,
     class_weight: Any = None,
     clip_norm: float | None = None,
     l1: float = 0.0,
@@ -60,9 +61,13 @@ def fit(
     Args:
         network: What to train. Parameters without a value are initialised; a network that has
             values goes on from them, and the run's notes say so.
-        data: `(X, y)`, `(X, y, weights)`, or what `pb.data.prepare` gives.
+        data: `(X, y)`, `(X, y, weights)`, or what `pb.data.prepare` gives. X is an array, or a
+            dict of arrays by the names of forward's arguments, or a tuple of them in its order; y
+            an array, or a dict or tuple like what forward returns.
         validation: A fraction of the rows to hold out, or `(X, y)`.
         loss: A loss or its name; by default cross-entropy for labels, squared error for numbers.
+            Of several outputs one for all, or a dict by output.
+        loss_weights: How much the loss of each output counts; 1 where none is given.
         optimizer: An optimizer or its name.
         batch_size: Rows a step; the last batch of an epoch may be smaller. 32 when None, or all
             rows where there are fewer.
@@ -74,8 +79,9 @@ def fit(
         monitor: What has to improve: "loss" or a metric; a bare name means validation.
         min_delta: By how much it has to improve.
         restore_best: Put the weights of the best epoch back at the end (with `patience`).
-        metrics: Names, metrics or functions to measure after every epoch.
-        class_weight: "balanced", or a weight for each class.
+        metrics: Names, metrics or functions to measure after every epoch. Of several outputs
+            each gets those of its task, unless a name says which (`age.rmse`), or a dict does.
+        class_weight: "balanced", or a weight for each class; of several outputs, by output.
         clip_norm: Largest global norm of the gradient.
         l1: Coefficient of the sum of absolute weights.
         l2: Coefficient of the sum of squared weights.
@@ -123,8 +129,9 @@ def fit(
         loss=loss,
         class_weight=class_weight,
         seed=seed,
+        loss_weights=loss_weights,
     )
-    measured = metrics_of(metrics, source.head)
+    measured = measures_of(metrics, source.head)
     settings = Settings(
         batch_size=_batch_size(batch_size, len(source.parts.train)),
         epochs=epochs,
@@ -145,7 +152,7 @@ def fit(
         checkpoint_steps=checkpoint_steps,
         executor=executor,
     )
-    notes = prepared_network(network, seed, source.parts.train.x)
+    notes = prepared_network(network, seed, source.parts.train)
     session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
     if patience is None and (monitor != "loss" or min_delta):

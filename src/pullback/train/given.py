@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import DataError
-from pullback.graph.dtypes import Array, Dtype
+from pullback.graph.dtypes import INT64, Array, Dtype
 from pullback.nn.inference import dtype_of, input_dtype
 from pullback.nn.module import Module
+from pullback.nn.several import inputs_by_name, targets_by_name
 from pullback.train.parts import Rows
 
 
-def arrays_of(data: Any, what: str) -> tuple[Array, Array, Array | None]:
+@dataclass(frozen=True)
+class Given:
+    """What a user passed as data, as arrays by name.
+
+    Attributes:
+        x: The features by input; those of a network with one input have the name "".
+        y: The targets by output, likewise.
+        weights: One weight a row, or None.
+    """
+
+    x: Mapping[str, Array]
+    y: Mapping[str, Array]
+    weights: Array | None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.x.values())))
+
+
+def arrays_of(data: Any, what: str, network: Module) -> Given:
     """The arrays of `(X, y)` or `(X, y, weights)`, checked.
 
     Raises:
         DataError: They cannot be trained on; the place of the first mistake is named.
+        UnknownNameError: X names an input that the network does not have.
     """
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise DataError(
@@ -25,31 +47,54 @@ def arrays_of(data: Any, what: str) -> tuple[Array, Array, Array | None]:
             repr(data) if isinstance(data, (str, bool)) else type(data).__name__,
             "For a table: pb.fit(network, pb.data.prepare('file.csv', target='column')).",
         )
-    x, y = _array("features", data[0]), _array("targets", data[1])
+    inputs, targets = inputs_by_name(network, data[0]), targets_by_name(data[1])
+    x = {name: _array(_titled("features", name), part) for name, part in inputs.items()}
+    y = {name: _array(_titled("targets", name), part) for name, part in targets.items()}
     weights = None if len(data) == 2 or data[2] is None else _array("weights", data[2])
+    for name, array in x.items():
+        _check_features(array, _titled("features", name), input_dtype(network, array) == INT64)
+    if any(array.ndim == 0 for array in y.values()) or not _one_length([*x.values(), *y.values()]):
+        named = {**_shown("X", x), **_shown("y", y)}
+        raise DataError(
+            "features and targets must have the same number of rows",
+            ", ".join(f"{label} {shape}" for label, shape in named.items()),
+            "Check how they were cut.",
+        )
+    for name, array in x.items():
+        check_finite(_titled("feature", name), array)
+    given = Given(x, y, weights)
+    _check_weights(weights, len(given))
+    return given
+
+
+def _titled(what: str, name: str) -> str:
+    return f"{what} of {name!r}" if name else what
+
+
+def _shown(kind: str, named: Mapping[str, Array]) -> dict[str, Any]:
+    return {f"{kind}[{name!r}]" if name else kind: array.shape for name, array in named.items()}
+
+
+def _one_length(arrays: Sequence[Array]) -> bool:
+    return len({len(array) for array in arrays}) == 1
+
+
+def _check_features(x: Array, what: str, whole: bool) -> None:
+    """Check the kind and the shape of features; whole numbers that a layer takes may be alone."""
     if x.dtype.kind not in "biuf":
         raise DataError(
-            "features must be numbers",
+            f"{what} must be numbers",
             f"an array of dtype {x.dtype}",
             "Encode text and dates first; pb.data.prepare does.",
         )
-    if x.ndim < 2 or not x[:1].size:
+    if x.ndim < 2 - whole or not x[:1].size:
         raise DataError(
-            "features come in rows of columns, (rows, features)",
+            f"{what} come in rows of columns, (rows, features)",
             f"shape {x.shape}",
             "For one feature pass X[:, None]."
             if x.ndim == 1
             else "There must be rows, and columns to learn from.",
         )
-    if y.ndim == 0 or len(x) != len(y):
-        raise DataError(
-            "features and targets must have the same number of rows",
-            f"X {x.shape}, y {y.shape}",
-            "Check how they were cut.",
-        )
-    check_finite("feature", x)
-    _check_weights(weights, len(x))
-    return x, y, weights
 
 
 def _array(what: str, value: Any) -> Array:
@@ -107,11 +152,23 @@ def cast(array: Array, dtype: Dtype) -> Array:
         return array.astype(dtype, copy=False)
 
 
-def rows_of(x: Array, y: Array, weights: Array | None, network: Module) -> Rows:
-    """Rows in the network's dtype; whole numbers stay whole where a layer takes them."""
+def rows_of(given: Given, y: Mapping[str, Array], network: Module) -> Rows:
+    """Rows in the network's dtype; whole numbers stay whole where a layer takes them.
+
+    Args:
+        given: Features and weights as they were passed.
+        y: The targets as the losses take them.
+        network: What takes them.
+    """
     dtype = dtype_of(network)
-    features = np.ascontiguousarray(cast(x, input_dtype(network, x)))
-    w = None if weights is None else cast(weights, dtype)
-    for what, array in (("feature", features), ("target", y)):
-        check_finite(what, array, f"in {dtype}, in which the network computes")
-    return Rows(features, np.ascontiguousarray(y), w)
+    x = {name: _contiguous(cast(a, input_dtype(network, a))) for name, a in given.x.items()}
+    weights = None if given.weights is None else cast(given.weights, dtype)
+    for what, named in (("feature", x), ("target", y)):
+        for name, array in named.items():
+            within = f"in {array.dtype}, in which the network computes"
+            check_finite(_titled(what, name), array, within)
+    return Rows.of(x, {name: _contiguous(array) for name, array in y.items()}, weights)
+
+
+def _contiguous(array: Array) -> Array:
+    return np.ascontiguousarray(array)

@@ -13,7 +13,6 @@ from pullback.graph.dtypes import Array, Dtype
 from pullback.losses import Loss
 from pullback.losses.classes import IGNORED, ClassLoss
 from pullback.train.given import cast, check_finite
-from pullback.train.parts import Rows
 
 SEVERAL = {"sigmoid": "multilabel", "probability": "multilabel_probability"}
 
@@ -158,18 +157,18 @@ def _check_some_label(codes: Array) -> None:
         )
 
 
-def with_class_weight(loss: Loss, wanted: Any, rows: Rows, classes: tuple[Any, ...] | None) -> Loss:
+def with_class_weight(loss: Loss, wanted: Any, y: Array, classes: tuple[Any, ...] | None) -> Loss:
     """The loss with a weight for each class, as the user asked for them."""
     if wanted is None:
         return loss
     settings = {field.name for field in fields(loss)}
-    if "class_weights" not in settings or rows.y.dtype.kind not in "iu":
+    if "class_weights" not in settings or y.dtype.kind not in "iu":
         raise ConfigError(
             "class weights go with cross_entropy and class labels",
             f"the loss {loss.name!r}",
             "Use loss='cross_entropy', or pass weights of rows.",
         )
-    counts = np.bincount(rows.y[rows.y >= 0], minlength=len(classes or ()))
+    counts = np.bincount(y[y >= 0], minlength=len(classes or ()))
     names = list(classes) if classes is not None else list(range(len(counts)))
     weights = _weights_of_classes(wanted, counts, names)
     return replace(loss, class_weights=weights)  # type: ignore[call-arg]  # checked above

@@ -211,11 +211,14 @@ class Session:
     ) -> tuple[dict[str, Array], list[dict[str, Array]]]:
         """One step whose batch is computed in several parts."""
         fed = []
-        for rows in np.array_split(np.arange(len(feeds["x"])), self.settings.accumulate):
+        several = self.recipe.objective.only is None
+        whole = dict(self.programs.weight(feeds).run(feeds)) if several else {}
+        count = len(next(iter(feeds.values())))
+        for rows in np.array_split(np.arange(count), self.settings.accumulate):
             if len(rows):
                 part = {name: array[rows] for name, array in feeds.items()}
                 part["row"] = np.asarray(rows[0], np.int64)
-                fed.append(part)
+                fed.append(part | whole)
         for part in fed:
             self.programs.part(part).run_again(part)
         return self.programs.update().run_again({}), fed
@@ -275,8 +278,7 @@ class Session:
         """Keep the weights of the best epoch."""
         if self.stopping is None:
             return
-        part, _, name = self.stopping.metric.rpartition(".")
-        value = self.values.get(f"{part or 'validation'}.{name}", float("nan"))
+        value = self.values.get(self.stopping.metric, float("nan"))
         progress = self.stopping.update(self.epoch, value)
         if progress == "improved" and self.settings.restore_best:
             paths = self.recipe.network.state()

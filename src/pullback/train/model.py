@@ -15,11 +15,13 @@ from pullback.container import read_tensors
 from pullback.data.encoder import Encoder
 from pullback.errors import ConfigError, DataError, FileFormatError, LabelError
 from pullback.graph.dtypes import Array
-from pullback.metrics import ClassReport, MetricLike, as_metrics, defaults, evaluate, report
+from pullback.metrics import ClassReport, report
 from pullback.nn import Module, storage
-from pullback.nn.head import Head, needs_fit
-from pullback.nn.inference import outputs
-from pullback.train.evaluation import own_units
+from pullback.nn.head import Head, Heads, heads_by_output
+from pullback.nn.inference import outputs, predict
+from pullback.nn.several import ONE, structured, targets_by_name
+from pullback.train.known import Known, own_units
+from pullback.train.measures import Wanted, measured, measures_of
 
 
 @dataclass(repr=False)
@@ -43,42 +45,43 @@ class Model:
         return f"Model({what}{table}; {number:,} parameters)"
 
     @property
-    def head(self) -> Head | None:
+    def head(self) -> Head | Heads | None:
         """What the outputs mean."""
         return self.network._head
 
-    def features(self, rows: Any) -> Array:
-        """The network's inputs for raw rows: a file, a frame, or an array."""
+    def features(self, rows: Any) -> Any:
+        """The network's inputs for raw rows: a file, a frame, or arrays."""
         if self.encoder is None:
-            return np.asarray(rows)
+            return rows
         table = self.encoder.read(rows)
         self.warnings = list(self.encoder.report(table).warnings)
         return self.encoder.features(table)
 
-    def outputs(self, rows: Any, batch_size: int = 1024) -> Array:
-        """The raw outputs for raw rows."""
-        return outputs(self.network, self.features(rows), batch_size)
+    def outputs(self, rows: Any, batch_size: int = 1024) -> Any:
+        """The raw outputs for raw rows; of several, in the structure that the network returns."""
+        return structured(outputs(self.network, self.features(rows), batch_size))
 
-    def predict(self, rows: Any, *, probabilities: bool = False) -> Array:
+    def predict(self, rows: Any, *, probabilities: bool = False) -> Any:
         """One class (or value) a row; with `probabilities`, those of every class instead.
 
         Args:
-            rows: A file, a frame or an array, with the columns that it was trained on.
+            rows: A file, a frame, an array, or a dict or tuple of arrays, as it was trained on.
             probabilities: Ask for (rows, classes).
-        """
-        needs_fit(probabilities, self.head)
-        found = self.outputs(rows)
-        if self.head is None:
-            return found
-        return self.head.scores(found) if probabilities else self.head.decide(found)
 
-    def evaluate(self, data: Any, metrics: Iterable[MetricLike] | None = None) -> dict[str, float]:
+        Returns:
+            An array; of a network with several outputs a dict or tuple of them, as it returns.
+        """
+        return predict(self.network, self.features(rows), 1024, probabilities)
+
+    def evaluate(self, data: Any, metrics: Wanted = None) -> dict[str, float]:
         """How good it is on rows whose answers are known.
 
         Args:
             data: A file or a frame with the target column, or a pair (X, y). Without an encoder,
-                (X, y) with y as class indices or values.
-            metrics: Names, metrics or functions; those usual for the task when None.
+                (X, y) with y as class indices or values; dicts or tuples of arrays where the
+                network has several inputs or outputs.
+            metrics: Names, metrics or functions; those usual for the task when None. Of several
+                outputs, a dict by output or names such as `age.rmse`.
 
         Returns:
             Each metric by its name.
@@ -87,40 +90,61 @@ class Model:
             DataError: The target is absent, or a value of it is missing or unknown.
             ConfigError: The network was never fitted, or a metric is not one for its task.
         """
-        head, scores, targets = self.scored(data)
-        if metrics is None:
-            metrics = defaults(head.task, scores.shape[1]).shown
-        return evaluate(as_metrics(metrics, head.task), scores, targets)
+        known = self.known(data)
+        classes = {name: rows.scores.shape[-1] for name, rows in known.items()}
+        return measured(measures_of(metrics, self._fitted, classes), known)
 
-    def report(self, data: Any) -> ClassReport | None:
-        """How each class fares, with the confusion matrix; None for a regression."""
-        head, scores, targets = self.scored(data)
-        if head.task != "classification":
-            return None
-        return report(scores, targets, names=head.classes)
+    def report(self, data: Any) -> ClassReport | dict[str, ClassReport] | None:
+        """How each class fares, with the confusion matrix; None for a regression.
 
-    def scored(self, data: Any) -> tuple[Head, Array, Array]:
-        """What metrics take, for rows whose answers are known: head, scores, targets."""
+        Of several outputs, the reports of those that are classes, by name.
+        """
+        known = self.known(data)
+        found = {
+            name: report(rows.scores, rows.targets, names=rows.head.classes)
+            for name, rows in known.items()
+            if rows.head.task == "classification"
+        }
+        return found.get(ONE) if ONE in known else found
+
+    @property
+    def _fitted(self) -> Head | Heads:
         if self.head is None:
             raise ConfigError(
                 "a network that is evaluated must have been fitted",
                 "one that was not",
                 "Fit it, or compare network.predict(X) with your targets.",
             )
-        if self.encoder is None:
-            if not isinstance(data, (tuple, list)) or len(data) != 2:
-                raise DataError(
-                    "a network on arrays is evaluated on a pair (X, y)",
-                    type(data).__name__,
-                    "Pass both: model.evaluate((X, y)).",
-                )
-            x, y = data
-            return self.head, self.head.scores(self.outputs(x)), _codes(self.head, np.asarray(y))
-        found = self.encoder.read(data)
-        targets, target = self.encoder.targets(found), self.encoder.target
-        if target.task == "regression":
-            targets = own_units(target).scores(targets)
-        return self.head, self.head.scores(self.outputs(found)), targets
+        return self.head
+
+    def known(self, data: Any) -> dict[str, Known]:
+        """What metrics take, by output, for rows whose answers are known."""
+        heads = heads_by_output(self._fitted)
+        if self.encoder is not None:
+            found = self.encoder.read(data)
+            said = outputs(self.network, self.features(found))
+            y, target = self.encoder.targets(found), self.encoder.target
+            if target.task == "regression":
+                y = own_units(target).scores(y)
+            return {ONE: Known.of(heads[ONE], said[ONE], y)}
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise DataError(
+                "a network on arrays is evaluated on a pair (X, y)",
+                type(data).__name__,
+                "Pass both: model.evaluate((X, y)).",
+            )
+        targets = targets_by_name(data[1])
+        if set(targets) != set(heads):
+            raise DataError(
+                "a network is evaluated on the targets of its outputs",
+                f"{', '.join(targets) or 'one array'} for {', '.join(heads) or 'one output'}",
+                "Pass y as it was passed to fit.",
+            )
+        said = outputs(self.network, data[0])
+        return {
+            name: Known.of(heads[name], said[name], _codes(heads[name], np.asarray(y)))
+            for name, y in targets.items()
+        }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network and encoder to one file; `pb.load` reads it."""

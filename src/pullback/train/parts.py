@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from pullback.errors import DataError, ShapeError
 from pullback.graph.dtypes import Array
+from pullback.nn.several import ONE, labelled, unlabelled
+
+PARTS = ("train", "validation", "test")
+Arrays: TypeAlias = Array | Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -16,51 +22,70 @@ class Rows:
     """One part of the data.
 
     Attributes:
-        x: Features (rows, ...), in the network's dtype.
-        y: Targets: class indices (rows,), or numbers in the network's dtype.
-        weights: One weight a row in the network's dtype, or None.
+        arrays: By label, one row a row: the features `x` (or `x.NAME`, where there are several),
+            the targets `y` (or `y.NAME`) as the loss takes them, and `weights`, if there are any.
+
+    Example:
+        >>> rows = Rows.of(np.ones((3, 2)), {"age": np.zeros(3), "size": np.zeros(3)})
+        >>> len(rows), [*rows.arrays]
+        (3, ['x', 'y.age', 'y.size'])
     """
 
-    x: Array
-    y: Array
-    weights: Array | None = None
+    arrays: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, x: Arrays, y: Arrays, weights: Array | None = None) -> Rows:
+        """From features and targets, each one array or several by name."""
+        given = {**_labelled("x", x), **_labelled("y", y)}
+        return cls(given if weights is None else {**given, "weights": weights})
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
+        weights, rows = self.weights, len(self)
+        if any(len(array) != rows for label, array in self.arrays.items() if label != "weights"):
             raise ShapeError(
                 "features and targets must have the same number of rows",
-                f"x {self.x.shape}, y {self.y.shape}",
+                ", ".join(f"{label} {array.shape}" for label, array in self.arrays.items()),
                 "Check how they were cut.",
             )
-        if self.weights is not None and self.weights.shape != (len(self.x),):
+        if weights is not None and weights.shape != (rows,):
             raise ShapeError(
                 "there must be one weight a row",
-                f"weights {self.weights.shape} for {len(self.x)} rows",
+                f"weights {weights.shape} for {rows} rows",
                 "Pass a vector of weights.",
             )
-        if self.weights is not None and not (
-            np.isfinite(self.weights).all() and (self.weights >= 0).all() and self.weights.any()
+        if weights is not None and not (
+            np.isfinite(weights).all() and (weights >= 0).all() and weights.any()
         ):
             raise DataError(
-                f"weights must be finite, 0 or more, and not all 0, in {self.weights.dtype}",
-                f"weights from {self.weights.min()} to {self.weights.max()}",
+                f"weights must be finite, 0 or more, and not all 0, in {weights.dtype}",
+                f"weights from {weights.min()} to {weights.max()}",
                 "Check them.",
             )
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(next(iter(self.arrays.values())))
+
+    @property
+    def weights(self) -> Array | None:
+        """One weight a row, or None."""
+        return self.arrays.get("weights")
+
+    @property
+    def targets(self) -> dict[str, Array]:
+        """The targets by output; that of a network with one output has the name ""."""
+        return unlabelled("y", self.arrays)
 
     def feeds(self, rows: Array) -> dict[str, Array]:
         """What a step is fed with for these rows."""
-        feeds = {"x": self.x.take(rows, 0), "y": self.y.take(rows, 0)}
-        if self.weights is not None:
-            feeds["weights"] = self.weights.take(rows)
-        return feeds
+        return {label: array.take(rows, 0) for label, array in self.arrays.items()}
 
     def take(self, rows: Array) -> Rows:
         """Only these rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(self.x[rows], self.y[rows], weights)
+        return Rows(self.feeds(rows))
+
+
+def _labelled(kind: str, given: Arrays) -> dict[str, Array]:
+    return labelled(kind, given if isinstance(given, Mapping) else {ONE: given})
 
 
 @dataclass(frozen=True)
@@ -73,13 +98,11 @@ class Parts:
 
     def arrays(self) -> dict[str, Array]:
         """All arrays by name (`train.x`, ...), for the run."""
-        found = {}
-        for name in ("train", "validation", "test"):
-            part: Rows | None = getattr(self, name)
-            for field in ("x", "y", "weights"):
-                if part is not None and getattr(part, field) is not None:
-                    found[f"{name}.{field}"] = getattr(part, field)
-        return found
+        return {
+            f"{name}.{label}": array
+            for name in PARTS
+            for label, array in getattr(getattr(self, name), "arrays", {}).items()
+        }
 
     def fingerprint(self) -> str:
         """A hash of all arrays, their names, shapes and dtypes."""
@@ -92,9 +115,5 @@ class Parts:
     @classmethod
     def of_arrays(cls, arrays: dict[str, Array]) -> Parts:
         """From `arrays()`."""
-        parts = {
-            name: Rows(arrays[f"{name}.x"], arrays[f"{name}.y"], arrays.get(f"{name}.weights"))
-            for name in ("train", "validation", "test")
-            if f"{name}.x" in arrays
-        }
-        return cls(parts["train"], parts.get("validation"), parts.get("test"))
+        found = {name: unlabelled(name, arrays) for name in PARTS}
+        return cls(**{name: Rows(part) for name, part in found.items() if part})

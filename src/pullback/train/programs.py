@@ -35,13 +35,17 @@ class Programs:
         """The program of a micro-batch, which adds to the sums of its batch."""
         return self._program("part", feeds)
 
+    def weight(self, feeds: Feeds) -> Executor:
+        """The program that finds the weights of a whole batch, for the parts it is cut into."""
+        return self._program("weight", feeds)
+
     def update(self) -> Executor:
         """The program that makes one step of the sums over all micro-batches."""
         return self._program("update", {})
 
     def _program(self, kind: str, feeds: Feeds) -> Executor:
         """Within one training, feeds of as many rows have the same shapes and dtypes."""
-        key = (kind, len(feeds["x"]) if feeds else 0)
+        key = (kind, len(next(iter(feeds.values()))) if feeds else 0)
         found = self._made.get(key)
         if found is None:
             found = executor(self._traced(kind, feeds), self.state, self._executor)
@@ -51,7 +55,9 @@ class Programs:
     def _traced(self, kind: str, feeds: Feeds) -> Step:
         if kind == "update":
             return self.recipe.apply_step()
-        batch = Batch.of(feeds["x"], feeds["y"], feeds.get("weights"))
+        batch = Batch.of_feeds({label: a for label, a in feeds.items() if a.ndim})
+        if kind == "weight":
+            return self.recipe.weight_step(batch)
         return self.recipe.part_step(batch) if kind == "part" else self.recipe.training_step(batch)
 
     def origin(self, fed: Sequence[Feeds]) -> NonFiniteOrigin | None:

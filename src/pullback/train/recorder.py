@@ -40,8 +40,8 @@ class Recorder(Callback):
         record = session.epochs[-1]
         splits: dict[str, dict[str, float]] = {}
         for key, value in record.values.items():
-            part, _, name = key.rpartition(".")
-            if part:
+            part, _, name = key.partition(".")
+            if name:
                 splits.setdefault(part, {})[name] = value
         for part, metrics in splits.items():
             self.store.telemetry.append_epoch(record.epoch, record.step, part, metrics)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pullback import losses, named, optim
+from pullback import named, optim
 from pullback.errors import (
     ConfigError,
     DataError,
@@ -18,9 +18,9 @@ from pullback.errors import (
     UnknownNameError,
 )
 from pullback.graph.dtypes import Array
-from pullback.metrics import Metric, MetricLike, as_metrics
+from pullback.metrics import MetricLike, as_metric
 from pullback.nn.description import rebuild
-from pullback.nn.head import Head
+from pullback.nn.head import Head, Heads, head_from_config, heads_by_output
 from pullback.nn.module import Module
 from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
@@ -29,7 +29,9 @@ from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import trained
 from pullback.train.history import EpochRecord
 from pullback.train.loop import Session
+from pullback.train.measures import Measure, measures_of
 from pullback.train.model import encoder_of
+from pullback.train.objective import Objective
 from pullback.train.parts import Parts
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
@@ -121,7 +123,7 @@ def _resumed_session(
     same = (settings.epochs, settings.steps) == (first.epochs, first.steps)
     total = config["total_steps"] if same else None  # of another length: found anew
     network = _resumed_network(config, checkpoint.tensors, custom)
-    head = Head.from_config(config["head"])
+    head = head_from_config(config["head"])
     measured = _resumed_metrics(settings, metrics, head)
     source = _resumed_source(store, config, head, given, network, custom)
     rule = named.get(optim.Optimizer, config["optimizer"], custom)
@@ -208,10 +210,16 @@ def _restore_best(session: Session, store: RunStore, step: int | None) -> None:
     session.best = best.step, best.tensors
 
 
-def _resumed_metrics(settings: Settings, given: Iterable[MetricLike], head: Head) -> list[Metric]:
-    own = {m.name: m for m in as_metrics(given, head.task)}
+def _resumed_metrics(
+    settings: Settings, given: Iterable[MetricLike], head: Head | Heads
+) -> list[Measure]:
+    own = {metric.name: metric for metric in map(as_metric, given)}
+    wanted: dict[str, list[MetricLike]] = {name: [] for name in heads_by_output(head)}
+    for label in settings.metrics or ():
+        output, _, name = label.rpartition(".")
+        wanted[output].append(own.get(name, name))
     try:
-        return list(as_metrics([own.get(n, n) for n in settings.metrics or ()], head.task))
+        return measures_of(wanted, head)
     except UnknownNameError as error:
         error.do = "Pass metrics of your own again: pb.resume(path, metrics=[...])."
         raise
@@ -220,18 +228,18 @@ def _resumed_metrics(settings: Settings, given: Iterable[MetricLike], head: Head
 def _resumed_source(
     store: RunStore,
     config: dict[str, Any],
-    head: Head,
+    head: Head | Heads,
     given: tuple[Any, Any],
     network: Module,
     custom: Sequence[Any],
 ) -> Source:
     """The data as the run had them: from its folder, or passed again and compared."""
     arrays = store.load_data()
-    loss = named.get(losses.Loss, config["loss"], custom)
+    objective = Objective.from_config(config["loss"], custom)
     encoder = encoder_of(store.load_encoder())
     record = store.record.get("data", {})
     if arrays is not None:
-        return Source(Parts.of_arrays(arrays), head, loss, encoder, record)
+        return Source(Parts.of_arrays(arrays), head, objective, encoder, record)
     data, validation = given
     if data is None:
         raise ConfigError(
@@ -244,7 +252,8 @@ def _resumed_source(
         data,
         network,
         validation=validation if fraction is None else fraction,
-        loss=loss,
+        loss=dict(objective.losses) if objective.only is None else objective.only,
+        loss_weights=objective.weights or None,
         class_weight=None,
         seed=config["settings"]["seed"],
     )
@@ -254,4 +263,4 @@ def _resumed_source(
             "other rows, columns, numbers or parts",
             "Pass what was passed to fit, data and validation alike.",
         )
-    return replace(source, head=head, loss=loss, encoder=encoder)
+    return replace(source, head=head, objective=objective, encoder=encoder)

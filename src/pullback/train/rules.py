@@ -136,7 +136,8 @@ class EarlyStopping:
 
     def reason(self) -> str:
         """The waiting so far, in a sentence."""
-        part, _, name = self.metric.rpartition(".")
+        part, _, name = self.metric.partition(".")
+        name = (name or part).replace(".", " ")
         what = f"{'training' if part == 'train' else 'validation'} {name.replace('_', ' ')}"
         best = "none was finite"
         if self.best is not None:

@@ -34,7 +34,8 @@ class Run:
         best_step: The step whose weights were put back, if they are others than the last.
         path: The run's folder, if it was saved.
         notes: What the user should know.
-        classes: How each class fares, by part (`validation`, `test`); empty for values.
+        classes: How each class fares, by part (`validation`, `test`), or by part and output
+            (`validation.city`) where there are several; empty for values.
     """
 
     model: Model

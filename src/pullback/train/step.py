@@ -13,7 +13,6 @@ import numpy as np
 
 from pullback import losses, ops, optim
 from pullback.autodiff import gradient
-from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.graph.origin import scope
@@ -22,8 +21,11 @@ from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter, bound
+from pullback.nn.several import ONE, labelled, outputs_by_name, unlabelled
 from pullback.optim.layers import rate_pattern
 from pullback.plan import Step
+from pullback.train.objective import Objective, average, check_targets
+from pullback.train.parts import Arrays, Rows
 
 INT64 = np.dtype(np.int64)
 STEP, SEED, RATE = "step", "seed", "learning_rate"
@@ -34,16 +36,23 @@ PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
 
 @dataclass(frozen=True)
 class Batch:
-    """The shapes and dtypes of one batch: a step is traced for each."""
+    """The shapes and dtypes of one batch, by label: a step is traced for each."""
 
-    x: tuple[Shape, Dtype]
-    y: tuple[Shape, Dtype]
-    weighted: bool
+    arrays: tuple[tuple[str, Shape, Dtype], ...]
 
     @classmethod
-    def of(cls, x: Array, y: Array, weights: Array | None) -> Batch:
+    def of(cls, x: Arrays, y: Arrays, weights: Array | None) -> Batch:
         """The shapes and dtypes of these arrays."""
-        return cls((x.shape, x.dtype), (y.shape, y.dtype), weights is not None)
+        return cls.of_feeds(Rows.of(x, y, weights).arrays)
+
+    @classmethod
+    def of_feeds(cls, feeds: Mapping[str, Array]) -> Batch:
+        """The shapes and dtypes of what a step is fed with."""
+        return cls(tuple((label, array.shape, array.dtype) for label, array in feeds.items()))
+
+    def placeholders(self) -> dict[str, Node]:
+        """A node for each array, by label."""
+        return {label: placeholder(label, shape, dtype) for label, shape, dtype in self.arrays}
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Recipe:
 
     Attributes:
         network: The network.
-        loss: What it should make small.
+        loss: What it should make small; an `Objective` where there are several outputs.
         optimizer: How gradients become updates, with the schedule of the learning rate.
         total_steps: How many steps the schedule spans; None where it is not known.
         clip_norm: The largest global norm of the gradient; None does not clip.
@@ -62,13 +71,18 @@ class Recipe:
     """
 
     network: Module
-    loss: losses.Loss
+    loss: losses.Loss | Objective
     optimizer: optim.Optimizer
     total_steps: int | None = None
     clip_norm: float | None = None
     l1: float = 0.0
     l2: float = 0.0
     accumulate: int = 1
+
+    @property
+    def objective(self) -> Objective:
+        """The loss of each output."""
+        return Objective.of(self.loss)
 
     def initial_state(self, seed: int) -> dict[str, Array]:
         """Every slot of the training with its first value."""
@@ -120,8 +134,7 @@ class Recipe:
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
-                data_loss = self.loss(outputs, y, weights)
-                weight = self.loss.sums(outputs, y, weights)[1]
+                data_loss, weight = self.objective.mean(outputs, y, weights)
                 objective = trace.with_penalty(data_loss)
         gradients = gradient(objective, trace.trained)
         statistics = trace.statistics()
@@ -132,12 +145,16 @@ class Recipe:
 
         Buffers change by what the parts before it changed, which is kept beside them until the
         update: a batch that is held back leaves no statistics of its parts.
+
+        Of several outputs each has a sum of weights of its own, by which the batch's sum of its
+        losses is divided: it is fed as `weight.NAME`, see `weight_step`.
         """
         trace = _Trace(self, training=True, row=placeholder("row", (), INT64))
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
-                total, weight = self.loss.sums(outputs, y, weights)
+                sums = self.objective.sums(outputs, y, weights)
+                total, weight = sums[ONE] if ONE in sums else self._parts_of_means(sums)
         gradients = gradient(total, trace.trained)
         with scope(role="update"):
             assigns = {
@@ -153,6 +170,21 @@ class Recipe:
             assigns[PART_WEIGHT] = slot(PART_WEIGHT, (), dtype) + weight.astype(dtype)
         return Step({"loss": total}, assigns, name="micro-batch")
 
+    def _parts_of_means(self, sums: Mapping[str, tuple[Node, Node]]) -> tuple[Node, Node]:
+        """What a micro-batch adds to the objective of its batch, and to the batch's weight."""
+        means = {}
+        for name, (total, weight) in sums.items():
+            whole = placeholder(f"weight.{name}", (), weight.dtype)
+            means[name] = losses.divided(total, whole.astype(total.dtype))
+        return self.objective.weighed(means), average({n: w for n, (_, w) in sums.items()})
+
+    def weight_step(self, batch: Batch) -> Step:
+        """The sum of weights of each output's loss in a whole batch, before it is cut in parts."""
+        trace = _Trace(self, training=False)
+        with trace:
+            sums = self.objective.sums(*trace.forward(batch))
+        return Step({f"weight.{name}": w for name, (_, w) in sums.items()}, name="weights")
+
     def apply_step(self) -> Step:
         """The update from the sums of all micro-batches of a batch; sets the sums to zero."""
         trace = _Trace(self, training=True)
@@ -160,6 +192,8 @@ class Recipe:
             total = slot(PART_LOSS, (), dtype_of(self.network))
             weight = slot(PART_WEIGHT, (), dtype_of(self.network))
             one = ops.where(weight == 0, 1, weight)
+            if self.objective.only is None:  # the parts were divided by the batch's weights
+                one = ops.ones((), weight.dtype)
             sums = [slot(f"{PART}{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
             gradients = [g / one for g in sums]
             with scope(path=LOSS):
@@ -182,8 +216,11 @@ class Recipe:
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
-                total, weight = self.loss.sums(outputs, y, weights)
-        return Step({"output": outputs, "loss": total, "weight": weight}, name="evaluation")
+                sums = self.objective.sums(outputs, y, weights)
+        found = labelled("output", outputs)
+        found |= labelled("loss", {name: total for name, (total, _) in sums.items()})
+        found |= labelled("weight", {name: weight for name, (_, weight) in sums.items()})
+        return Step(found, name="evaluation")
 
 
 class _Trace:
@@ -213,20 +250,13 @@ class _Trace:
         self._bound.__exit__(None, None, None)
         self._mode.__exit__(None, None, None)
 
-    def forward(self, batch: Batch) -> tuple[Node, Node, Node | None]:
-        """The network's outputs for a batch, with its targets and weights."""
-        x = placeholder("x", *batch.x)
-        y = placeholder("y", *batch.y)
-        rows, dtype = batch.x[0][0], dtype_of(self.recipe.network)
-        weights = placeholder("weights", (rows,), dtype) if batch.weighted else None
-        outputs = self.recipe.network(x)
-        if not isinstance(outputs, Node):
-            raise ConfigError(
-                f"forward of {type(self.recipe.network).__name__} must return one tensor",
-                f"a value of type {type(outputs).__name__}",
-                "Return what follows from the input by the library's operations.",
-            )
-        return outputs, y, weights
+    def forward(self, batch: Batch) -> tuple[dict[str, Node], dict[str, Node], Node | None]:
+        """The network's outputs for a batch, with its targets by output, and its weights."""
+        given = batch.placeholders()
+        outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
+        targets = unlabelled("y", given)
+        check_targets(outputs, targets)
+        return outputs, {name: targets[name] for name in outputs}, given.get("weights")
 
     def so_far(self, path: str, buffer: Buffer) -> Node:
         """A buffer as the parts of the batch so far left it."""

@@ -38,6 +38,7 @@ class Until:
         metrics: Iterable[MetricLike] = (),
         task: Task | None = None,
         validation: bool = True,
+        outputs: Mapping[str, Task] | None = None,
     ) -> Until:
         """Read an expression.
 
@@ -48,6 +49,8 @@ class Until:
             task: The task at hand; a metric of the other one is refused.
             validation: Whether there is a validation part. If not, bare names mean
                 training, and `notes` says so.
+            outputs: The task of each output, where there are several; metrics then name theirs:
+                "age.rmse < 3".
 
         Raises:
             ConfigError: Not of the grammar above, a target that cannot be reached, a metric
@@ -64,7 +67,7 @@ class Until:
               to do: For a percentage write 95%.
         """
         own = {metric.name.casefold(): metric for metric in as_metrics(metrics)}
-        parser = Parser(text, own, task, validation)
+        parser = Parser(text, own, task, validation, outputs or {})
         alternatives = parser.expression()
         return cls(alternatives, tuple(dict.fromkeys(parser.notes)))
 
@@ -78,8 +81,8 @@ class Until:
 
     def metrics(self) -> tuple[str, ...]:
         """The metrics that must be measured, without their parts; the loss is not one."""
-        names = (c.name for c in self.conditions() if c.part is not None and c.name != "loss")
-        return tuple(dict.fromkeys(names))
+        asked = (c.name for c in self.conditions() if c.part is not None)
+        return tuple(dict.fromkeys(n for n in asked if n.rpartition(".")[2] != "loss"))
 
     def reached(self, values: Mapping[str, float]) -> bool:
         """Whether the expression holds.
