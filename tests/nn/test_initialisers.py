@@ -29,7 +29,13 @@ EXPECTED = {
     "he_normal": ({}, "normal", math.sqrt(2 / 400)),
     "lecun_uniform": ({}, "uniform", math.sqrt(3 / 400)),
     "lecun_normal": ({}, "normal", math.sqrt(1 / 400)),
+    "truncated_normal": ({"deviation": 0.3, "bound": 2.0}, "truncated", 0.3),
+    "variance_scaling": ({"scale": 2.0, "form": "uniform"}, "uniform", math.sqrt(6 / 400)),
+    "orthogonal": ({"gain": 2.0}, "orthogonal", 2.0),
+    "identity": ({"gain": -2.0}, "identity", -2.0),
+    "sparse": ({"sparsity": 0.1, "deviation": 0.3}, "sparse", 0.3),
 }
+STRUCTURED = ("orthogonal", "identity", "sparse", "truncated")  # see test_structured_values.py
 each = pytest.mark.parametrize("name", EXPECTED)
 
 
@@ -46,6 +52,8 @@ def test_its_statistics(name: str) -> None:
     _, kind, size = EXPECTED[name]
     values = made(name)(SHAPE, np.dtype(np.float64), seed=3, path="0.weight")
     assert values.shape == SHAPE
+    if kind in STRUCTURED:
+        return
     if kind == "value":
         assert (values == size).all()
         return
@@ -77,7 +85,7 @@ def test_what_it_depends_on(name: str) -> None:
     assert draw((50, 20), f4, seed=1, path="0.weight").tobytes() == first.tobytes()
     wide = draw((50, 20), np.dtype(np.float64), seed=1, path="0.weight")
     np.testing.assert_array_equal(wide.astype(f4), first)
-    if EXPECTED[name][1] == "value":
+    if EXPECTED[name][1] in ("value", "identity"):
         return
     others = [
         draw((50, 20), f4, seed=2, path="0.weight"),

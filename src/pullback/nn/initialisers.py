@@ -6,41 +6,22 @@ r"""Initial values of parameters, each a pure function of seed and place.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from pullback import named
-from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.errors import ConfigError
+from pullback.graph.dtypes import Array, Shape
 from pullback.named import register
-from pullback.ops import philox
-
-Fans = tuple[int, int]
-
-
-class Initialiser(named.Named):
-    """Makes the first value of a parameter."""
-
-    kind: ClassVar[str] = "initialiser"
-
-    def __call__(
-        self, shape: Shape, dtype: Dtype, *, seed: int = 0, path: str = "", fans: Fans | None = None
-    ) -> Array:
-        """The initial value of the parameter at `path`: the same seed gives the same value."""
-        stream = philox.stream("initialise", path)
-        return np.asarray(self.draw(shape, fans or fans_of(shape), seed, stream), dtype)
-
-    def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
-        """The values in float64."""
-        raise TypeError(f"{type(self).__name__} draws nothing")
-
-
-def fans_of(shape: Shape) -> Fans:
-    """(fan_in, fan_out) of a weight of shape (in_features, out_features), or of a vector."""
-    if len(shape) < 2:
-        return (shape[0] if shape else 1,) * 2
-    field = math.prod(shape[:-2])
-    return shape[-2] * field, shape[-1] * field
+from pullback.nn.initialiser import Fans as Fans
+from pullback.nn.initialiser import Initialiser as Initialiser
+from pullback.nn.initialiser import fans_of as fans_of
+from pullback.nn.initialiser import normal as _normal
+from pullback.nn.initialiser import uniform as _uniform
+from pullback.nn.structured import Identity as Identity
+from pullback.nn.structured import Orthogonal as Orthogonal
+from pullback.nn.structured import Sparse as Sparse
 
 
 def registry() -> dict[str, type[Initialiser]]:
@@ -59,16 +40,6 @@ def get(value: Initialiser | str | dict[str, Any]) -> Initialiser:
         HeNormal()
     """
     return named.get(Initialiser, value)
-
-
-def _uniform(shape: Shape, limit: float, seed: int, stream: int) -> Array:
-    unit: Array = philox.uniform(seed, stream, 0, 0, shape, np.dtype(np.float64))
-    return (2 * unit - 1) * limit
-
-
-def _normal(shape: Shape, deviation: float, seed: int, stream: int) -> Array:
-    drawn: Array = philox.normal(seed, stream, 0, 0, shape, np.dtype(np.float64))
-    return drawn * deviation
 
 
 @register
@@ -134,6 +105,84 @@ class Uniform(Initialiser):
 
     def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
         return _uniform(shape, self.limit, seed, stream)
+
+
+@register
+class TruncatedNormal(Initialiser):
+    """Normal with mean 0, drawn again where it is further out than `bound` deviations.
+
+    What is left has a smaller deviation: 0.88 of `deviation` with a bound of 2.
+    """
+
+    name = "truncated_normal"
+    deviation: float = 0.01
+    bound: float = 2.0
+
+    def check(self) -> None:
+        """Check the deviation and the bound."""
+        self.check_number("deviation", above=0)
+        self.check_number("bound", least=0.1)
+
+    def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
+        return _truncated(shape, self.bound, seed, stream) * self.deviation
+
+
+MODES = ("fan_in", "fan_out", "fan_mean")
+FORMS = ("uniform", "normal", "truncated_normal")
+# The deviation of a normal distribution that is cut off at two deviations.
+CUT_AT_TWO = 0.87962566103423978
+
+
+@register
+class VarianceScaling(Initialiser):
+    r"""Numbers of mean 0 and variance $s / n$, where n is `fan_in`, `fan_out` or their mean.
+
+    Glorot is s = 1 with `fan_mean`, He s = 2 and LeCun s = 1 with `fan_in`.
+
+    Args:
+        scale: s, above 0.
+        mode: "fan_in", "fan_out" or "fan_mean".
+        form: "uniform", "normal", or "truncated_normal" (cut off at two deviations, and widened
+            by as much as that narrows it).
+
+    Raises:
+        ConfigError: A setting that there is not.
+    """
+
+    name = "variance_scaling"
+    scale: float = 1.0
+    mode: str = "fan_in"
+    form: str = "truncated_normal"
+
+    def check(self) -> None:
+        """Check the settings."""
+        self.check_number("scale", above=0)
+        for setting, choices in (("mode", MODES), ("form", FORMS)):
+            if getattr(self, setting) not in choices:
+                raise ConfigError(
+                    f"{setting} of the initialiser 'variance_scaling' must be one of "
+                    + ", ".join(choices),
+                    f"{setting}={getattr(self, setting)!r}",
+                    "Choose one of them.",
+                )
+
+    def draw(self, shape: Shape, fans: Fans, seed: int, stream: int) -> Array:
+        counts = {"fan_in": fans[0], "fan_out": fans[1], "fan_mean": sum(fans) / 2}
+        deviation = math.sqrt(self.scale / max(counts[self.mode], 1))
+        if self.form == "uniform":
+            return _uniform(shape, math.sqrt(3) * deviation, seed, stream)
+        if self.form == "normal":
+            return _normal(shape, deviation, seed, stream)
+        return _truncated(shape, 2.0, seed, stream) * (deviation / CUT_AT_TWO)
+
+
+def _truncated(shape: Shape, bound: float, seed: int, stream: int) -> Array:
+    """Standard normal numbers; those beyond the bound are drawn again until none is."""
+    values, number = _normal(shape, 1.0, seed, stream), 0
+    while (outside := np.abs(values) > bound).any():
+        number += 1
+        values = np.where(outside, _normal(shape, 1.0, seed, stream, number), values)
+    return values
 
 
 @register
