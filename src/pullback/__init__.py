@@ -14,6 +14,7 @@ from pullback._version import __version__
 if TYPE_CHECKING:
     from pullback import data, datasets, losses, metrics, nn, optim
     from pullback.autodiff.gradcheck import gradcheck
+    from pullback.autodiff.jacobian import hessian, jacobian
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.autodiff.vmap import vmap
     from pullback.nn.activations import gelu, silu
@@ -35,7 +36,17 @@ _HOMES = {
     ),
     **dict.fromkeys(("gelu", "silu"), "pullback.nn"),
     **dict.fromkeys(
-        ("gradcheck", "gradient", "hvp", "jvp", "value_and_grad", "vjp", "vmap"),
+        (
+            "gradcheck",
+            "gradient",
+            "hessian",
+            "hvp",
+            "jacobian",
+            "jvp",
+            "value_and_grad",
+            "vjp",
+            "vmap",
+        ),
         "pullback.autodiff",
     ),
 }

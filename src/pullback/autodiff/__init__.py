@@ -1,6 +1,7 @@
 """Derivatives of graphs, as graphs."""
 
 from pullback.autodiff.gradcheck import InputVerdict, Verdict, gradcheck
+from pullback.autodiff.jacobian import hessian, jacobian
 from pullback.autodiff.reverse import backward, pullback
 from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
 from pullback.autodiff.vmap import vmap
@@ -11,7 +12,9 @@ __all__ = [
     "backward",
     "gradcheck",
     "gradient",
+    "hessian",
     "hvp",
+    "jacobian",
     "jvp",
     "pullback",
     "value_and_grad",

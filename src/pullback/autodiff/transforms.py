@@ -66,19 +66,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
         >>> f({"x": pb.tensor([1.0, 2.0])})
         (tensor(5.), {'x': tensor([2., 4.])})
     """
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> tuple[Node, Any]:
-        for n in numbers:
-            if not -len(args) <= n < len(args):
-                raise ConfigError(
-                    "argnums must name arguments that were passed",
-                    f"argnums={argnums} with {len(args)} arguments",
-                    "Count from 0.",
-                )
+        numbers = argument_numbers(argnums, len(args))
         known = list(args)
         for n in numbers:
-            known[n] = trees.mapped(_variable, args[n])
+            known[n] = trees.mapped(variable, args[n])
         loss = f(*known, **kwargs)
         flat = [leaf for n in numbers for leaf in trees.leaves(known[n])]
         bars = iter(reverse.gradient(loss, flat))
@@ -86,6 +79,18 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
         return loss, parts[0] if isinstance(argnums, int) else parts
 
     return differentiated
+
+
+def argument_numbers(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """`argnums` as a tuple, each the number of one of `count` arguments."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if any(not -count <= n < count for n in numbers):
+        raise ConfigError(
+            "argnums must name arguments that were passed",
+            f"argnums={argnums} with {count} arguments",
+            "Count from 0.",
+        )
+    return numbers
 
 
 def vjp(f: Function, *primals: Operand) -> tuple[Node, Callable[[Operand], tuple[Node, ...]]]:
@@ -99,7 +104,7 @@ def vjp(f: Function, *primals: Operand) -> tuple[Node, Callable[[Operand], tuple
         >>> pull(pb.tensor([1.0, 10.0]))
         (tensor([ 2., 40.]),)
     """
-    nodes = [_variable(x) for x in primals]
+    nodes = [variable(x) for x in primals]
     y = f(*nodes)
 
     def pull(cotangent: Operand) -> tuple[Node, ...]:
@@ -159,7 +164,7 @@ def _paired(primals: Sequence[Operand], tangents: Sequence[Operand]) -> list[Nod
             f"{len(primals)} primals and {len(tangents)} tangents",
             "Pass zeros where nothing moves.",
         )
-    return [_variable(x) for x in primals]
+    return [variable(x) for x in primals]
 
 
 def _tangent(t: Operand, x: Node) -> Node:
@@ -174,7 +179,7 @@ def _tangent(t: Operand, x: Node) -> Node:
     return node.broadcast_to(x.shape)
 
 
-def _variable(x: Operand) -> Node:
+def variable(x: Operand) -> Node:
     """`x` as a node of real numbers that is the caller's alone.
 
     The same tensor may be passed twice, or passed and used by the function as a constant: were
