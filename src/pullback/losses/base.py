@@ -7,15 +7,17 @@ unequal size give the loss, and the gradient, of the whole.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback import named, ops
-from pullback.errors import ShapeError, unknown
-from pullback.graph.dtypes import DEFAULT_FLOAT, is_float
+from pullback.errors import LabelError, ShapeError, unknown
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, is_float
 from pullback.graph.node import Node, Operand, as_node
 
 Task: TypeAlias = Literal["regression", "classification", "binary", "embedding"]
@@ -88,10 +90,17 @@ class Loss(named.Named):
             return outputs, targets
         return matched(self.name, outputs, targets)
 
+    def check_targets(self, targets: Array) -> None:
+        """Check targets that are known, in a call or before a training.
+
+        Raises:
+            LabelError: Targets that the loss cannot take.
+        """
+
     def __call__(
         self,
         outputs: Operand,
-        targets: Operand,
+        targets: Operand | None,
         weights: Operand | None = None,
         reduction: str = "mean",
     ) -> Node:
@@ -99,7 +108,8 @@ class Loss(named.Named):
 
         Args:
             outputs: What the network said.
-            targets: What is right; a Python number stands for every row.
+            targets: What is right; a Python number stands for every row. None only for a loss
+                that compares outputs with one another.
             weights: One weight a row; None counts every row once. A weight of 2 is the same as
                 the row twice, a weight of 0 as no row.
             reduction: "mean" for $\sum w l / \sum w$, "sum" for $\sum w l$, "none" for $w l$.
@@ -127,7 +137,7 @@ class Loss(named.Named):
         return total if reduction == "sum" else divided(total, weight)
 
     def sums(
-        self, outputs: Operand, targets: Operand, weights: Operand | None = None
+        self, outputs: Operand, targets: Operand | None, weights: Operand | None = None
     ) -> tuple[Node, Node]:
         r"""$\sum w_i l_i$ and $\sum w_i$, for a batch that comes in parts; see `divided`.
 
@@ -142,16 +152,22 @@ class Loss(named.Named):
         return ops.sum(ops.scale(counted, losses)), ops.sum(counted)
 
     def _rows(
-        self, outputs: Operand, targets: Operand, weights: Operand | None
+        self, outputs: Operand, targets: Operand | None, weights: Operand | None
     ) -> tuple[Node, Node | None]:
         """The loss and the weight of each row; None for weights of 1."""
         said = self.joined(outputs)
         if isinstance(targets, numbers.Real):
             right = self.spread(float(targets), said)
+        elif targets is None:
+            raise ShapeError(
+                f"{self.name} needs targets", "None", "Give one target for each row of outputs."
+            )
         else:
             right = as_node(targets)
             if is_float(right.dtype) and isinstance(targets, (list, tuple)):
                 right = as_node(targets, said.dtype)  # Python's floats have no dtype of their own
+        if right.value is not None:
+            self.check_targets(np.asarray(right.value))
         said, right = self.matching(said, right)
         losses = self.per_row(said, right)
         counted = self.row_weights(right, losses.dtype)
@@ -210,6 +226,43 @@ def matched(name: str, outputs: Node, targets: Node) -> tuple[Node, Node]:
 def mean_of_rows(elements: Node) -> Node:
     """The mean over all axes but the first: `(rows, ...)` to `(rows,)`."""
     return elements if elements.ndim == 1 else elements.mean(axis=range(1, elements.ndim))
+
+
+def refuse_outside(
+    name: str, targets: Array, wrong: Array, must: str, do: str = "Check the targets."
+) -> None:
+    """Raise LabelError where a target is `wrong`, with the first such place.
+
+    Example:
+        >>> refuse_outside("poisson_nll", np.array([1.0]), np.array([False]), "at least 0")
+    """
+    places = np.argwhere(wrong)
+    if len(places):
+        first = tuple(int(i) for i in places[0])
+        where = f" at place {list(first)}" if first else ""
+        raise LabelError(
+            f"targets of {name} must be {must}",
+            f"{targets[first]:g}{where} ({len(places)} such)",
+            do,
+        )
+
+
+def check_probabilities(name: str, targets: Array) -> None:
+    """Refuse targets that are not from 0 to 1.
+
+    Raises:
+        LabelError: One is out of range, or NaN.
+    """
+    low, high = float(np.min(targets, initial=0)), float(np.max(targets, initial=1))
+    if low >= 0 and high <= 1:
+        return
+    if math.isnan(low):
+        received = "targets that are NaN"
+        do = "Leave out rows with missing labels, or give them weight 0 and any label."
+    else:
+        received = f"targets from {np.min(targets):g} to {np.max(targets):g}"
+        do = "Encode 'no' and 'yes' as 0 and 1; for one class of several use cross_entropy."
+    raise LabelError(f"targets of {name} must be from 0 to 1", received, do)
 
 
 def registry() -> dict[str, type[Loss]]:

@@ -46,7 +46,7 @@ class ClassLoss(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The mean over each row's targets that count; 0 where none does."""
-        targets = self._fitting(outputs, targets)
+        targets = self.fitting(outputs, targets)
         losses = self.per_target(outputs, targets)
         if losses.ndim == 1:
             return losses
@@ -63,7 +63,7 @@ class ClassLoss(Loss):
         if is_float(targets.dtype):
             places = math.prod(targets.shape[1:-1])
             return None if places == 1 else ops.full(targets.shape[:1], float(places), dtype)
-        weights = self._target_weights(self._marked(targets), dtype)
+        weights = self._target_weights(self.marked(targets), dtype)
         return weights if weights is None else _sum_of_rows(weights)
 
     def spread(self, target: float, outputs: Node) -> Node:
@@ -95,6 +95,12 @@ class ClassLoss(Loss):
             )
         object.__setattr__(self, "class_weights", weights)
 
+    def shares(self, outputs: Node, targets: Node) -> Node:
+        """What each class is due, in the outputs' shape: 1 for a label, 0 where it is ignored."""
+        if is_float(targets.dtype):
+            return targets
+        return ops.one_hot(targets, outputs.shape[-1], outputs.dtype.name)
+
     def label_weights(self, labels: Node, dtype: DTypeLike) -> Node:
         """The class weight of each label; of any class where it is ignored."""
         known = ops.where(ops.equal(labels, IGNORED), 0, labels)
@@ -113,14 +119,14 @@ class ClassLoss(Loss):
             return kept.astype(dtype)
         return ops.where(kept, self.label_weights(targets, dtype), 0)
 
-    def _marked(self, labels: Node) -> Node:
+    def marked(self, labels: Node) -> Node:
         """Labels in int64, with -1 for every one that is ignored."""
         labels = labels.astype(INT64)
         if self.ignore_index is None or self.ignore_index == IGNORED:
             return labels
         return ops.where(ops.equal(labels, self.ignore_index), IGNORED, labels)
 
-    def _fitting(self, outputs: Node, targets: Node) -> Node:
+    def fitting(self, outputs: Node, targets: Node) -> Node:
         """The targets, as int64 labels or as probabilities in the dtype of the outputs."""
         received = f"outputs {outputs.shape} ({outputs.origin}), "
         received += f"targets {targets.shape} of dtype {targets.dtype}"
@@ -153,7 +159,7 @@ class ClassLoss(Loss):
                 received,
                 "Convert them with .astype('int64').",
             )
-        return targets.astype(outputs.dtype) if soft else self._marked(targets)
+        return targets.astype(outputs.dtype) if soft else self.marked(targets)
 
     def _check_outputs(self, outputs: Node, received: str) -> None:
         """Check that there is one column for each of two or more classes."""

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from pullback import ops
-from pullback.errors import ConfigError, LabelError
-from pullback.graph.dtypes import is_float
+from pullback.errors import ConfigError
+from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, constant
-from pullback.losses.base import Loss, Task, mean_of_rows
+from pullback.losses.base import Loss, Task, check_probabilities, mean_of_rows
 from pullback.losses.classes import IGNORED, ClassLoss
 from pullback.named import register
 
@@ -155,9 +155,12 @@ class BinaryCrossEntropyWithLogits(Loss):
             )
         object.__setattr__(self, "pos_weight", weights)
 
+    def check_targets(self, targets: Array) -> None:
+        """Check that targets are from 0 to 1."""
+        check_probabilities(self.name, targets)
+
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The cross-entropy of each row: the mean over its labels."""
-        check_probabilities(self.name, targets)
         yes, no = ops.softplus(-outputs), ops.softplus(outputs)
         share = targets if self.pos_weight == 1 else self._weight(outputs) * targets
         return mean_of_rows(ops.scale(share, yes) + ops.scale(1 - targets, no))
@@ -174,23 +177,3 @@ class BinaryCrossEntropyWithLogits(Loss):
                 f"Give {labels} weight{'s' * (labels > 1)}.",
             )
         return constant(self.pos_weight, outputs.dtype, "pos_weight")
-
-
-def check_probabilities(name: str, targets: Node) -> None:
-    """Refuse known targets out of range; those of a traced step are checked with the data.
-
-    Raises:
-        LabelError: A target that is not from 0 to 1, or NaN.
-    """
-    if targets.value is None or not targets.size:
-        return
-    low, high = float(np.min(targets.value)), float(np.max(targets.value))
-    if not (low >= 0 and high <= 1):
-        missing = math.isnan(low)
-        raise LabelError(
-            f"targets of {name} must be from 0 to 1",
-            "targets that are NaN" if missing else f"targets from {low:g} to {high:g}",
-            "Leave out rows with missing labels, or give them weight 0 and any label."
-            if missing
-            else "Encode 'no' and 'yes' as 0 and 1; for one class of several use cross_entropy.",
-        )

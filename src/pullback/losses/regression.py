@@ -114,8 +114,52 @@ class Huber(Loss):
 
     def per_row(self, outputs: Node, targets: Node) -> Node:
         """The mean of each row's elements."""
-        d = outputs - targets
-        size = ops.abs(d)
-        straight = self.delta * (size - 0.5 * self.delta)
-        near = ops.less_equal(size, self.delta)
-        return mean_of_rows(ops.where(near, 0.5 * ops.square(d), straight))
+        return mean_of_rows(_huber(outputs - targets, self.delta))
+
+
+@register
+class SmoothL1(Loss):
+    r"""Smooth absolute error: squared near 0, the absolute error less a constant beyond $\beta$.
+
+    With $d = y - t$, an element counts $\tfrac{1}{2\beta} d^2$ where $|d| \le \beta$, else
+    $|d| - \tfrac12 \beta$: Huber's loss with $\delta = \beta$, divided by $\beta$.
+
+    Args:
+        beta: Where the straight part begins; above 0, in units of the target.
+
+    Shape:
+        outputs, targets: (rows, ...), the same for both
+        per_row: (rows,)
+
+    Raises:
+        ConfigError: `beta` is not above 0.
+        ShapeError: The shapes differ; nothing is broadcast.
+
+    References:
+        R. Girshick, 2015, "Fast R-CNN".
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.losses.SmoothL1(beta=0.5)([0.25, 4.0], [0.0, 1.0], reduction="none")
+        tensor([0.0625, 2.75  ])
+    """
+
+    name: ClassVar[str] = "smooth_l1"
+    aliases: ClassVar[tuple[str, ...]] = ("smooth_l1_loss",)
+    task: ClassVar[Task] = "regression"
+    beta: float = 1.0
+
+    def check(self) -> None:
+        """Check `beta`."""
+        self.check_number("beta", above=0)
+
+    def per_row(self, outputs: Node, targets: Node) -> Node:
+        """The mean of each row's elements."""
+        return mean_of_rows(_huber(outputs - targets, self.beta) / self.beta)
+
+
+def _huber(d: Node, delta: float) -> Node:
+    """Half the square of `d` up to `delta`, straight beyond."""
+    size = ops.abs(d)
+    straight = delta * (size - 0.5 * delta)
+    return ops.where(ops.less_equal(size, delta), 0.5 * ops.square(d), straight)

@@ -38,6 +38,7 @@ def coded_targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any,
                 f"an array of dtype {y.dtype}",
                 "Use loss='cross_entropy' for classes.",
             )
+        loss.check_targets(y)
         return cast(y, dtype), None
     if y.dtype.kind == "f":
         return cast(_probabilities(y, loss), dtype), None
@@ -121,6 +122,7 @@ def as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype
     """Validation targets in the codes of the training targets."""
     check_finite("target", y)
     if of_numbers(loss):
+        loss.check_targets(y)
         return cast(y, dtype)
     if y.dtype.kind == "f":
         return cast(_probabilities(y, loss), dtype)
