@@ -305,7 +305,7 @@ def test_row_26_saturating_functions() -> None:
 def test_row_26_the_tail_of_gelu() -> None:
     wanted = -6 * 0.5 * math.erfc(6 / math.sqrt(2))
     for dtype, digits in (("float64", 1e-13), ("float32", 3e-6)):
-        found = nn.gelu(pb.tensor(-6.0, dtype=dtype)).item()
+        found = pb.gelu(pb.tensor(-6.0, dtype=dtype)).item()
         np.testing.assert_allclose(found, wanted, rtol=digits)
     assert f"{wanted:.2e}" == "-5.92e-09"
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pullback.autodiff.jacobian import hessian, jacobian
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.autodiff.vmap import vmap
-    from pullback.nn.activations import gelu, silu
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
     from pullback.train.auto import fit_table
@@ -34,7 +33,6 @@ _HOMES = {
     **dict.fromkeys(
         ("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"
     ),
-    **dict.fromkeys(("gelu", "silu"), "pullback.nn"),
     **dict.fromkeys(
         (
             "gradcheck",

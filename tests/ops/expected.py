@@ -93,6 +93,19 @@ def attention_weights(op: Any, q: np.ndarray, k: np.ndarray, mask: Any = True) -
     return y
 
 
+def sparsemax(op: Any, x: np.ndarray) -> np.ndarray:
+    """The threshold by bisection: the entries above it are that far above it, 1 in all."""
+    y = np.zeros(x.shape)
+    for place in np.ndindex(*(1 if a == op.axis else n for a, n in enumerate(x.shape))):
+        at = tuple(slice(None) if a == op.axis else i for a, i in enumerate(place))
+        low, high = x[at].max() - 1, x[at].max()
+        for _ in range(80):
+            tau = (low + high) / 2
+            low, high = (tau, high) if np.maximum(x[at] - tau, 0).sum() > 1 else (low, tau)
+        y[at] = np.maximum(x[at] - low, 0)
+    return y
+
+
 def softmax_pullback(op: Any, y_bar: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The Jacobian of softmax, diag(y) - y y^T, times the cotangent, for each row."""
     lines = [a for a in range(y.ndim) if a not in op.axes]
@@ -254,6 +267,10 @@ EXPECTED: dict[str, Expected] = {
     "floor": each(math.floor),
     "full": lambda op: np.array([op.value] * math.prod(op.shape), op.dtype).reshape(op.shape),
     "gather": gather,
+    "gelu_tanh": each(
+        lambda x: x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    ),
+    "hard_shrink": lambda op, x: each(lambda v: v if abs(v) > op.size else 0)(op, x),
     "hypot": each(math.hypot),
     "is_finite": each(math.isfinite, bool),
     "is_nan": each(math.isnan, bool),
@@ -274,12 +291,15 @@ EXPECTED: dict[str, Expected] = {
     "mean": along(mean),
     "min": along(min),
     "minimum": each(min),
+    "mish": each(lambda x: x * math.tanh(math.log1p(math.exp(x)))),
     "mul": each(lambda a, b: a * b),
     "neg": each(lambda x: -x),
     "norm": along(lambda xs: math.hypot(*xs)),
+    "normal_cdf": each(lambda x: math.erfc(-x / math.sqrt(2)) / 2),
     "not_equal": each(lambda a, b: a != b, bool),
     "one_hot": one_hot,
     "power": each(lambda a, b: math.pow(a, b)),
+    "prelu": each(lambda x, s: x if x > 0 else s * x),
     "prod": along(math.prod),
     "random_normal": random_normal,
     "random_uniform": random_uniform,
@@ -291,20 +311,26 @@ EXPECTED: dict[str, Expected] = {
     "scatter_add": scatter_add,
     "sigmoid": each(lambda x: 1 / (1 + math.exp(-x))),
     "sign": each(lambda x: (x > 0) - (x < 0)),
+    "silu": each(lambda x: x / (1 + math.exp(-x))),
     "sin": each(math.sin),
     "sinh": each(math.sinh),
     "slice": slice_,
+    "soft_shrink": lambda op, x: each(lambda v: math.copysign(max(abs(v) - op.size, 0), v))(op, x),
     "softmax": rows(softmax),
     "softmax_pullback": softmax_pullback,
     "softplus": each(lambda x: math.log1p(math.exp(x))),
+    "softsign": each(lambda x: x / (1 + abs(x))),
+    "sparsemax": sparsemax,
     "sqrt": each(math.sqrt),
     "square": each(lambda x: x * x),
+    "squareplus": lambda op, x: each(lambda v: (v + math.sqrt(v * v + op.b)) / 2)(op, x),
     "std": along(lambda xs: math.sqrt(variance(xs))),
     "stop_gradient": lambda op, x: x,
     "sub": each(lambda a, b: a - b),
     "sum": along(math.fsum),
     "tan": each(math.tan),
     "tanh": each(math.tanh),
+    "threshold": lambda op, x: each(lambda v: v if v > op.limit else op.value)(op, x),
     "transpose": lambda op, x: np.einsum(x, list(range(x.ndim)), list(op.axes)),
     "variance": along(variance),
     "where": each(lambda c, a, b: a if c else b),

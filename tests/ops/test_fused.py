@@ -14,6 +14,7 @@ from pullback.graph import Node, Op, apply, constant, registry
 from pullback.ops.attention import AttentionWeights
 from pullback.ops.fused import CrossEntropyWithLogits, LogSoftmax, Softmax, SoftmaxPullback
 from pullback.ops.reductions import Prod
+from pullback.ops.sparsemax import Sparsemax
 
 FUSED = {name: op for name, op in registry().items() if op.decompose is not Op.decompose}
 
@@ -38,6 +39,7 @@ NOTHING = np.array([[True, False, True], [False, False, False], [False, True, Tr
 HARD: list[tuple[Op, tuple[np.ndarray, ...]]] = [
     (AttentionWeights(), (UNIT, UNIT, NOTHING)),
     (AttentionWeights(True), (UNIT, UNIT[::-1], NOTHING)),
+    (Sparsemax(1), (HARD_ROWS.clip(-1e4, 1e4),)),
     (SoftmaxPullback((1,)), (HARD_ROWS.clip(-5, 5), np.eye(8, 3))),
     (Softmax((1,)), (HARD_ROWS,)),
     (Softmax((1,)), (MASKED,)),

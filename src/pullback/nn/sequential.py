@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -78,7 +79,8 @@ def dense(
     layers: list[Any] = []
     width = in_features
     for size in hidden:
-        layers += [Linear(width, size), activations.get(activation)]
+        each = copy.deepcopy(activations.get(activation))  # learns what it learns by itself
+        layers += [Linear(width, size), each]
         layers += [Dropout(dropout)] if dropout else []
         width = size
     return Sequential(*layers, Linear(width, out_features))

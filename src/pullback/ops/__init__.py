@@ -9,11 +9,16 @@ from pullback.ops.contraction import *
 from pullback.ops.convolution import *
 from pullback.ops.exponential import *
 from pullback.ops.fused import *
+from pullback.ops.gates import *
 from pullback.ops.indexing import *
+from pullback.ops.normal import *
+from pullback.ops.piecewise import *
 from pullback.ops.pooling import *
 from pullback.ops.random import *
 from pullback.ops.rectifiers import *
 from pullback.ops.reductions import *
 from pullback.ops.shaping import *
+from pullback.ops.shrinkage import *
+from pullback.ops.sparsemax import *
 from pullback.ops.special import *
 from pullback.ops.trigonometric import *

@@ -14,7 +14,7 @@ from pullback.ops.comparison import less, where
 from pullback.ops.exponential import exp
 from pullback.ops.families import Elementwise
 
-__all__ = ["elu", "leaky_relu", "relu"]
+__all__ = ["elu", "leaky_relu", "prelu", "relu"]
 
 
 @register
@@ -57,6 +57,25 @@ class LeakyRelu(Elementwise):
 
 
 @register
+class Prelu(Elementwise):
+    r"""Leaky rectifier whose slope is learned: $y = x$ where $x > 0$, else $s x$.
+
+    Below 0, $\bar x = s\,\bar y$ and $\bar s = x\,\bar y$; at the kink the derivative is s.
+    """
+
+    name = "prelu"
+    arity = 2
+    latex = r"\operatorname{{prelu}}({0}, {1})"
+
+    def forward(self, x: Array, slope: Array) -> Array:
+        return np.where(x > 0, x, slope * x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node, slope: Node) -> tuple[Node, Node]:
+        above = less(0, x)
+        return where(above, y_bar, scale(y_bar, slope)), where(above, 0, scale(y_bar, x))
+
+
+@register
 class Elu(Elementwise):
     r"""Exponential linear unit: $y = x$ where $x > 0$, else $a (e^x - 1)$.
 
@@ -81,6 +100,7 @@ class Elu(Elementwise):
 
 
 relu = function(Relu())
+prelu = function(Prelu())
 
 
 @function
