@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class Sparsemax(Op):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[0].shape, inputs[0].dtype
+
+    def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
+        """The same axis, one further on."""
+        return apply(Sparsemax(self.axis + 1), *inputs)
 
     def forward(self, x: Array) -> Array:
         if not x.size:
