@@ -213,3 +213,20 @@ def test_looking_at_a_run_does_not_change_it(run: Path) -> None:
 def test_sparkline() -> None:
     assert len(sparkline(np.arange(1000))) == 40
     assert len(set(sparkline([1.0, 1.0, 1.0]))) == 1
+
+
+def test_labels_are_named_with_commas_and_answered_as_in_the_table(here: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=80)
+    smoker, tall = np.where(x > 0, "yes", "no"), x < 0.5
+    pl.DataFrame({"x": x, "smoker": smoker, "tall": tall}).write_csv("people.csv")
+    result = pullback("train", "people.csv", "--target", "smoker,tall", "--epochs", 30)
+    assert result.exit_code == 0, everything(result)
+    assert "multilabel f1" in result.stdout
+    rows = table(pullback("predict", "runs/people-1", "people.csv").stdout)
+    assert {row["prediction_smoker"] for row in rows} == {"yes", "no"}
+    assert {row["prediction_tall"] for row in rows} == {"true", "false"}
+    likely = table(pullback("predict", "runs/people-1", "people.csv", "--probabilities").stdout)
+    assert 0 < float(likely[0]["prediction_smoker"]) < 1
+    assert "yes or no to each of smoker, tall" in pullback("show", "runs/people-1").stdout
+    assert "subset accuracy" in pullback("evaluate", "runs/people-1", "people.csv").stdout

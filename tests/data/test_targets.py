@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pullback.data import find_target, prepare, read_table
+from pullback.data.encoder import Encoder
 from pullback.errors import DataError, PullbackError
 from pullback.nn.head import Head
 
@@ -115,6 +116,52 @@ def test_several_targets_are_a_regression() -> None:
     goal = prepared.encoder.target
     values = Head("values", None, goal.scale, goal.center).decide(prepared.test.y)
     np.testing.assert_allclose(values[:, 0], columns["a"][prepared.test.rows], 1e-5)
+
+
+def labels() -> dict[str, Any]:
+    smoker, tall, old = ["no", "yes"] * 30, [True, False, False] * 20, [1, 1, 0, 0] * 15
+    return {"x": RNG.normal(size=N), "smoker": smoker, "tall": tall, "old": old}
+
+
+NAMES = ("smoker", "tall", "old")
+
+
+def test_several_columns_of_two_values_are_labels() -> None:
+    columns = labels()
+    prepared = prepare(columns, NAMES)
+    goal = prepared.encoder.target
+    assert (prepared.task, goal.outputs) == ("multilabel", 3)
+    assert goal.pairs == (("no", "yes"), (False, True), (0, 1))
+    wanted = [
+        [columns[n][row] == yes for n, (_, yes) in zip(NAMES, goal.pairs, strict=True)]
+        for row in prepared.train.rows
+    ]
+    assert prepared.train.y.dtype == np.float32
+    assert np.array_equal(prepared.train.y, wanted)
+    assert prepared.summary()["labels"]["old"] == prepared.train.y[:, 2].sum()
+    again = Encoder.from_json(prepared.encoder.to_json())
+    assert again.target == goal
+    assert np.array_equal(again.targets(columns)[prepared.train.rows], wanted)
+
+
+def test_what_labels_are_can_be_said() -> None:
+    assert prepare(labels(), ["tall", "old"], task="regression").task == "regression"
+    assert prepare(labels(), "smoker", task="multilabel").train.y.shape[1] == 1
+    assert prepare(labels() | {"old": RNG.normal(size=N)}, ["tall", "old"]).task == "regression"
+    with pytest.raises(DataError, match="two values, no and yes"):
+        prepare(labels() | {"old": list(range(N))}, NAMES, task="multilabel")
+    with pytest.raises(DataError, match="'maybe' on row 0; known are no, yes"):
+        prepare(labels(), NAMES).encoder.targets(
+            {k: v[:1] for k, v in labels().items()} | {"smoker": ["maybe"]}
+        )
+
+
+def test_labels_are_stratified_by_the_rows_that_have_the_same_ones() -> None:
+    prepared = prepare(labels(), NAMES, split="stratified", validation=0.5, test=0)
+    shares = [
+        np.unique(p.y, axis=0, return_counts=True)[1] for p in (prepared.train, prepared.validation)
+    ]
+    assert np.abs(shares[0] - shares[1]).max() <= 1
 
 
 def test_a_label_unknown_from_training_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,7 @@ def plan_of(asked: Asked) -> Plan:
     file, usual = find(str(asked["file"]))
     target = list(asked.get("target") or ([usual] if usual else []))
     source = _read(file, target, asked)
+    target = _each(target, getattr(source, "names", ()))
     names: Any = target[0] if len(target) == 1 else target or None
     prepared = prepare(source, names, **_prepare_arguments(asked))
     choice = _chosen(auto.choose(prepared), asked)
@@ -136,6 +137,18 @@ def run_name(file: Path) -> str:
     for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz", ".arrow"):
         name = name.removesuffix(ending)
     return name or "run"
+
+
+def _each(target: list[str], columns: Sequence[str]) -> list[str]:
+    """The target columns, of which several may be named with commas between them."""
+    split = [
+        [name] if name in columns else [part.strip() for part in name.split(",")] for name in target
+    ]
+    return [
+        part
+        for name, parts in zip(target, split, strict=True)
+        for part in (parts if set(parts) <= set(columns) else [name])
+    ]
 
 
 def _read(file: Path, target: list[str], asked: Asked) -> Any:

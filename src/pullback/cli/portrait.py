@@ -73,7 +73,10 @@ def network_tables(loaded: Model) -> list[Any]:
     lines = [output.heading("Network"), *summary(loaded.network, shape).split("\n")]
     for name, each in ({} if head is None else heads_by_output(head)).items():
         answers = f"Answers for {name}" if name else "Answers"
-        if each.classes is not None:
+        if each.task == "multilabel":
+            names = ", ".join(map(str, each.classes or ["the labels"]))
+            lines.append(f"{answers}: yes or no to each of {names}")
+        elif each.classes is not None:
             some = ", ".join(map(str, each.classes[:12]))
             more = ", ..." if len(each.classes) > 12 else ""
             lines.append(f"{answers}: one of the classes {some}{more}")

@@ -19,6 +19,7 @@ from pullback.files import atomic_write
 if TYPE_CHECKING:
     import polars as pl
 
+    from pullback.data.targets import Target
     from pullback.graph.dtypes import Array
     from pullback.nn.head import Head
     from pullback.train import Model
@@ -94,10 +95,22 @@ def predicted(model: Model, source: Any, probabilities: bool) -> Predicted:
         for column, values in _columns(heads.get(output), said, names, probabilities).items()
     }
     classes = heads[ONE].classes if ONE in heads else None
+    if model.encoder is not None and not probabilities:
+        columns |= _answers(columns, model.encoder.target)
     if model.encoder is None:
         return Predicted(columns, classes, {}, {}, ())
     report = model.encoder.report(source)
     return Predicted(columns, classes, report.unseen, report.missing, report.warnings)
+
+
+def _answers(columns: Mapping[str, Array], target: Target) -> dict[str, Array]:
+    """The columns of labels as they stand in the table, such as `no` and `yes`."""
+    pairs = zip(target.names, target.pairs, strict=False)
+    named = {f"prediction_{name}": np.asarray(pair) for name, pair in pairs}
+    named = {name: pair[columns[name]] for name, pair in named.items() if name in columns}
+    if len(target.pairs) == 1:
+        named["prediction"] = np.asarray(target.pairs[0])[columns["prediction"]]
+    return named
 
 
 def _columns(

@@ -14,13 +14,13 @@ DATA: list[Decorator] = [
         multiple=True,
         metavar="COLUMN",
         group="Data",
-        help="The column to predict; several times for several numbers.",
+        help="The column to predict; several, with commas, of numbers or of yes and no.",
     ),
     option(
         "--task",
         metavar="TASK",
         group="Data",
-        help="classification or regression.  [found from the target]",
+        help="classification, multilabel or regression.  [found from the target]",
     ),
     option(
         "--role",

@@ -26,7 +26,7 @@ def leaks(training: Table, roles: Sequence[ColumnRole], target: Target) -> list[
     of its value; a number when one stretch of its range for each class separates them all, or,
     in a regression, when its correlation with the target (of values or of ranks) is nearly 1.
     """
-    if training.rows < LEAST_ROWS or len(target.names) > 1:
+    if training.rows < LEAST_ROWS or len(target.names) > 1 or target.pairs:
         return []
     training = sample(training)
     y = target.encode(training).reshape(training.rows, -1)[:, 0]

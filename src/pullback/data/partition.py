@@ -64,7 +64,10 @@ def partition(
     if held is not None:
         given = np.where(held, 1, 0 if apart is None else np.where(apart, 2, 0)).astype(np.int8)
         return parts(given, "as given", (True, apart is not None))
-    labels = target.encode(table) if how == "stratified" and target.classes else None
+    labels = None
+    if how == "stratified" and target.task != "regression":
+        y = target.encode(table)  # of labels, the rows with the same ones are a class
+        labels = y if y.ndim == 1 else np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)
     keys = {"labels": labels, "groups": group, "times": time}
     if apart is None:
         return split_rows(table.rows, how, validation=validation, test=test, seed=seed, **keys)

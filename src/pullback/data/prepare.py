@@ -51,8 +51,9 @@ def prepare(
 
     Args:
         source: What `read_table` takes; arrays of several axes are kept whole.
-        target: The target column, or several for a regression. A pair (X, y) needs none.
-        task: "classification" or "regression"; found from the target if `None`.
+        target: The target column; several columns of numbers for a regression with as many
+            outputs, or of two values each for labels. A pair (X, y) needs none.
+        task: "classification", "multilabel" or "regression"; found from the target if `None`.
         roles: Roles that replace the ones found: column to "numeric", "categorical",
             "boolean", "date", "text" or "drop".
         split: "auto" (by group or time if given, stratified for classes, else random), a

@@ -66,7 +66,7 @@ class Prepared:
 
     @property
     def task(self) -> str:
-        """Classification or regression."""
+        """Classification, multilabel or regression."""
         return self.encoder.target.task
 
     @property
@@ -94,4 +94,7 @@ class Prepared:
             counts = np.bincount(self.train.y, minlength=len(target.classes))
             names = [label_text(label) for label in target.classes]
             summary["classes"] = dict(zip(names, counts.tolist(), strict=True))
+        if target.task == "multilabel":
+            counts = self.train.y.sum(axis=0).astype(int)
+            summary["labels"] = dict(zip(target.names, counts.tolist(), strict=True))
         return summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pullback.data.fields import Fields, damaged
 from pullback.data.table import Column, Table, number_text
 from pullback.errors import ConfigError, DataError
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 Label = str | int | float | bool
 MOST_NUMBER_CLASSES = 10
 MOST_COUNTED_CLASSES = 50
@@ -26,12 +26,13 @@ class Target:
     """The target columns, and how they are encoded.
 
     Args:
-        names: The target columns; one, unless it is a regression with several outputs.
-        task: "classification" or "regression".
+        names: The target columns; one of classes, several of labels, one or more of numbers.
+        task: "classification", "multilabel" (each column says yes or no) or "regression".
         reason: Why this task.
-        classes: The labels, sorted; empty for a regression.
+        classes: The labels of a classification, sorted; else empty.
         center: The mean of each output over the training rows.
         scale: The standard deviation of each output over the training rows.
+        pairs: What stands for no and for yes in each column of a multilabel target.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Target:
     classes: tuple[Label, ...] = ()
     center: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    pairs: tuple[tuple[Label, Label], ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -48,7 +50,7 @@ class Target:
 
     def fit(self, table: Table) -> Target:
         """The target with center and scale of training rows."""
-        if self.task == "classification":
+        if self.task != "regression":
             return self
         pairs = [center_and_scale(numeric_target(table[name], table)) for name in self.names]
         return dataclasses.replace(
@@ -56,7 +58,7 @@ class Target:
         )
 
     def encode(self, table: Table) -> NDArray[Any]:
-        """Class indices, or standardised values.
+        """Class indices, 0 and 1 for the labels, or standardised values.
 
         Shape:
             Returns: (rows,) int64, or (rows, outputs) float32
@@ -65,37 +67,28 @@ class Target:
             DataError: A value is missing, not finite or no known class.
         """
         if self.task == "classification":
-            return self._indices(table[self.names[0]], table)
+            return _indices(table[self.names[0]], self.classes, table)
+        if self.task == "multilabel":
+            columns = zip(self.names, self.pairs, strict=True)
+            answers = [_indices(table[name], pair, table) for name, pair in columns]
+            return np.column_stack(answers).astype(np.float32)
         values = [numeric_target(table[name], table) for name in self.names]
         z = (np.column_stack(values) - self.center) / self.scale
         return z.astype(np.float32)
 
-    def _indices(self, column: Column, table: Table) -> NDArray[np.int64]:
-        _no_missing(column, table)
-        text = column.as_text()
-        place = {label_text(label): index for index, label in enumerate(self.classes)}
-        found: NDArray[np.int64]
-        found = np.array([place.get(level, -1) for level in text.levels], np.int64)[text.values]
-        unknown = np.flatnonzero(found < 0)
-        if len(unknown):
-            known = ", ".join(label_text(label) for label in self.classes[:10])
-            raise DataError(
-                f"every value of the target {column.name!r} must be a class known from training",
-                f"{text.cell(int(unknown[0]))!r} on {table.places(unknown)}; known are {known}",
-                "Mend those labels, or train again with them.",
-            )
-        return found
-
     def content(self) -> dict[str, Any]:
         """Plain data from which `read` makes the target again."""
-        return dataclasses.asdict(self)
+        content = dataclasses.asdict(self)
+        if not self.pairs:
+            del content["pairs"]
+        return content
 
     @classmethod
     def read(cls, fields: Fields) -> Target:
         """The target stored as `fields`."""
         names, classes = fields.texts("names"), fields.list("classes")
         center, scale = fields.numbers("center"), fields.numbers("scale")
-        task = fields.text("task", ("classification", "regression"))
+        task = fields.text("task", get_args(Task))
         kinds = {type(label) for label in classes}
         if not names or len(kinds) > 1 or not kinds <= {str, int, float, bool}:
             raise damaged("a stored target must have names, and labels of one type", classes)
@@ -103,45 +96,96 @@ class Target:
             if len(names) > 1 or len(classes) < 2 or len(set(classes)) < len(classes):
                 raise damaged("a stored target must have two classes or more", classes)
             return cls(names, "classification", fields.text("reason"), tuple(classes))
+        if task == "multilabel":
+            pairs = tuple(tuple(pair) for pair in fields.list("pairs"))
+            if len(pairs) != len(names) or any(len(set(pair)) != 2 for pair in pairs):
+                raise damaged("a stored multilabel target must have two values a label", pairs)
+            return cls(names, "multilabel", fields.text("reason"), pairs=pairs)
         if classes or not len(names) == len(center) == len(scale) or min(scale) <= 0:
             raise damaged("a stored target must have a center and a scale an output", scale)
         return cls(names, "regression", fields.text("reason"), (), center, scale)
+
+
+def _indices(column: Column, classes: Sequence[Label], table: Table) -> NDArray[np.int64]:
+    """The place of each value among the classes."""
+    _no_missing(column, table)
+    text = column.as_text()
+    place = {label_text(label): index for index, label in enumerate(classes)}
+    found: NDArray[np.int64]
+    found = np.array([place.get(level, -1) for level in text.levels], np.int64)[text.values]
+    unknown = np.flatnonzero(found < 0)
+    if len(unknown):
+        known = ", ".join(label_text(label) for label in classes[:10])
+        raise DataError(
+            f"every value of the target {column.name!r} must be a class known from training",
+            f"{text.cell(int(unknown[0]))!r} on {table.places(unknown)}; known are {known}",
+            "Mend those labels, or train again with them.",
+        )
+    return found
 
 
 def find_target(table: Table, names: Sequence[str], task: str | None = None) -> Target:
     """Find the task from the target columns.
 
     Text and truth values are classes; so are whole numbers with few values that repeat.
-    Other numbers are quantities.
+    Other numbers are quantities. Several columns of two classes each are labels.
 
     Raises:
-        ConfigError: The task is not one of the two.
+        ConfigError: The task is not one of the three.
         DataError: The target cannot serve that task.
     """
-    if task not in (None, "classification", "regression"):
+    if task not in (None, *get_args(Task)):
         raise ConfigError(
-            "task must be 'classification' or 'regression'",
+            "task must be 'classification', 'multilabel' or 'regression'",
             repr(task),
             "Leave it out to have it found.",
         )
     columns = [table[name] for name in names]
     for column in columns:
         _no_missing(column, table)
-    if len(columns) > 1:
-        if task == "classification":
-            raise DataError(
-                "a classification must have one target column",
-                ", ".join(names),
-                "Name one of them.",
-            )
-        for column in columns:
-            numeric_target(column, table)
-        return Target(tuple(names), "regression", "several target columns")
+    if len(columns) > 1 or task == "multilabel":
+        return _of_several(columns, table, task)
     found, reason = (task, "as asked for") if task else _find_task(columns[0])
     if found == "regression":
         _varies(numeric_target(columns[0], table), names[0])
         return Target(tuple(names), "regression", reason)
     return Target(tuple(names), "classification", reason, _classes(columns[0], reason))
+
+
+def _of_several(columns: Sequence[Column], table: Table, task: str | None) -> Target:
+    """Labels, where every column has two classes; else a regression with several outputs."""
+    names = tuple(column.name for column in columns)
+    if task == "classification":
+        raise DataError(
+            "a classification must have one target column",
+            ", ".join(names),
+            "Name one of them, or pass task='multilabel' where each says yes or no.",
+        )
+    yes_or_no = [column for column in columns if _is_yes_or_no(column)]
+    if task == "multilabel" or (task is None and len(yes_or_no) == len(columns)):
+        for column in columns:
+            if column not in yes_or_no:
+                raise DataError(
+                    "every column of a multilabel target must hold two values, no and yes",
+                    f"{len(np.unique(column.values))} in {column.name!r}",
+                    "Leave it out of the target.",
+                )
+        reason = "as asked for" if task else "several target columns of two values each"
+        pairs = tuple(_pair(column) for column in columns)
+        return Target(names, "multilabel", reason, pairs=pairs)
+    for column in columns:
+        numeric_target(column, table)
+    return Target(names, "regression", "several target columns")
+
+
+def _is_yes_or_no(column: Column) -> bool:
+    classed = column.kind != "date" and _find_task(column)[0] == "classification"
+    return classed and len(np.unique(column.values)) == 2
+
+
+def _pair(column: Column) -> tuple[Label, Label]:
+    no, yes = _classes(column, "")
+    return no, yes
 
 
 def _find_task(column: Column) -> tuple[str, str]:

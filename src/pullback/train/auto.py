@@ -14,6 +14,7 @@ from pullback.errors import unknown
 from pullback.nn import Flatten, Module, Sequential, dense
 from pullback.train.fit import fit
 from pullback.train.run import Run
+from pullback.train.sources import USUAL
 
 ROWS_PER_BATCH = ((32, 4_000), (64, 16_000), (128, 64_000), (256, 256_000))
 LARGEST_BATCH = 512
@@ -80,17 +81,18 @@ def choose(prepared: Prepared) -> Choice:
     rows, features = len(prepared.train), math.prod(prepared.encoder.input_shape)
     batch = next((size for size, most in ROWS_PER_BATCH if rows <= most), LARGEST_BATCH)
     reasons = {"batch_size": f"for {rows:,} training rows"}
-    classes = prepared.task == "classification"
+    task = prepared.task
+    loss: losses.Loss = losses.get(USUAL[task])
     if features < WIDE:
         rule = optim.AdamW(2e-3, weight_decay=1e-2, schedule="warmup")
-        loss: losses.Loss = losses.cross_entropy if classes else losses.mse
         return Choice(
             loss, (64, 64), "silu", 0.1, rule, max(1, min(batch, rows)), 200, 30, reasons=reasons
         )
     # Pixels and their like: more room, and more to hold it back from learning rows by heart.
     reasons |= dict.fromkeys(("hidden", "dropout", "epochs"), f"for {features:,} features")
     rule = optim.AdamW(2e-3, weight_decay=1e-1, schedule="warmup")
-    loss = losses.CrossEntropy(label_smoothing=0.1) if classes else losses.mse
+    if task == "classification":
+        loss = losses.CrossEntropy(label_smoothing=0.1)
     batch = max(1, min(2 * batch, rows))
     return Choice(loss, (256, 128), "silu", 0.3, rule, batch, 40, 15, reasons=reasons)
 
@@ -100,7 +102,7 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
 
     Args:
         source: A file, a frame, arrays: whatever `pb.data.prepare` reads.
-        target: The column to learn, or several numeric ones.
+        target: The column to learn, or several: of numbers, or of yes and no.
         options: Of `pb.data.prepare` (`task`, `roles`, `split`, `validation`, `test`, ...), of the
             network (`hidden`, `activation`, `dropout`) and of `pb.fit` (`epochs`, `until`,
             `save`, ...); `seed` goes to data and training alike.
@@ -139,7 +141,9 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
 def outputs_of(prepared: Prepared, loss: Any) -> int:
     """How many numbers the network has to give for each row."""
     chosen, target = losses.get(loss), prepared.encoder.target
-    return 1 if chosen.task == "binary" else chosen.columns(target.outputs)
+    if chosen.task == "binary" and target.task == "classification":
+        return 1
+    return chosen.columns(target.outputs)
 
 
 _DATA = frozenset(inspect.signature(prepare).parameters) - {"source", "target"}

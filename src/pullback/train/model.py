@@ -126,6 +126,8 @@ class Model:
             y, target = self.encoder.targets(found), self.encoder.target
             if target.task == "regression":
                 y = own_units(target).scores(y)
+            elif target.task == "multilabel":
+                y = y.astype(np.int64)
             return {ONE: Known.of(heads[ONE], said[ONE], y)}
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise DataError(

@@ -27,6 +27,12 @@ from pullback.train.labels import as_known, coded_targets, form_of, of_numbers, 
 from pullback.train.objective import Objective
 from pullback.train.parts import Parts, Rows
 
+USUAL = {
+    "classification": "cross_entropy",
+    "multilabel": "binary_cross_entropy_with_logits",
+    "regression": "mse",
+}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -174,12 +180,14 @@ def _class_weighted(
 def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> Source:
     """From `pb.data.prepare`: already split, encoded and checked."""
     classification, dtype = data.task == "classification", dtype_of(network)
-    chosen = losses.get(loss or ("cross_entropy" if classification else "mse"))
-    if of_numbers(chosen) == classification:
+    chosen = losses.get(loss or USUAL[data.task])
+    labels = data.task == "multilabel"
+    if of_numbers(chosen) != (data.task == "regression") or (labels and chosen.task != "binary"):
         raise ConfigError(
             f"the loss must be one for {data.task}",
             f"{chosen.name!r}",
-            "Use cross_entropy for classes; mse, mae or huber for numbers.",
+            "Use cross_entropy for classes, binary_cross_entropy_with_logits for labels; mse, mae "
+            "or huber for numbers.",
         )
     target, raw = data.encoder.target, chosen.raw_units
 
@@ -189,7 +197,7 @@ def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> 
         y = part.y if classification else part.y.astype(dtype)
         if raw:
             y = cast(own_units(target).units(part.y), dtype)
-        if chosen.task == "binary":
+        if chosen.task == "binary" and classification:
             y = part.y.reshape(-1, 1).astype(dtype)
         weights = None if part.weight is None else part.weight.astype(dtype)
         x = part.x.astype(input_dtype(network, part.x), copy=False)
@@ -200,7 +208,9 @@ def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> 
         raise DataError("there must be rows to train on", "none", "Use a larger table.")
     parts = Parts(train, rows(data.validation), rows(data.test))
     form = form_of(chosen, train.targets[ONE])
-    if classification or raw:
+    if labels:
+        head = Head(form, target.names)
+    elif classification or raw:
         head = Head(form, target.classes if classification else None)
     else:
         head = replace(own_units(target), form=form)
