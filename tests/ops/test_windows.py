@@ -11,8 +11,9 @@ import pytest
 
 import pullback as pb
 from pullback.errors import ConfigError, ShapeError
-from pullback.graph import constant
+from pullback.graph import apply, constant
 from pullback.ops import correlate
+from pullback.ops.comparison import Where
 from pullback.ops.convolution import Conv, ConvKernel, ConvTranspose
 from tests.ops import expected_windows
 
@@ -252,3 +253,29 @@ def test_pooling_agrees_with_pytorch(window: Any, stride: Any, padding: Any) -> 
         np.testing.assert_allclose(
             bar.numpy(), turned.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-10, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_pullback_of_rectifiers_keeps_or_drops_every_bit(dtype: str) -> None:
+    x = np.array([1.0, -2.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 0.0] * 2).astype(dtype)
+    mask = np.arange(16) < 8
+    kept = np.asarray(apply(Where(), constant(mask), constant(x), pb.zeros((), dtype)).numpy())
+    assert kept[:8].tobytes() == x[:8].tobytes()
+    assert kept[8:].tobytes() == np.zeros(8, dtype).tobytes()
+    minus = apply(Where(), constant(mask), constant(x), constant(np.asarray(-0.0, dtype))).numpy()
+    assert np.signbit(minus[8:]).all()
+
+
+@pytest.mark.parametrize("columns", [1, 6, 7, 600])
+@pytest.mark.parametrize("rows", [2, 511, 1 << 13])
+def test_the_sum_of_many_rows(rows: int, columns: int) -> None:
+    x = np.random.default_rng(0).normal(size=(rows, 3, columns))
+    for array in (x, x.astype(np.float32), x[:, ::2]):
+        for axes in ((0,), (0, 1), (1,), (0, 1, 2)):
+            for keepdims in (False, True):
+                found = pb.sum(array, axes, keepdims).numpy()
+                wanted = array.astype(np.float64).sum(axes, keepdims=keepdims)
+                assert found.shape == wanted.shape
+                close = 1e-12 if array.dtype == np.float64 else 1e-5
+                scale = np.abs(array).sum(axes, keepdims=keepdims)
+                assert (np.abs(found - wanted) <= close * scale).all()

@@ -24,11 +24,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pullback.graph.dtypes import Array, Shape
+from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.ops.windows import Borders, Sizes, blocks, inner, padded, patches, taps
 
-_BLOCK = 1 << 18  # numbers in one block: 1 MiB of float32
+_BLOCK = 1 << 17  # numbers in one block: 512 KiB of float32
 _SHORT = 16  # patches whose rows are shorter are copied along the image
+
+
+class _Scratch:
+    """Memory that every block uses again: fresh pages would cost more than what fills them."""
+
+    def __init__(self, dtype: Dtype) -> None:
+        self._numbers = np.empty(0, dtype)
+
+    def shaped(self, shape: Shape) -> Array:
+        """An array of that shape, with anything in it; the one before is overwritten."""
+        size = math.prod(shape)
+        if size > self._numbers.size:
+            self._numbers = np.empty(size, self._numbers.dtype)
+        return self._numbers[:size].reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -78,12 +92,14 @@ class Correlation:
         channels, positions = kernel.shape[-2] * self.groups, y.shape[1:-1]
         wide = [low + n + high for n, (low, high) in zip(space, self.padding, strict=True)]
         x = np.zeros((len(y), *wide, channels), np.result_type(y, kernel))
-        depthwise = self._is_depthwise(kernel)
+        multiply = self._depthwise_part if self._is_depthwise(kernel) else self._part
+        scratch = _Scratch(x.dtype)
         for block in blocks(len(y), math.prod(positions) * channels, _BLOCK):
             rows = y[block].reshape(-1, y.shape[-1])
+            part = scratch.shaped((len(rows), channels))
             for tap, seen in taps(positions, self.window, self.stride, self.dilation):
                 view = x[block][seen]
-                part = (self._depthwise_part if depthwise else self._part)(rows, kernel[tap])
+                multiply(rows, kernel[tap], part)
                 view += part.reshape(view.shape)
         return x[inner(space, self.padding)]
 
@@ -103,21 +119,21 @@ class Correlation:
         short = self.window[-1] * within < _SHORT
         order = (group, *tap, channel, 0, *places) if short else (group, 0, *places, *tap, channel)
         size = math.prod(self.window) * within
+        scratch = _Scratch(x.dtype)
         for block in blocks(len(x), math.prod(positions) * size * groups, _BLOCK):
-            copied = np.ascontiguousarray(seen[block].transpose(order))
+            view = seen[block].transpose(order)
+            copied = scratch.shaped(view.shape)
+            np.copyto(copied, view)
             rows = (block.stop - block.start) * math.prod(positions)
             if short:
                 yield block, copied.reshape(groups, size, rows).swapaxes(1, 2)
             else:
                 yield block, copied.reshape(groups, rows, size)
 
-    def _part(self, rows: Array, kernel: Array) -> Array:
+    def _part(self, rows: Array, kernel: Array, part: Array) -> None:
         """What the outputs, as rows, give to the inputs that one tap saw."""
-        within = len(kernel)
-        part = np.empty((len(rows), self.groups * within), np.result_type(rows, kernel))
         weights = self._by_group(kernel).swapaxes(1, 2)
         np.matmul(self._by_group(rows), weights, out=self._by_group(part))
-        return part
 
     # Depthwise, one input channel a group: products of single numbers, which BLAS does not help.
 
@@ -141,6 +157,6 @@ class Correlation:
                 total[tap] += products.reshape(-1, *each.shape[-2:]).sum(axis=0)
         return total.reshape(shape)
 
-    def _depthwise_part(self, rows: Array, kernel: Array) -> Array:
+    def _depthwise_part(self, rows: Array, kernel: Array, part: Array) -> None:
         each = kernel.reshape(self.groups, kernel.shape[-1] // self.groups)
-        return np.einsum("rgm,gm->rg", rows.reshape(len(rows), *each.shape), each)
+        np.einsum("rgm,gm->rg", rows.reshape(len(rows), *each.shape), each, out=part)

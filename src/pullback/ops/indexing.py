@@ -24,6 +24,9 @@ def checked(indices: Array, length: int, lowest: int | None = None) -> Array:
     Raises:
         LabelError: One is out of range; raised before any memory is touched.
     """
+    least, most = (indices.min(), indices.max()) if indices.size else (0, -1)
+    if least >= 0 and most < length:  # found in two passes, and nothing is copied
+        return indices
     wrong = (indices < (-length if lowest is None else lowest)) | (indices >= length)
     if wrong.any():
         first = np.argwhere(wrong)[0].tolist()
@@ -160,7 +163,7 @@ class ScatterAdd(Indexing):
         # add.at is several times faster on flat arrays; it adds in order, so bits never change
         width = math.prod(after)
         rows = self.rows(safe, before, self.length)
-        places = (rows * width)[..., None] + np.arange(width)
+        places = rows if width == 1 else (rows * width)[..., None] + np.arange(width)
         np.add.at(y.reshape(-1), places.reshape(-1), x.reshape(-1))
         return y
 

@@ -148,9 +148,12 @@ class MaxPoolIndex(Pooling):
         largest = self.folded(wide, shape, np.maximum)
         unknown = np.isnan(largest).any()
         positions = largest.shape[1:-1]
-        # The number of taps before the first that holds the largest: no masks, no branches.
-        tap, missed = np.zeros(largest.shape, np.int64), np.ones(largest.shape, np.bool_)
-        for number, seen in taps(positions, self.window, self.stride, self.dilation):
+        # The number of taps before the first that holds the largest, without masks or branches;
+        # the last tap needs no look, since one of them does.
+        *before, _ = taps(positions, self.window, self.stride, self.dilation)
+        small = np.uint8 if len(before) < 256 else np.int64
+        tap, missed = np.zeros(largest.shape, small), np.ones(largest.shape, np.bool_)
+        for number, seen in before:
             here = wide[seen] == largest
             if unknown:
                 here |= np.isnan(wide[seen])
@@ -172,15 +175,16 @@ class MaxPoolIndex(Pooling):
     def _places(self, tap: Array, shape: Shape) -> Array:
         """The places in the flattened x of these taps, each at its position of the window."""
         wide = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-        offsets, starts = [], [np.arange(len(tap)) * wide[0]]
+        offsets, starts = [], []
         for axis, count in enumerate(tap.shape[1:-1]):
             steps = np.arange(self.window[axis]) * self.dilation[axis]
             begin = np.arange(count) * self.stride[axis] - self.padding[axis][0]
             offsets.append(steps * wide[axis + 1])
             starts.append(begin * wide[axis + 1])
-        place = np.asarray(sum(np.ix_(*offsets))).reshape(-1)[tap]
-        for line in np.ix_(*starts, np.arange(shape[-1])):
-            place += line
+        first = sum(np.ix_(*starts, np.arange(shape[-1])))
+        place = np.take(np.asarray(sum(np.ix_(*offsets))).reshape(-1), tap)
+        place += first
+        place += (np.arange(len(tap)) * wide[0]).reshape(-1, *[1] * (tap.ndim - 1))
         return place
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,6 +87,24 @@ REDUCTION_SAMPLES: tuple[tuple[Shape, tuple[int, ...], bool], ...] = (
 )
 
 
+_MANY = 1 << 14  # numbers from which on a sum of rows is worth an arrangement
+_LINE = 512  # numbers that NumPy adds at full speed in one go
+
+
+def _sum_of_rows(rows: Array) -> Array:
+    """The sum of the rows of a matrix, several side by side where they are short.
+
+    The gradient of a bias: NumPy adds row by row, which for six channels of 50,000 places takes 20
+    times as long; and sums of sums are more accurate than one long chain.
+    """
+    columns = rows.shape[1]
+    beside = _LINE // columns or 1
+    whole = len(rows) // beside * beside
+    total: Array = np.add.reduce(rows[:whole].reshape(-1, beside * columns), axis=0)
+    total = np.add.reduce(total.reshape(beside, columns), axis=0)
+    return total + np.add.reduce(rows[whole:], axis=0) if whole < len(rows) else total
+
+
 @register
 class Sum(Reduction):
     r"""Sum: every number gets the whole cotangent."""
@@ -95,6 +114,11 @@ class Sum(Reduction):
     latex = r"\sum {0}"
 
     def forward(self, x: Array) -> Array:
+        lead = len(self.axes)
+        leading = self.axes == tuple(range(lead)) and 0 < lead < x.ndim
+        if leading and x.size >= _MANY and x.flags.c_contiguous:
+            total = _sum_of_rows(x.reshape(-1, math.prod(x.shape[lead:])))
+            return total.reshape((*[1] * (lead * self.keepdims), *x.shape[lead:]))
         # Twice as fast on small arrays as np.sum, which is this.
         reduce: Callable[..., Array] = np.add.reduce
         return np.asarray(reduce(x, axis=self.axes, dtype=x.dtype, keepdims=self.keepdims))
