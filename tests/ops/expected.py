@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import expected_windows
+from tests.ops import expected_loops, expected_windows
 
 Expected = Callable[..., Any]
 
@@ -335,4 +335,5 @@ EXPECTED: dict[str, Expected] = {
     "variance": along(variance),
     "where": each(lambda c, a, b: a if c else b),
     **expected_windows.EXPECTED,
+    **expected_loops.EXPECTED,
 }

@@ -2,6 +2,7 @@
 
 from pullback.autodiff.gradcheck import InputVerdict, Verdict, gradcheck
 from pullback.autodiff.jacobian import hessian, jacobian
+from pullback.autodiff.loops import loop_pullback as loop_pullback
 from pullback.autodiff.reverse import backward, pullback
 from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
 from pullback.autodiff.vmap import vmap

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pullback import ops
-from pullback.autodiff import reverse, trees
+from pullback.autodiff import reverse
 from pullback.autodiff.batching import batched
 from pullback.autodiff.transforms import argument_numbers, value_and_grad, variable
 from pullback.errors import DifferentiationError
+from pullback.graph import trees
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node, as_node, placeholder
 

@@ -54,7 +54,7 @@ def backward(
         if y not in active or y not in bars or y in edge or not y.op.differentiable:
             continue
         with entered(Origin(y.origin.path, y.origin.source, "backward", pullback_of=y)):
-            contributions = pullback(y, bars[y])
+            contributions = pullback(y, bars[y], [x in active for x in y.inputs])
         for x, x_bar in zip(y.inputs, contributions, strict=True):
             if x_bar is None or x not in active:
                 continue
@@ -63,13 +63,14 @@ def backward(
     return [bars.get(x) for x in wrt]
 
 
-def pullback(y: Node, y_bar: Node) -> Sequence[Node | None]:
+def pullback(y: Node, y_bar: Node, wanted: Sequence[bool] | None = None) -> Sequence[Node | None]:
     """The cotangents of the inputs of one node, from its own: its operation's rule.
 
-    A fused operation that states no rule is differentiated through its definition.
+    Those that are not `wanted` (all are, if it is None) may be None. A fused operation that
+    states no rule is differentiated through its definition.
     """
     if y.op.has_vjp:
-        return y.op.vjp(y_bar, y, *y.inputs)
+        return y.op.vjp_of(wanted or [True] * len(y.inputs), y_bar, y, *y.inputs)
     if y.op.is_fused:
         return backward([y.op.decompose(*y.inputs)], [y_bar], y.inputs, within=y.inputs)
     return [None] * len(y.inputs)

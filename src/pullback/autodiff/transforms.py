@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pullback import ops
-from pullback.autodiff import reverse, trees
+from pullback.autodiff import reverse
 from pullback.errors import ConfigError, DifferentiationError, ShapeError
+from pullback.graph import trees
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import HasNode, Node, Operand, as_node
 from pullback.ops.shaping import Reshape

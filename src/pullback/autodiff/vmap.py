@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pullback.autodiff import trees
 from pullback.autodiff.batching import batched
 from pullback.errors import ConfigError, ShapeError
+from pullback.graph import trees
 from pullback.graph.node import Node, as_node, placeholder
 
 

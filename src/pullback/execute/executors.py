@@ -8,22 +8,20 @@ there is no native module. Both read and write the same state under the same con
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pullback.execute.state import State
-from pullback.graph.dtypes import Array, Dtype, is_float
+from pullback.graph.code import coded, run
+from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
-from pullback.plan import Instruction, Program, Step, plan
+from pullback.plan import Program, Step, plan
 from pullback.plan.program import check_feeds
 
 Outputs = dict[str, Array]
-# What one instruction needs at a run, looked up once: its function, its first two inputs (-1
-# where it has fewer), all inputs where there are more than two, and where the result goes.
-_Code = tuple[Callable[..., Any], int, int, tuple[int, ...] | None, int, Dtype, tuple[int, ...]]
 
 
 class NumpyExecutor:
@@ -37,7 +35,9 @@ class NumpyExecutor:
     def __init__(self, program: Program, state: State) -> None:
         self.program = program
         self.state = state
-        self._code = [_coded(i) for i in program.instructions]
+        self._code = [
+            coded(i.op, i.inputs, i.output, i.dtype, i.frees) for i in program.instructions
+        ]
         self._feeds = [(label, n) for label, (n, _, _) in program.feeds.items()]
         self._outputs = list(program.outputs.items())
         self._assigns = [(state[label], n) for label, n in program.assigns.items()]
@@ -62,18 +62,7 @@ class NumpyExecutor:
         for label, number in self._feeds:
             values[number] = feeds[label]
         with np.errstate(all="ignore"):
-            for forward, a, b, more, output, dtype, frees in self._code:
-                if more is not None:
-                    result = forward(*[values[i] for i in more])
-                elif b >= 0:
-                    result = forward(values[a], values[b])
-                else:
-                    result = forward(values[a])
-                if result.dtype is not dtype:
-                    result = np.asarray(result, dtype)
-                values[output] = result
-                for number in frees:
-                    values[number] = None
+            run(self._code, values)
             outputs = {name: np.array(values[number]) for name, number in self._outputs}
             if self._allows(values):
                 self._write(values)
@@ -95,12 +84,6 @@ class NumpyExecutor:
             values[number] = values[number].copy()
         for view, number in self._assigns:
             view[...] = values[number]
-
-
-def _coded(i: Instruction) -> _Code:
-    first, second = (*i.inputs, -1, -1)[:2]
-    more = i.inputs if len(i.inputs) not in (1, 2) else None
-    return i.op.forward, first, second, more, i.output, i.dtype, i.frees
 
 
 def all_finite(arrays: Iterable[Array]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Constant, Node, Placeholder, Slot
 from pullback.graph.order import topological
 from pullback.ops.comparison import Cast
+from pullback.ops.loops import Scan
 from pullback.ops.shaping import BroadcastTo, Full
 from pullback.plan import Step
 
@@ -71,18 +72,25 @@ def find_origin(
     with np.errstate(all="ignore"):
         for node in order:
             values[node] = _value(node, values, state, feeds, kind)
-        wrong = {node for node in order if _holds_more(values[node])}
-        stack = [node for node in step.roots() if node in wrong]
-        origins, seen = set(), set(stack)
-        while stack:
-            node = stack.pop()
-            causes = [x for x in node.inputs if x in wrong and not _is_given(x)]
-            if not causes:
-                origins.add(node)
-            stack.extend(x for x in causes if x not in seen)
-            seen.update(causes)
-        first = next((node for node in order if node in origins), None)
-        return None if first is None else _described(first, values)
+        first = _first_wrong(step.roots(), order, values)
+        return None if first is None else _described(first, values, kind)
+
+
+def _first_wrong(
+    roots: Sequence[Node], order: Sequence[Node], values: Mapping[Node, Array]
+) -> Node | None:
+    """The first node that made a NaN or inf which one of `roots` came to hold."""
+    wrong = {node for node in order if _holds_more(values[node])}
+    stack = [node for node in roots if node in wrong]
+    origins, seen = set(), set(stack)
+    while stack:
+        node = stack.pop()
+        causes = [x for x in node.inputs if x in wrong and not _is_given(x)]
+        if not causes:
+            origins.add(node)
+        stack.extend(x for x in causes if x not in seen)
+        seen.update(causes)
+    return next((node for node in order if node in origins), None)
 
 
 def _value(
@@ -115,7 +123,27 @@ def _is_given(node: Node) -> bool:
     return isinstance(node.op, (Constant, Full))
 
 
-def _described(node: Node, values: Mapping[Node, Array]) -> NonFiniteOrigin:
+def _within_loop(node: Node, values: Mapping[Node, Array], kind: str) -> NonFiniteOrigin | None:
+    """The operation in a loop's body, and the step, in which its value went wrong first."""
+    op = node.op
+    assert isinstance(op, Scan)
+    arrays = [values[x] for x in node.inputs]
+    if kind == "reference":
+        arrays = [a.astype(np.float64) if is_float(a.dtype) else a for a in arrays]
+    body = op.body
+    for t, found, _ in op.steps(*arrays, keep=True):
+        inside = dict(zip(body.order, map(np.asarray, found), strict=True))
+        first = _first_wrong(body.outputs, body.order, inside)
+        if first is not None:
+            origin = _described(first, inside, kind)
+            return replace(origin, operation=f"{origin.operation} in step {t} of a loop")
+    return None
+
+
+def _described(node: Node, values: Mapping[Node, Array], kind: str) -> NonFiniteOrigin:
+    within = _within_loop(node, values, kind) if isinstance(node.op, Scan) else None
+    if within is not None:
+        return within
     value = values[node]
     place = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
     outside = {"placeholder": "feed", "slot": "state"}.get(node.op.name)

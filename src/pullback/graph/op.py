@@ -55,6 +55,15 @@ class Op:
         """
         raise TypeError(f"{type(self).__name__} is differentiated through its decomposition")
 
+    def vjp_of(
+        self, wanted: Sequence[bool], y_bar: Node, y: Node, *inputs: Node
+    ) -> tuple[Node | None, ...]:
+        """The pullback, where only the cotangents of the `wanted` inputs will be used.
+
+        For operations to which the others would be dear; what is not wanted may be None.
+        """
+        return self.vjp(y_bar, y, *inputs)
+
     def decompose(self, *args: Any, **kwargs: Any) -> Node:
         """The operation's definition in simpler ones: `decompose(*inputs)`; fused ones only."""
         raise TypeError(f"{type(self).__name__} is a primitive")

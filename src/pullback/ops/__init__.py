@@ -11,6 +11,7 @@ from pullback.ops.exponential import *
 from pullback.ops.fused import *
 from pullback.ops.gates import *
 from pullback.ops.indexing import *
+from pullback.ops.loops import *
 from pullback.ops.normal import *
 from pullback.ops.piecewise import *
 from pullback.ops.pooling import *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -269,6 +270,7 @@ SLICE_SAMPLES = (
 )
 
 
+@functools.lru_cache(maxsize=4096)  # a loop asks at every step
 def as_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
     """`bounds` as Python slices; a stop of -1 with a negative step means 'to the first'."""
     return tuple(slice(a, None if b < 0 else b, c) for a, b, c in bounds)

@@ -9,6 +9,8 @@ from pullback.graph.dtypes import Dtype, Shape, is_float
 from pullback.graph.node import Leaf, Node, Placeholder, Slot
 from pullback.graph.op import Op
 from pullback.graph.order import topological
+from pullback.ops.loops import Scan
+from pullback.plan.loops import Visit, rebuilt, with_planned_body
 from pullback.plan.program import Instruction, Program, Step
 from pullback.plan.rewrites import REWRITES, Rewrite
 
@@ -31,14 +33,30 @@ def plan(step: Step, without: Collection[str] = ()) -> Program:
         if name not in known:
             raise unknown("rewrite", name, known)
     used = [r for r in REWRITES if r.name not in without]
-    rewritten, made = _rewritten(step, [r() for r in used])
+    for rewrite in used:
+        step = rewrite.prepare(step)
+    rewritten, made = _rewritten(step, used)
     order = topological(rewritten.roots()) if REMOVE_DEAD not in without else made
     kept = tuple(name for name in known if name not in without)
     return _numbered(rewritten, order, kept)
 
 
-def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
+def _rewritten(step: Step, used: list[type[Rewrite]]) -> tuple[Step, list[Node]]:
     """The step with every node rewritten, and all nodes that were met on the way."""
+
+    def rewriting() -> Visit:
+        rewrites = [rewrite() for rewrite in used]
+
+        def visit(node: Node) -> Node:
+            if isinstance(node.op, Scan):
+                node = with_planned_body(node, rewriting)
+            for rewrite in rewrites:
+                node = rewrite.visit(node)
+            return node
+
+        return visit
+
+    visit = rewriting()
     new: dict[Node, Node] = {}
     made: dict[Node, None] = {}
     leaves: dict[Op, Node] = {}
@@ -47,23 +65,9 @@ def _rewritten(step: Step, rewrites: list[Rewrite]) -> tuple[Step, list[Node]]:
             new[node] = _same(leaves.setdefault(node.op, node), node)
             made[new[node]] = None
             continue
-        inputs = tuple(new[x] for x in node.inputs)
-        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            fresh = Node(node.op, inputs, node.shape, node.dtype, node.origin)
-        else:
-            fresh = node
-        for rewrite in rewrites:
-            fresh = rewrite.visit(fresh)
-        new[node] = fresh
-        made.update(dict.fromkeys((*fresh.inputs, fresh)))
-    turned = Step(
-        {name: new[node] for name, node in step.outputs.items()},
-        {label: new[node] for label, node in step.assigns.items()},
-        None if step.guard is None else new[step.guard],
-        None if step.finite is None else [new[node] for node in step.finite],
-        step.name,
-    )
-    return turned, list(made)
+        new[node] = visit(rebuilt(node, new))
+        made.update(dict.fromkeys((*new[node].inputs, new[node])))
+    return step.mapped(new.__getitem__), list(made)
 
 
 def _same(first: Node, node: Node) -> Node:

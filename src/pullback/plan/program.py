@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError
+from pullback.graph.body import listing
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node
 from pullback.graph.op import Op
 from pullback.graph.origin import Origin
 from pullback.graph.printing import call
+from pullback.ops.loops import Scan
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class Step:
         """Every node that the step must compute."""
         guard = [] if self.guard is None else [self.guard]
         return [*self.outputs.values(), *guard, *(self.finite or ()), *self.assigns.values()]
+
+    def mapped(self, f: Callable[[Node], Node]) -> Step:
+        """The step with `f` of each of its nodes."""
+        return Step(
+            {name: f(node) for name, node in self.outputs.items()},
+            {label: f(node) for label, node in self.assigns.items()},
+            None if self.guard is None else f(self.guard),
+            None if self.finite is None else [f(node) for node in self.finite],
+            self.name,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,8 @@ class Program:
             arguments = [names.get(n, f"%{n}") for n in i.inputs]
             text = f"%{i.output} = {call(i.op, arguments)}"
             yield f"  {i.origin.path or '-':<12} {text:<52} {i.dtype} {i.shape}"
+            if isinstance(i.op, Scan):
+                yield from _body_lines(i.op, arguments)
         for name, number in self.outputs.items():
             yield f"  output {name} = {names.get(number, f'%{number}')}"
         condition = "" if self.guard is None else f" if %{self.guard}"
@@ -141,6 +155,22 @@ class Program:
             yield f"  assign only if all are finite: {shown}"
         for label, number in self.assigns.items():
             yield f"  assign {label} = {names.get(number, f'%{number}')}{condition}"
+
+
+def _body_lines(op: Scan, arguments: Sequence[str]) -> Iterator[str]:
+    """The body of a loop, one line an operation; `c0'` is the new carry, `y0` is handed out."""
+    rows = op.carries + op.rows
+    names = [f"c{i}" for i in range(op.carries)]
+    names += [f"{x}[t]" for x in arguments[op.carries : rows]] + list(arguments[rows:])
+    called = dict(enumerate(names))
+    known = {node: names[i] for i, node in enumerate(op.body.inputs)}
+    for node, name, inputs in listing(op.body, called):
+        known[node] = name
+        text = f"  {name} = {call(node.op, inputs)}"
+        yield f"    {node.origin.path or '-':<10} {text:<52} {node.dtype} {node.shape}"
+    new = [f"c{i}' = {known[y]}" for i, y in enumerate(op.body.outputs[: op.carries])]
+    new += [f"y{i} = {known[y]}" for i, y in enumerate(op.body.outputs[op.carries :])]
+    yield f"               {', '.join(new)}"
 
 
 def check_feeds(name: str, wanted: Mapping[str, Sequence[Any]], feeds: Mapping[str, Array]) -> None:

@@ -17,7 +17,9 @@ from pullback.graph.node import Constant, Leaf, Node
 from pullback.graph.op import Op
 from pullback.ops.families import Elementwise
 from pullback.ops.random import Random
-from pullback.ops.shaping import BroadcastTo, Full, Reshape, Transpose
+from pullback.ops.shaping import BroadcastTo, Full, Reshape, Slice, Transpose, as_slices
+from pullback.plan.loops import merge_loops
+from pullback.plan.program import Step
 
 _FOLDED_BYTES = 1 << 16
 
@@ -26,6 +28,11 @@ class Rewrite:
     """One kind of rewriting. An instance serves one planning."""
 
     name: ClassVar[str] = ""
+
+    @classmethod
+    def prepare(cls, step: Step) -> Step:
+        """`step`, or a cheaper one, before any node is visited: what takes a view of the whole."""
+        return step
 
     def visit(self, node: Node) -> Node:
         """`node`, or a cheaper node of the same value."""
@@ -95,6 +102,15 @@ class Simplify(Rewrite):
         return x if x.shape == node.shape else _again(node, node.op, x)
 
     @staticmethod
+    def _slice(node: Node) -> Node:
+        (x,) = node.inputs
+        if not (isinstance(node.op, Slice) and isinstance(x.op, Slice)):
+            return node
+        (source,) = x.inputs
+        ranges = [range(*b)[s] for b, s in zip(x.op.bounds, as_slices(node.op.bounds), strict=True)]
+        return _again(node, Slice(tuple((r.start, r.stop, r.step) for r in ranges)), source)
+
+    @staticmethod
     def _transpose(node: Node) -> Node:
         (x,) = node.inputs
         if not (isinstance(node.op, Transpose) and isinstance(x.op, Transpose)):
@@ -110,6 +126,7 @@ class Simplify(Rewrite):
         "div": _quotient,
         "neg": _negation,
         "reshape": _reshape,
+        "slice": _slice,
         "transpose": _transpose,
     }
 
@@ -131,9 +148,13 @@ class ElideBroadcasts(Rewrite):
 
 
 class MergeCommon(Rewrite):
-    """The same operation on the same inputs is computed once."""
+    """The same operation on the same inputs is computed once; so is a loop within a wider one."""
 
     name = "merge_common"
+
+    @classmethod
+    def prepare(cls, step: Step) -> Step:
+        return merge_loops(step)
 
     def __init__(self) -> None:
         self._known: dict[Hashable, Node] = {}

@@ -1,4 +1,4 @@
-"""Arguments that are nested lists, tuples and dictionaries of tensors."""
+"""Arguments that are nested lists, tuples and dictionaries of tensors; None holds none."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def leaves(tree: Any) -> list[Any]:
         >>> leaves({"w": 1, "b": [2, 3]})
         [1, 2, 3]
     """
+    if tree is None:
+        return []
     if isinstance(tree, dict):
         return [leaf for value in tree.values() for leaf in leaves(value)]
     if isinstance(tree, (list, tuple)):
@@ -24,6 +26,8 @@ def leaves(tree: Any) -> list[Any]:
 
 def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
     """A tree of the same form with `f` of each leaf."""
+    if tree is None:
+        return None
     if isinstance(tree, dict):
         return {key: mapped(f, value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
