@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.metrics import definitions, definitions_labels
+from tests.metrics import definitions, definitions_labels, definitions_more
 
-DEFINITIONS = definitions.DEFINITIONS | definitions_labels.DEFINITIONS
-EXPECTED = definitions.EXPECTED | definitions_labels.EXPECTED
+ALL = (definitions, definitions_labels, definitions_more)
+DEFINITIONS = {name: value for table in ALL for name, value in table.DEFINITIONS.items()}
+EXPECTED = {name: value for table in ALL for name, value in table.EXPECTED.items()}

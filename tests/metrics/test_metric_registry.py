@@ -43,6 +43,10 @@ def test_an_unknown_name_names_the_nearest() -> None:
     [
         ("top_3", "top_3", {"k": 3}),
         ("TOP_1", "top_1", {"k": 1}),
+        ("top_3_accuracy", "top_3", {"k": 3}),
+        ("specificity_macro", "specificity_macro", {"average": "macro"}),
+        ("multilabel_f1_micro", "multilabel_f1_micro", {"average": "micro"}),
+        ("bits_per_character", "bits", {}),
         ("f1_macro", "f1_macro", {"average": "macro"}),
         ("sensitivity_weighted", "recall_weighted", {"average": "weighted"}),
         ("R2", "r2", {}),

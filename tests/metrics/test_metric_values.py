@@ -17,10 +17,16 @@ CLASSIFICATION = [name for name in NAMES if registry()[name].task == "classifica
 REGRESSION = [name for name in NAMES if registry()[name].task == "regression"]
 # How a metric of values changes when predictions and targets are scaled: by which power.
 UNITS = {
+    "explained_variance": 0,
     "mae": 1,
+    "mape": 0,
+    "max_error": 1,
+    "median_absolute_error": 1,
     "mse": 2,
+    "pearson": 0,
     "r2": 0,
     "rmse": 1,
+    "spearman": 0,
 }
 SAMPLES = [(name, *sample) for name in NAMES for sample in EXPECTED.get(name, [])]
 seeds = st.integers(0, 2**32 - 1)

@@ -12,6 +12,7 @@ Example:
     1.0
 """
 
+from pullback.metrics.agreement import CohenKappa, MatthewsCorrelation
 from pullback.metrics.base import (
     Better,
     Metric,
@@ -22,6 +23,7 @@ from pullback.metrics.base import (
     register,
     registry,
 )
+from pullback.metrics.calibration import Bits, Brier, CalibrationError, Perplexity
 from pullback.metrics.checks import Needs, Task
 from pullback.metrics.classes import (
     F1,
@@ -30,7 +32,10 @@ from pullback.metrics.classes import (
     ConfusionMatrix,
     Precision,
     Recall,
+    Specificity,
 )
+from pullback.metrics.correlation import Pearson, Spearman
+from pullback.metrics.deviations import ExplainedVariance, Mape, MaxError, MedianAbsoluteError
 from pullback.metrics.evaluate import (
     ClassReport,
     ClassRow,
@@ -43,40 +48,56 @@ from pullback.metrics.evaluate import (
 )
 from pullback.metrics.labels import (
     HammingLoss,
+    MultilabelAveragePrecision,
     MultilabelF1,
     MultilabelPrecision,
     MultilabelRecall,
     MultilabelRocAuc,
     SubsetAccuracy,
 )
-from pullback.metrics.probabilities import LogLoss, RocAuc, TopK
+from pullback.metrics.probabilities import AveragePrecision, LogLoss, RocAuc, TopK
 from pullback.metrics.values import R2, Mae, Mse, Rmse
 
 __all__ = [
     "F1",
     "R2",
     "Accuracy",
+    "AveragePrecision",
     "BalancedAccuracy",
     "Better",
+    "Bits",
+    "Brier",
+    "CalibrationError",
     "ClassReport",
     "ClassRow",
+    "CohenKappa",
     "ConfusionMatrix",
     "Defaults",
+    "ExplainedVariance",
     "HammingLoss",
     "LogLoss",
     "Mae",
+    "Mape",
+    "MatthewsCorrelation",
+    "MaxError",
+    "MedianAbsoluteError",
     "Metric",
     "MetricLike",
     "Mse",
+    "MultilabelAveragePrecision",
     "MultilabelF1",
     "MultilabelPrecision",
     "MultilabelRecall",
     "MultilabelRocAuc",
     "Needs",
+    "Pearson",
+    "Perplexity",
     "Precision",
     "Recall",
     "Rmse",
     "RocAuc",
+    "Spearman",
+    "Specificity",
     "SubsetAccuracy",
     "Task",
     "TopK",

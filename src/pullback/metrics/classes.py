@@ -30,7 +30,7 @@ def class_sums(predictions: Array, targets: Array, weights: Array) -> tuple[Arra
 
 def ratio(above: Array, below: Array) -> Array:
     """The ratio above / below, and 0 where both are 0."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return np.divide(above, below, out=np.zeros_like(above, float), where=np.asarray(below) > 0)
 
 
 @register
@@ -54,7 +54,7 @@ class Accuracy(Metric):
         classification tasks.
     """
 
-    name, aliases = "accuracy", ("acc",)
+    name, aliases = "accuracy", ("acc", "token_accuracy")
     task, needs = "classification", "labels"
     better, bounds = "higher", (0.0, 1.0)
 
@@ -143,8 +143,9 @@ class ClassScore(Metric):
     def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
         hits, predicted, actual = class_sums(predictions, targets, weights)
         if self.average == "micro":
-            return self.score(hits.sum(), predicted.sum(), actual.sum())
-        scores = self.score(hits, predicted, actual)
+            total = len(hits) * weights.sum()
+            return self.score(hits.sum(), predicted.sum(), actual.sum(), total)
+        scores = self.score(hits, predicted, actual, weights.sum())
         if self.average == "weighted":
             return (actual * scores).sum() / actual.sum()
         if self.average == "macro" or (self.positive is None and len(scores) > 2):
@@ -158,8 +159,8 @@ class ClassScore(Metric):
             )
         return scores[positive]
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
-        """The score of each class from its sums of weights."""
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
+        """The score of each class from its sums of weights, and the sum over all rows."""
         raise NotImplementedError(f"{type(self).__name__} must define score")
 
 
@@ -186,7 +187,7 @@ class Precision(ClassScore):
 
     name = "precision"
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(hits, predicted)
 
 
@@ -213,8 +214,35 @@ class Recall(ClassScore):
 
     name, aliases = "recall", ("sensitivity",)
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(hits, actual)
+
+
+@register
+class Specificity(ClassScore):
+    r"""The fraction of the rows of other classes that are not predicted as the class.
+
+    $TN / (TN + FP)$, the recall of 'not this class', and 0 where every row is of the class.
+    `ClassScore` says how classes are averaged.
+
+    Shape:
+        predictions `(rows, classes)`, targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` and `ClassScore` say.
+
+    Example:
+        >>> Specificity()([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.7, 0.3]], [1, 0, 0, 1])
+        0.5
+
+    References:
+        Yerushalmy (1947), Statistical problems in assessing methods of medical diagnosis.
+    """
+
+    name, aliases = "specificity", ("true_negative_rate",)
+
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
+        return ratio(total - actual - (predicted - hits), total - actual)
 
 
 @register
@@ -240,7 +268,7 @@ class F1(ClassScore):
 
     name, aliases = "f1", ("f1_score",)
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(2 * hits, predicted + actual)
 
 

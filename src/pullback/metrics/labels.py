@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from pullback.metrics.base import Metric, register
 from pullback.metrics.checks import Array
 from pullback.metrics.classes import Average, ClassScore, ratio
-from pullback.metrics.probabilities import ranked_above
+from pullback.metrics.probabilities import precision_along_recall, ranked_above
 
 
 @register
@@ -94,8 +95,9 @@ class LabelScore(ClassScore):
         if not occurs.any():
             return math.nan
         if self.average == "micro":
-            return self.score(hits.sum(), predicted.sum(), actual.sum())
-        scores = self.score(hits, predicted, actual)
+            total = len(hits) * weights.sum()
+            return self.score(hits.sum(), predicted.sum(), actual.sum(), total)
+        scores = self.score(hits, predicted, actual, weights.sum())
         if self.average == "weighted":
             return (actual * scores).sum() / actual.sum() if actual.any() else 0.0
         return scores[occurs].mean()
@@ -124,7 +126,7 @@ class MultilabelPrecision(LabelScore):
 
     name = "multilabel_precision"
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(hits, predicted)
 
 
@@ -151,7 +153,7 @@ class MultilabelRecall(LabelScore):
 
     name = "multilabel_recall"
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(hits, actual)
 
 
@@ -177,7 +179,7 @@ class MultilabelF1(LabelScore):
 
     name = "multilabel_f1"
 
-    def score(self, hits: Array, predicted: Array, actual: Array) -> Array:
+    def score(self, hits: Array, predicted: Array, actual: Array, total: float) -> Array:
         return ratio(2 * hits, predicted + actual)
 
 
@@ -209,6 +211,47 @@ class MultilabelRocAuc(Metric):
     better, bounds = "higher", (0.0, 1.0)
 
     def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
-        both = [j for j in range(targets.shape[1]) if len(np.unique(targets[:, j])) == 2]
-        areas = [ranked_above(predictions[:, j], targets[:, j] == 1, weights) for j in both]
-        return sum(areas) / len(areas) if areas else math.nan
+        return _mean_over_labels(ranked_above, predictions, targets, weights)
+
+
+@register
+class MultilabelAveragePrecision(Metric):
+    r"""The average precision of each label, mean over labels ("mAP").
+
+    For each label as `average_precision` of two classes; labels of which all targets are equal
+    are left out. NaN when all are.
+
+    $\frac1k \sum_j \mathrm{AP}_j$ over the k labels that have both.
+
+    Shape:
+        predictions `(rows, labels)`, probabilities; targets `(rows, labels)`, 0 or 1.
+
+    Raises:
+        PullbackError: As `check_rows` says.
+
+    Example:
+        >>> MultilabelAveragePrecision()([[0.9, 0.2], [0.6, 0.4]], [[1, 1], [0, 0]])
+        0.75
+
+    References:
+        Everingham et al. (2010), The PASCAL visual object classes (VOC) challenge.
+    """
+
+    name, aliases = "multilabel_average_precision", ("mean_average_precision",)
+    task, needs = "multilabel", "probabilities"
+    better, bounds = "higher", (0.0, 1.0)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
+        return _mean_over_labels(precision_along_recall, predictions, targets, weights)
+
+
+def _mean_over_labels(
+    score: Callable[[Array, Array, Array], float],
+    predictions: Array,
+    targets: Array,
+    weights: Array,
+) -> float:
+    """The mean score of the labels that have both a yes and a no; NaN where none has."""
+    both = [j for j in range(targets.shape[1]) if len(np.unique(targets[:, j])) == 2]
+    scores = [score(predictions[:, j], targets[:, j] == 1, weights) for j in both]
+    return sum(scores) / len(scores) if scores else math.nan

@@ -55,6 +55,59 @@ class RocAuc(Metric):
         return sum(areas) / len(areas)
 
 
+@register
+class AveragePrecision(Metric):
+    r"""The mean precision along the recalls: the area under the precision-recall curve, in steps.
+
+    $\sum_n (R_n - R_{n-1})\, P_n$ over the thresholds, from the highest score down, with rows of
+    equal scores taken together; nothing is interpolated. With two classes the scores are those of
+    the last. With more, the plain mean over the classes among the targets of each class against
+    the rest. Guessing gives the share of the positives.
+
+    NaN when the targets hold a single class, as `roc_auc`.
+
+    Shape:
+        predictions `(rows, classes)`, probabilities; targets `(rows,)`.
+
+    Raises:
+        PullbackError: As `check_rows` says.
+
+    Example:
+        >>> AveragePrecision()([[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]], [0, 0, 1, 1])
+        0.8333333333333333
+
+    References:
+        Zhu (2004), Recall, precision and average precision.
+        Davis and Goadrich (2006), The relationship between precision-recall and ROC curves.
+    """
+
+    name, aliases = "average_precision", ("pr_auc", "auprc")
+    task, needs = "classification", "probabilities"
+    better, bounds = "higher", (0.0, 1.0)
+
+    def compute(self, predictions: Array, targets: Array, weights: Array) -> Any:
+        present = np.unique(targets)
+        if len(present) < 2:
+            return math.nan
+        if predictions.shape[1] == 2:
+            return precision_along_recall(predictions[:, 1], targets == 1, weights)
+        scores = [precision_along_recall(predictions[:, c], targets == c, weights) for c in present]
+        return sum(scores) / len(scores)
+
+
+def precision_along_recall(scores: Array, positive: Array, weights: Array) -> float:
+    """The mean of the precision over the positives, each at its own score.
+
+    Shape:
+        scores, positive (booleans, one true at least) and weights: `(rows,)`.
+    """
+    values, place = np.unique(-scores, return_inverse=True)  # the highest score first
+    hits = np.bincount(place, weights * positive, len(values))
+    said = np.bincount(place, weights, len(values))
+    precision = np.cumsum(hits) / np.cumsum(said)
+    return min(float((hits * precision).sum() / hits.sum()), 1.0)
+
+
 def ranked_above(scores: Array, positive: Array, weights: Array) -> float:
     """The weighted fraction of (positive, negative) pairs in order; a tie counts half.
 
@@ -94,7 +147,8 @@ class LogLoss(Metric):
         Good (1952), Rational decisions.
     """
 
-    name, aliases = "log_loss", ("logloss", "nll")
+    name = "log_loss"
+    aliases: tuple[str, ...] = ("logloss", "nll")
     task, needs = "classification", "probabilities"
     better, bounds = "lower", (0.0, math.inf)
 
@@ -122,7 +176,8 @@ class TopK(Metric):
     k = 1 is accuracy.
 
     Args:
-        k: How many classes count, 5 by default. `get("top_3")` means k = 3.
+        k: How many classes count, 5 by default. `get("top_3")` means k = 3, and so does
+            `get("top_3_accuracy")`.
 
     Shape:
         predictions `(rows, classes)`, targets `(rows,)`.
@@ -150,8 +205,8 @@ class TopK(Metric):
 
     @classmethod
     def from_name(cls, text: str, **settings: Any) -> Metric | None:
-        """Also `top_3`, with k = 3, and its like."""
-        found = re.fullmatch(r"top_?(\d{1,9})", text.casefold())
+        """Also `top_3` (or `top_3_accuracy`), with k = 3, and its like."""
+        found = re.fullmatch(r"top_?(\d{1,9})(_accuracy)?", text.casefold())
         if found is None:
             return super().from_name(text, **settings)
         return cls(k=int(found[1]), **settings).named(f"top_{int(found[1])}")
