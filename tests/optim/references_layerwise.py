@@ -89,6 +89,17 @@ def muon(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
     return path
 
 
+def sam(o: Any, w: Array, gradient: Gradient, steps: int) -> list[Array]:
+    """With plain descent as the base; where the gradient is 0 there is no uphill."""
+    path = []
+    for _ in range(steps):
+        g, scale = gradient(w), np.abs(w) if o.adaptive else np.ones_like(w)
+        uphill = scale * scale * g / (length(scale * g) + 1e-12)
+        w = w - o.learning_rate * (gradient(w + o.rho * uphill) + o.weight_decay * w)
+        path.append(w)
+    return path
+
+
 LAYERWISE: dict[str, Reference] = {
     "lars": Reference(
         (
@@ -107,6 +118,13 @@ LAYERWISE: dict[str, Reference] = {
             optim.Adafactor(0.1, decay=0.5, clip=0.5, least=0.1, epsilon=1e-4, weight_decay=0.1),
         ),
         adafactor,
+    ),
+    "sam": Reference(
+        (
+            optim.SAM(1e-3),
+            optim.SAM(1e-3, rho=0.1, adaptive=True, base="sgd", weight_decay=0.1),
+        ),
+        sam,
     ),
     "muon": Reference(
         (

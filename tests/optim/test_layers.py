@@ -77,8 +77,8 @@ def test_each_rate_of_its_own_is_a_slot_under_the_schedule() -> None:
         "learning_rate": pytest.approx(0.1),
         "learning_rate/0.*": 0.5,
     }
-    assert recipe.rate_label("0.bias") == "learning_rate/0.*"
-    assert recipe.rate_label("2.bias") == "learning_rate"
+    assert recipe.update.peak_of("0.bias") == "learning_rate/0.*"
+    assert recipe.update.peak_of("2.bias") == "learning_rate"
 
 
 def test_a_configuration_goes_round() -> None:
@@ -118,7 +118,7 @@ def test_an_unknown_setting_names_the_nearest() -> None:
 def test_muon_leaves_tables_and_others_to_adamw() -> None:
     network = pb.nn.Sequential(pb.nn.Embedding(5, 4), pb.nn.Linear(4, 4), pb.nn.Linear(4, 2))
     rule = optim.Muon(others=("2.*",), layers={"0.*": {"weight_decay": 0.0}})
-    rules = Recipe(network, pb.losses.mse, rule).rules()
+    rules = Recipe(network, pb.losses.mse, rule).update.rules
     assert {path: r.name for path, r in rules.items() if path.endswith("weight")} == {
         "0.weight": "adamw",
         "1.weight": "muon",

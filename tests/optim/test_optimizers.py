@@ -40,7 +40,10 @@ def descend(
     run = executor(Step({}, {"w": moved, "number": number, **new}), state)
     path = []
     for _ in range(steps):
-        run.run({"bar": np.asarray(gradient(state["w"].astype(np.float64)), dtype)})
+        at = state["w"].astype(np.float64)
+        uphill = optimizer.ascended([pb.tensor(at)], [pb.tensor(gradient(at), "float64")])
+        bars = gradient(at if uphill is None else uphill[0].numpy())
+        run.run({"bar": np.asarray(bars, dtype)})
         path.append(state["w"].copy())
     return path
 
@@ -157,8 +160,11 @@ def test_a_schedule_is_not_a_rate() -> None:
         optim.Adam(optim.Cosine())  # type: ignore[arg-type]
 
 
+RATES = [0, 0.0, -1e-3, float("nan"), float("inf"), True, "0.1"]
+
+
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("rate", [0, 0.0, -1e-3, float("nan"), float("inf"), True, "0.1", None])
+@pytest.mark.parametrize("rate", RATES)
 def test_a_rate_must_be_above_zero(name: str, rate: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         optim.get({"name": name, "learning_rate": rate})
@@ -185,11 +191,42 @@ def test_a_rate_must_be_above_zero(name: str, rate: Any) -> None:
         ("rmsprop", "epsilon", -1e-8),
         ("rmsprop", "momentum", 1.0),
         ("rmsprop", "centered", "yes"),
+        ("sgd", "learning_rate", None),
+        ("adam", "amsgrad", 1),
+        ("adagrad", "initial_sum", -1.0),
+        ("adadelta", "rho", 1.0),
+        ("nadam", "momentum_decay", -1.0),
+        ("radam", "beta2", 1.0),
+        ("adamax", "epsilon", 0.0),
+        ("adabelief", "beta1", -0.1),
+        ("yogi", "initial_square", float("inf")),
+        ("lion", "beta2", 1.0),
+        ("rprop", "grow", 1.0),
+        ("rprop", "shrink", 1.0),
+        ("rprop", "most", 1e-9),
+        ("lars", "trust", 0.0),
+        ("lamb", "epsilon", 0.0),
+        ("adafactor", "decay", 0.0),
+        ("adafactor", "epsilon", 0.0),
+        ("muon", "rounds", 0),
+        ("muon", "rounds", 2.5),
+        ("schedule_free_sgd", "beta", 1.0),
+        ("sam", "rho", 0.0),
+        ("sam", "adaptive", "yes"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(name: str, setting: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=setting):
         optim.get({"name": name, setting: value})
+
+
+def test_sam_and_its_base_have_the_same_settings() -> None:
+    rule = optim.SAM(0.3, base=optim.Adam(0.1, weight_decay=0.2, schedule="cosine"))
+    assert (rule.learning_rate, rule.weight_decay) == (0.3, 0.2)
+    assert rule.base == optim.Adam(0.3, weight_decay=0.2, schedule="cosine")
+    assert rule.schedule == optim.Cosine()
+    with pytest.raises(ConfigError, match="base=sam"):
+        optim.SAM(base="sam")
 
 
 def test_nesterov_without_dampening() -> None:

@@ -84,6 +84,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "own network": {"optimizer": "rmsprop", "epochs": 3, "validation": 0.2, "patience": 1},
     "regression": {"optimizer": "adam", "loss": "huber", "epochs": 3, "accumulate": 2},
+    "averages": {
+        "optimizer": pb.optim.ScheduleFreeAdamW(0.05, schedule=pb.optim.WarmUp(3, "constant")),
+        "validation": 0.2,
+        "patience": 1,
+        "epochs": 3,
+    },
+    "average, constraints, layers": {
+        "optimizer": pb.optim.Muon(0.05, layers={"0.*": {"learning_rate": 0.2}}),
+        "ema": 0.8,
+        "constraints": {"*.weight": pb.optim.MaxNorm(0.8)},
+        "clip_each_norm": 0.5,
+        "validation": 0.2,
+        "patience": 1,
+        "epochs": 3,
+    },
+    "uphill": {"optimizer": pb.optim.SAM(0.1, base="adafactor"), "epochs": 2},
 }
 
 

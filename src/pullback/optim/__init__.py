@@ -9,13 +9,20 @@ Example:
 """
 
 from pullback.named import register
-from pullback.optim import schedules
+from pullback.optim import constraints, schedules
 from pullback.optim.adafactor import Adafactor
 from pullback.optim.adam import Adam, AdamW
 from pullback.optim.adam_variants import Adamax, NAdam, RAdam
 from pullback.optim.adaptive import Adadelta, Adagrad
 from pullback.optim.base import Optimizer, get, registry
-from pullback.optim.clipping import clip_by_global_norm, penalty
+from pullback.optim.clipping import (
+    Clipping,
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+    penalty,
+)
+from pullback.optim.constraints import Constraint, MaxNorm, NonNegative, UnitNorm
 from pullback.optim.cycles import CosineRestarts, Cyclic, OneCycle
 from pullback.optim.decays import (
     Exponential,
@@ -25,11 +32,13 @@ from pullback.optim.decays import (
     MultiStep,
     Polynomial,
 )
+from pullback.optim.driver import Driver
 from pullback.optim.joined import Joined
 from pullback.optim.large_batch import LAMB, LARS
 from pullback.optim.muon import Muon
 from pullback.optim.plateau import ReduceOnPlateau
 from pullback.optim.rmsprop import RMSprop
+from pullback.optim.sam import SAM
 from pullback.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from pullback.optim.schedules import Constant, Cosine, Schedule, Step, WarmUp
 from pullback.optim.sgd import SGD
@@ -39,6 +48,7 @@ from pullback.optim.surprise import AdaBelief, Yogi
 __all__ = [
     "LAMB",
     "LARS",
+    "SAM",
     "SGD",
     "AdaBelief",
     "Adadelta",
@@ -47,19 +57,24 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Clipping",
     "Constant",
+    "Constraint",
     "Cosine",
     "CosineRestarts",
     "Cyclic",
+    "Driver",
     "Exponential",
     "InverseSqrt",
     "InverseTime",
     "Joined",
     "Linear",
     "Lion",
+    "MaxNorm",
     "MultiStep",
     "Muon",
     "NAdam",
+    "NonNegative",
     "OneCycle",
     "Optimizer",
     "Polynomial",
@@ -71,9 +86,13 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "Step",
+    "UnitNorm",
     "WarmUp",
     "Yogi",
     "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
+    "constraints",
     "get",
     "penalty",
     "register",

@@ -5,11 +5,86 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pullback import ops
 from pullback.errors import ConfigError
 from pullback.graph.dtypes import promote
 from pullback.graph.node import Node, Operand, as_node
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """Which limits gradients have; where there are several, they act in this order.
+
+    Attributes:
+        value: The largest size of an element; None for no limit.
+        each_norm: The largest norm of each parameter's gradient.
+        norm: The largest norm of all gradients together.
+
+    Example:
+        >>> import pullback as pb
+        >>> Clipping(value=1.0)([pb.tensor([3.0, -0.5])])
+        ([tensor([ 1. , -0.5])], None)
+    """
+
+    value: float | None = None
+    each_norm: float | None = None
+    norm: float | None = None
+
+    def __call__(self, gradients: Sequence[Node]) -> tuple[list[Node], Node | None]:
+        """The clipped gradients, and their common norm before it was limited, if it is."""
+        found, norm = list(gradients), None
+        if self.value is not None:
+            found = clip_by_value(found, self.value)
+        if self.each_norm is not None:
+            found = clip_by_norm(found, self.each_norm)
+        if self.norm is not None:
+            found, norm = clip_by_global_norm(found, self.norm)
+        return found, norm
+
+
+def clip_by_value(gradients: Sequence[Node], limit: float) -> list[Node]:
+    r"""Gradients with every element between -c and c: $\min(\max(g, -c), c)$.
+
+    It changes the gradient's direction. NaN stays NaN; an infinity becomes c, which training tells
+    of all the same, since it looks at the gradients before.
+
+    Args:
+        gradients: All gradients of a step.
+        limit: c, a number above 0.
+
+    Raises:
+        ConfigError: The limit is not above 0.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.optim.clip_by_value([pb.tensor([3.0, -0.5])], 1.0)
+        [tensor([ 1. , -0.5])]
+    """
+    _check_limit(limit, "a gradient's elements")
+    return [ops.clip(g, -limit, limit) for g in gradients]
+
+
+def clip_by_norm(gradients: Sequence[Node], limit: Operand) -> list[Node]:
+    r"""Gradients, each shrunk by itself to a length of at most `limit`.
+
+    Each becomes $g\, c / \max(\lVert g \rVert, c)$: unchanged to the last bit where it is short.
+
+    Args:
+        gradients: All gradients of a step.
+        limit: c, a number above 0, or a scalar slot.
+
+    Raises:
+        ConfigError: The limit is not above 0.
+
+    Example:
+        >>> import pullback as pb
+        >>> pb.optim.clip_by_norm([pb.tensor([3.0, 4.0]), pb.tensor([0.5])], 1.0)
+        [tensor([0.6, 0.8]), tensor([0.5])]
+    """
+    _check_limit(limit, "a gradient's norm")
+    return [clip_by_global_norm([g], limit)[0][0] for g in gradients]
 
 
 def clip_by_global_norm(gradients: Sequence[Node], limit: Operand) -> tuple[list[Node], Node]:
@@ -39,20 +114,33 @@ def clip_by_global_norm(gradients: Sequence[Node], limit: Operand) -> tuple[list
         >>> g, norm
         ([tensor([0.6, 0. ]), tensor(0.8)], tensor(5.))
     """
-    if isinstance(limit, numbers.Real) and not 0 < float(limit) < math.inf:
-        raise ConfigError(
-            "the limit of a gradient's norm must be a number above 0",
-            repr(limit),
-            "Give for instance 1.0.",
-        )
+    _check_limit(limit, "a gradient's norm")
+    norm = global_norm(gradients)
+    most = as_node(limit, norm.dtype).astype(norm.dtype)
+    factor = most / ops.maximum(norm, most)
+    return [g * factor.astype(g.dtype) for g in gradients], norm
+
+
+def global_norm(gradients: Sequence[Node]) -> Node:
+    """The length of all gradients together.
+
+    Raises:
+        ConfigError: There is none.
+    """
     if not gradients:
         raise ConfigError("clipping needs at least one gradient", "none", "Pass some.")
     dtype = promote(*(g.dtype for g in gradients))
     # Lengths of lengths: squares of large gradients would overflow in float32.
-    norm = ops.norm(ops.stack([ops.norm(g).astype(dtype) for g in gradients]))
-    most = as_node(limit, dtype).astype(dtype)
-    factor = most / ops.maximum(norm, most)
-    return [g * factor.astype(g.dtype) for g in gradients], norm
+    return ops.norm(ops.stack([ops.norm(g).astype(dtype) for g in gradients]))
+
+
+def _check_limit(limit: Operand, what: str) -> None:
+    if isinstance(limit, numbers.Real) and not 0 < float(limit) < math.inf:
+        raise ConfigError(
+            f"the limit of {what} must be a number above 0",
+            repr(limit),
+            "Give for instance 1.0.",
+        )
 
 
 def penalty(parameters: Sequence[Operand], l1: float = 0.0, l2: float = 0.0) -> Node:

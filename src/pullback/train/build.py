@@ -22,7 +22,7 @@ from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
 from pullback.train.parts import PARTS, Rows
 from pullback.train.rules import EarlyStopping, Until
-from pullback.train.settings import Settings
+from pullback.train.settings import Settings, check_together
 from pullback.train.sources import Source
 from pullback.train.step import Batch, Recipe
 
@@ -79,7 +79,10 @@ def session_of(
         metrics: What to measure; what `until` and `monitor` name comes on top.
         total_steps: The length of the schedule; found from the settings when None.
     """
-    check_found(optimizer.layers or (), network.parameters(), "the optimizer's layers")
+    paths = network.parameters()
+    check_found(optimizer.layers or (), paths, "the optimizer's layers")
+    check_found(settings.constraints or (), paths, "constraints")
+    check_together(optimizer, settings)
     batches = Batches(len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle)
     recipe = Recipe(
         network,
@@ -90,6 +93,10 @@ def session_of(
         settings.l1,
         settings.l2,
         settings.accumulate,
+        settings.clip_value,
+        settings.clip_each_norm,
+        {p: optim.constraints.get(c) for p, c in (settings.constraints or {}).items()},
+        settings.ema,
     )
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)

@@ -43,6 +43,10 @@ def fit(
     metrics: Wanted = None,
     class_weight: Any = None,
     clip_norm: float | None = None,
+    clip_value: float | None = None,
+    clip_each_norm: float | None = None,
+    constraints: Mapping[str, Any] | None = None,
+    ema: float | None = None,
     l1: float = 0.0,
     l2: float = 0.0,
     accumulate: int = 1,
@@ -82,7 +86,14 @@ def fit(
         metrics: Names, metrics or functions to measure after every epoch. Of several outputs
             each gets those of its task, unless a name says which (`age.rmse`), or a dict does.
         class_weight: "balanced", or a weight for each class; of several outputs, by output.
-        clip_norm: Largest global norm of the gradient.
+        clip_norm: Largest norm of all gradients together: they are shrunk alike.
+        clip_value: Largest size of an element of the gradient.
+        clip_each_norm: Largest norm of each parameter's gradient.
+        constraints: What parameters must fulfil after every update, by patterns of their paths:
+            `{"*.weight": pb.optim.MaxNorm(3)}`, or names such as "non_negative".
+        ema: How much of a running average of the weights is kept at each step, such as 0.999.
+            Evaluation and the network in the end use the average; running statistics, as of
+            BatchNorm, stay those of the weights that are trained.
         l1: Coefficient of the sum of absolute weights.
         l2: Coefficient of the sum of squared weights.
         accumulate: Into how many micro-batches each batch is cut, to save memory.
@@ -143,6 +154,10 @@ def fit(
         min_delta=min_delta,
         restore_best=restore_best,
         clip_norm=clip_norm,
+        clip_value=clip_value,
+        clip_each_norm=clip_each_norm,
+        constraints=constraints,  # type: ignore[arg-type]  # Settings makes plain data of them
+        ema=ema,
         l1=l1,
         l2=l2,
         accumulate=accumulate,

@@ -7,7 +7,7 @@ together are a checkpoint, from which the loop goes on bit for bit, in the middl
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -25,7 +25,8 @@ from pullback.train.parts import Parts
 from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
-from pullback.train.step import RATE, STEP, Recipe
+from pullback.train.step import STEP, Recipe
+from pullback.train.update import RATE
 
 Ending = Literal["finished", "interrupted", "failed"]
 
@@ -153,6 +154,7 @@ class Session:
             self._call("on_stop")
         if self.ending == "finished":
             self._put_back_best()
+        self._adopt(self.recipe.update.evaluated)
 
     def why_over(self) -> str:
         """Why training is over here, as the rules say; empty where there is something left.
@@ -180,10 +182,13 @@ class Session:
         else:
             self.programs.update()
 
-    def _adopt(self) -> None:
-        """Let the network's parameters and buffers live in the state while it is trained."""
+    def _adopt(self, label: Callable[[str], str] = str) -> None:
+        """Let the network's parameters and buffers live in the state, in the slots of `label`.
+
+        Those are the ones that are trained, and in the end those that are evaluated.
+        """
         for path, value in self.recipe.network.state().items():
-            value.adopt(self.state[path])
+            value.adopt(self.state[label(path)])
 
     def _one_step(self) -> None:
         number = self.step
@@ -281,8 +286,9 @@ class Session:
         value = self.values.get(self.stopping.metric, float("nan"))
         progress = self.stopping.update(self.epoch, value)
         if progress == "improved" and self.settings.restore_best:
+            label = self.recipe.update.evaluated
             paths = self.recipe.network.state()
-            self.best = (self.step, {path: self.state[path].copy() for path in paths})
+            self.best = (self.step, {path: self.state[label(path)].copy() for path in paths})
 
     def _wants_training_metrics(self) -> bool:
         keys = () if self.until is None else self.until.keys()
@@ -296,7 +302,7 @@ class Session:
         if self.best is not None and self.settings.restore_best and not reached:
             self.put_back = self.best[0] != self.step
             for path, array in self.best[1].items():
-                self.state[path] = array
+                self.state[self.recipe.update.evaluated(path)] = array
 
     def _call(self, moment: str) -> None:
         for callback in self.callbacks:

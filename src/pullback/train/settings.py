@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback import optim
 from pullback.errors import ConfigError, unknown
 from pullback.train.rules import Budget, seconds
 
@@ -34,6 +35,10 @@ class Settings:
         min_delta: By how much it has to improve.
         restore_best: Whether the weights of the best epoch are put back at the end.
         clip_norm: Largest global norm of the gradient.
+        clip_value: Largest size of an element of the gradient.
+        clip_each_norm: Largest norm of each parameter's gradient.
+        constraints: What parameters must fulfil, by patterns of their paths, as plain data.
+        ema: How much of a running average of the weights is kept at each step.
         l1: Coefficient of the sum of absolute weights.
         l2: Coefficient of the sum of squared weights.
         accumulate: Into how many micro-batches a batch is cut.
@@ -54,6 +59,10 @@ class Settings:
     min_delta: float = 0.0
     restore_best: bool = True
     clip_norm: float | None = None
+    clip_value: float | None = None
+    clip_each_norm: float | None = None
+    constraints: dict[str, Any] | None = None
+    ema: float | None = None
     l1: float = 0.0
     l2: float = 0.0
     accumulate: int = 1
@@ -74,8 +83,16 @@ class Settings:
             self._set("time", seconds(self.time))
         for name in ("l1", "l2", "min_delta"):
             self._set(name, _real(name, getattr(self, name), zero=True))
-        if self.clip_norm is not None:
-            self._set("clip_norm", _real("clip_norm", self.clip_norm, zero=False))
+        for name in ("clip_norm", "clip_value", "clip_each_norm", "ema"):
+            if getattr(self, name) is not None:
+                self._set(name, _real(name, getattr(self, name), zero=name == "ema"))
+        if self.ema is not None and self.ema >= 1:
+            raise ConfigError(
+                "ema must be below 1: the part of the average that is kept at each step",
+                repr(self.ema),
+                "Give for instance 0.999.",
+            )
+        self._set("constraints", optim.constraints.checked(self.constraints))
         if not isinstance(self.monitor, str):
             raise ConfigError(
                 "monitor must be text", repr(self.monitor), "Name the loss or a metric."
@@ -118,6 +135,33 @@ class Settings:
         if values.get("metrics") is not None:
             values["metrics"] = tuple(values["metrics"])
         return cls(**values)
+
+
+def check_together(optimizer: optim.Optimizer, settings: Settings) -> None:
+    """Refuse settings that the optimizer cannot go with.
+
+    Raises:
+        ConfigError: There are some; the message names them.
+    """
+    wrong: dict[str, str] = {}
+    averages = optimizer.evaluated or getattr(getattr(optimizer, "base", None), "evaluated", "")
+    if isinstance(optimizer, optim.Driver):
+        names = ("clip_norm", "clip_value", "clip_each_norm", "constraints", "ema")
+        wrong = dict.fromkeys(names, "looks for the loss's own minimum along whole steps")
+        wrong["accumulate"] = "takes whole batches"
+    elif isinstance(optimizer, optim.SAM):
+        wrong["accumulate"] = "takes whole batches"
+    if averages:
+        why = "keeps an average of the weights itself"
+        wrong |= {"ema": why, "constraints": why}
+    for name, why in wrong.items():
+        value = getattr(settings, name)
+        if value is not None and not (name == "accumulate" and value == 1):
+            raise ConfigError(
+                f"{name} does not go with {optimizer.name}, which {why}",
+                f"{name}={value!r}",
+                f"Leave {name} out, or choose another optimizer.",
+            )
 
 
 def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -7,7 +7,8 @@ the planner and the executor do the rest. It is traced once for each shape of ba
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,15 +21,15 @@ from pullback.nn.buffer import Buffer
 from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
-from pullback.nn.parameter import Parameter, bound
+from pullback.nn.parameter import Value, bound
 from pullback.nn.several import ONE, labelled, outputs_by_name, unlabelled
-from pullback.optim.layers import rate_pattern
 from pullback.plan import Step
 from pullback.train.objective import Objective, average, check_targets
 from pullback.train.parts import Arrays, Rows
+from pullback.train.update import RATE, Update
 
 INT64 = np.dtype(np.int64)
-STEP, SEED, RATE = "step", "seed", "learning_rate"
+STEP, SEED = "step", "seed"
 LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
 PART = "sum/"  # sums over the micro-batches of one batch
 PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
@@ -68,6 +69,10 @@ class Recipe:
         l1: Coefficient of the sum of absolute weights in the loss.
         l2: Coefficient of the sum of squared weights in the loss.
         accumulate: Into how many micro-batches a batch is cut.
+        clip_value: The largest size of an element of the gradient.
+        clip_each_norm: The largest norm of each parameter's gradient.
+        constraints: What parameters must fulfil, by patterns of their paths.
+        ema: How much of a running average of the weights is kept at each step.
     """
 
     network: Module
@@ -78,6 +83,18 @@ class Recipe:
     l1: float = 0.0
     l2: float = 0.0
     accumulate: int = 1
+    clip_value: float | None = None
+    clip_each_norm: float | None = None
+    constraints: Mapping[str, optim.Constraint] = field(default_factory=dict)
+    ema: float | None = None
+
+    @cached_property
+    def update(self) -> Update:
+        """What follows the backward pass."""
+        clipping = optim.Clipping(self.clip_value, self.clip_each_norm, self.clip_norm)
+        return Update(
+            self.network, self.optimizer, self.total_steps, clipping, self.constraints, self.ema
+        )
 
     @property
     def objective(self) -> Objective:
@@ -86,47 +103,17 @@ class Recipe:
 
     def initial_state(self, seed: int) -> dict[str, Array]:
         """Every slot of the training with its first value."""
-        dtype, rules = dtype_of(self.network), self.rules()
-        state: dict[str, Array] = {}
-        for path, value in self.network.state().items():
-            state[path] = value.numpy()
-        for path, p in self.network.parameters().items():
-            if p.trainable:
-                for name, first in rules[path].initial(state[path]).items():
-                    state[f"optimizer/{path}.{name}"] = first
-                if self.accumulate > 1:
-                    state[f"{PART}{path}"] = np.zeros(p.shape, p.dtype)
-        if self.accumulate > 1:
-            for path, b in self.network.buffers().items():
-                state[f"{PART}{path}"] = np.zeros(b.shape, b.dtype)
+        dtype = dtype_of(self.network)
+        state = {path: value.numpy() for path, value in self.network.state().items()}
+        state |= self.update.initial(state)
         state[STEP] = np.asarray(0, INT64)
         state[SEED] = np.asarray(seed, INT64)
-        with np.errstate(over="ignore"):  # the first step tells of a rate that is inf
-            for label, rate in self.rates().items():
-                state[label] = np.asarray(rate, dtype)
         if self.accumulate > 1:
+            summed = {**self.update.trainable, **self.network.buffers()}
+            state |= {f"{PART}{path}": np.zeros(v.shape, v.dtype) for path, v in summed.items()}
             state[PART_LOSS] = np.zeros((), dtype)
             state[PART_WEIGHT] = np.zeros((), dtype)
         return state
-
-    def rates(self) -> dict[str, float]:
-        """The peak learning rate of the network, and of the layers that have their own."""
-        own = (self.optimizer.layers or {}).items()
-        found = {f"{RATE}/{p}": o["learning_rate"] for p, o in own if "learning_rate" in o}
-        return {RATE: self.optimizer.learning_rate, **found}
-
-    def rate_label(self, path: str) -> str:
-        """The slot of the learning rate of the parameter at `path`."""
-        pattern = rate_pattern(self.optimizer.layers, path)
-        return RATE if pattern is None else f"{RATE}/{pattern}"
-
-    def rules(self) -> dict[str, optim.Optimizer]:
-        """The rule that updates each parameter, by its path."""
-        tables = {where for where, module in self.network.modules() if module.takes_indices}
-        return {
-            path: self.optimizer.for_layer(path, indexed=path.rpartition(".")[0] in tables)
-            for path in self.network.parameters()
-        }
 
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
@@ -137,8 +124,25 @@ class Recipe:
                 data_loss, weight = self.objective.mean(outputs, y, weights)
                 objective = trace.with_penalty(data_loss)
         gradients = gradient(objective, trace.trained)
+        points = self.optimizer.ascended(trace.trained, gradients)
+        if points is not None:
+            gradients = self._gradients_at(points, batch)
         statistics = trace.statistics()
         return trace.updated(data_loss, weight, gradients, statistics, "training step")
+
+    def _gradients_at(self, points: Sequence[Node], batch: Batch) -> tuple[Node, ...]:
+        """The gradients where the trainable parameters have other values, on the same batch.
+
+        The network is traced once more; dropout draws the same numbers, since their keys are the
+        same, and running statistics stay those of the first pass.
+        """
+        at: dict[Value, Node] = dict(zip(self.update.trainable.values(), points, strict=True))
+        trace = _Trace(self, training=True, at=at)
+        with trace:
+            outputs, y, weights = trace.forward(batch)
+            with scope(path=LOSS):
+                loss = trace.with_penalty(self.objective.mean(outputs, y, weights)[0])
+        return gradient(loss, trace.trained)
 
     def part_step(self, batch: Batch) -> Step:
         """One micro-batch: adds its sums of losses, weights and gradients to the state's.
@@ -226,14 +230,22 @@ class Recipe:
 class _Trace:
     """Binds the network's parameters and buffers to slots of the state while a step is built."""
 
-    def __init__(self, recipe: Recipe, *, training: bool, row: Node | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        training: bool,
+        row: Node | None = None,
+        at: Mapping[Value, Node] | None = None,
+    ) -> None:
         self.recipe = recipe
         network = recipe.network
-        self.nodes = {v: slot(path, v.shape, v.dtype) for path, v in network.state().items()}
-        self.trainable = {path: p for path, p in network.parameters().items() if p.trainable}
+        label = str if training else recipe.update.evaluated
+        self.nodes = {v: slot(label(path), v.shape, v.dtype) for path, v in network.state().items()}
+        self.nodes |= at or {}
+        self.trainable = recipe.update.trainable
         self.buffers = {path: b for path, b in network.buffers().items() if not b.frozen}
         self.trained = [self.nodes[p] for p in self.trainable.values()]
-        self.rules = recipe.rules()
         self.step = slot(STEP, (), INT64)
         self._here = Mode(training, slot(SEED, (), INT64), self.step)
         if row is not None:
@@ -291,32 +303,13 @@ class _Trace:
         """The step that ends in an update, unless a loss, gradient or new value is not finite."""
         recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
         with scope(role="update"):
-            bars, finite = list(gradients), [loss, *gradients]
-            if recipe.clip_norm is not None:
-                bars, norm = optim.clip_by_global_norm(bars, recipe.clip_norm)
+            finite = [loss, *gradients]
+            bars, norm = recipe.update.clipping(gradients)
+            if norm is not None:
                 outputs["gradient_norm"] = norm
                 finite.append(norm)
             now = self.step + 1
-            rates = self.rates(now)
+            rates = recipe.update.rates(now)
             outputs[RATE] = rates[RATE]
-            assigns = {STEP: now, **statistics}
-            for (path, p), bar in zip(self.trainable.items(), bars, strict=True):
-                with scope(path=path.rpartition(".")[0]):
-                    assigns |= self.moved(path, p, bar, rates[recipe.rate_label(path)], now)
+            assigns = {STEP: now, **statistics, **recipe.update.assigns(bars, rates, now)}
         return Step(outputs, assigns, finite=finite, name=name)
-
-    def rates(self, now: Node) -> dict[str, Node]:
-        """The learning rates of this step by the slots of their peaks."""
-        recipe, dtype = self.recipe, dtype_of(self.recipe.network)
-        return {
-            label: recipe.optimizer.rate(slot(label, (), dtype), now, recipe.total_steps)
-            for label in recipe.rates()
-        }
-
-    def moved(self, path: str, p: Parameter, bar: Node, rate: Node, now: Node) -> dict[str, Node]:
-        """The new values of a parameter and of what is remembered about it, by label."""
-        rule, at = self.rules[path], f"optimizer/{path}."
-        shapes = rule.slot_shapes(p.shape, p.dtype)
-        old = {name: slot(at + name, shape, p.dtype) for name, shape in shapes.items()}
-        new, slots = rule.update(self.nodes[p], bar, old, rate.astype(p.dtype), now)
-        return {path: new, **{at + name: value for name, value in slots.items()}}
