@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ops import expected_loops, expected_windows
+from tests.ops import expected_arrays, expected_loops, expected_windows
 
 Expected = Callable[..., Any]
 
@@ -334,6 +334,14 @@ EXPECTED: dict[str, Expected] = {
     "transpose": lambda op, x: np.einsum(x, list(range(x.ndim)), list(op.axes)),
     "variance": along(variance),
     "where": each(lambda c, a, b: a if c else b),
+    "acosh": each(math.acosh),
+    "asinh": each(math.asinh),
+    "atanh": each(math.atanh),
+    "log10": each(math.log10),
+    "log2": each(math.log2),
+    "logaddexp": each(lambda a, b: math.log(math.exp(a) + math.exp(b))),
+    "xlogy": each(lambda a, b: a * math.log(b)),
+    **expected_arrays.EXPECTED,
     **expected_windows.EXPECTED,
     **expected_loops.EXPECTED,
 }

@@ -14,6 +14,7 @@ from pullback.graph import Node, Op, apply, constant, registry
 from pullback.ops.attention import AttentionWeights
 from pullback.ops.fused import CrossEntropyWithLogits, LogSoftmax, Softmax, SoftmaxPullback
 from pullback.ops.reductions import Prod
+from pullback.ops.running import CumProd
 from pullback.ops.sparsemax import Sparsemax
 
 FUSED = {name: op for name, op in registry().items() if op.decompose is not Op.decompose}
@@ -48,6 +49,8 @@ HARD: list[tuple[Op, tuple[np.ndarray, ...]]] = [
     (LogSoftmax((1,)), (MASKED,)),
     (CrossEntropyWithLogits(), (HARD_ROWS, TARGETS)),
     (CrossEntropyWithLogits(), (MASKED, np.array([-1, 1]))),
+    (CumProd(0), (np.array([2.0, 0.0, 3.0, 0.0, 5.0]),)),
+    (CumProd(1), (np.array([[1e200, 1e-200, 2.0], [0.0, -1.0, 4.0]]),)),
     (Prod((0,)), (np.array([0.0, 2.0, 3.0]),)),
     (Prod((0,)), (np.array([0.0, 0.0, 3.0]),)),
     (Prod((1,), True), (np.array([[0.0, -2.0, 3.0], [1e200, 1e-200, 2.0]]),)),

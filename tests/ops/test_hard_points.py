@@ -26,6 +26,24 @@ Point = tuple[tuple[float, ...], float, tuple[float, ...]]
 
 # operation: (inputs, value, derivatives)
 HARD: dict[str, list[Point]] = {
+    "acosh": [((1,), 0, (inf,)), ((HUGE,), math.acosh(HUGE), (TINY,))],
+    "asinh": [((0,), 0, (1,)), ((HUGE,), math.asinh(HUGE), (TINY,))],
+    "atanh": [((0,), 0, (1,)), ((1,), inf, (inf,)), ((-1,), -inf, (inf,))],
+    "log10": [((0,), -inf, (inf,))],
+    "log2": [((0,), -inf, (inf,))],
+    "logaddexp": [
+        ((0, 0), LN2, (0.5, 0.5)),
+        ((0, 1000), 1000, (0, 1)),
+        ((1000, 0), 1000, (1, 0)),
+        ((1000, 1000), 1000 + LN2, (0.5, 0.5)),
+        ((-inf, -inf), -inf, (0.5, 0.5)),
+    ],
+    "xlogy": [
+        ((0, 0), 0, (0, 0)),
+        ((0, 1), 0, (0, 0)),
+        ((1, 0), -inf, (-inf, inf)),
+        ((1, 1), 0, (0, 1)),
+    ],
     "abs": [((0,), 0, (0,))],
     "acos": [((0,), pi / 2, (-1,)), ((1,), 0, (-inf,)), ((-1,), pi, (-inf,))],
     "add": [((0, 0), 0, (1, 1))],

@@ -28,7 +28,8 @@ from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import entered
 from pullback.ops.arithmetic import Add
 from pullback.ops.loops import Scan, looped, parts_of, set_loop_rules
-from pullback.ops.shaping import BroadcastTo, Embed, Reshape, Slice, Transpose
+from pullback.ops.shaping import BroadcastTo, Reshape, Transpose
+from pullback.ops.slicing import Embed, Slice
 
 _FREE = (Slice, Reshape, Transpose, BroadcastTo)  # views: made again rather than kept
 

@@ -24,6 +24,7 @@ from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node
 from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import Origin, entered
+from pullback.ops.comparison import StopGradient
 
 
 def backward(
@@ -106,12 +107,13 @@ def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
 
     A comparison that a derivative rule put in (relu's derivative is a step) is flat: its
     derivative is zero. Where the user's own line turns real numbers into whole ones or into
-    booleans, and the loss depends on x through nothing else, that is taken for a mistake.
+    booleans, and the loss depends on x through nothing else, that is taken for a mistake; not
+    behind a `stop_gradient`, which says that it is meant.
     """
     if x_bar is not None:
         return x_bar
-    order = topological([loss])
-    reached = depends_on(order, [x])
+    order = topological([loss], stop=_is_stopped)
+    reached = depends_on([node for node in order if not _is_stopped(node)], [x])
     for node in order:
         real = any(is_float(i.dtype) and i in reached for i in node.inputs)
         if real and not is_float(node.dtype) and node.origin.role == "forward":
@@ -121,6 +123,10 @@ def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
                 "Use a smooth stand-in (softmax for argmax, sigmoid for a comparison).",
             )
     return ops.full_like(x, 0.0)
+
+
+def _is_stopped(node: Node) -> bool:
+    return isinstance(node.op, StopGradient)
 
 
 def _check(y: Node, y_bar: Node) -> None:

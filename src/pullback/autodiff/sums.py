@@ -20,7 +20,8 @@ from pullback.ops.arithmetic import Add, Neg
 from pullback.ops.contraction import Matmul
 from pullback.ops.indexing import ScatterAdd
 from pullback.ops.reductions import Sum
-from pullback.ops.shaping import Embed, Reshape, Transpose
+from pullback.ops.shaping import Reshape, Transpose
+from pullback.ops.slicing import Embed
 
 _LINEAR = (Embed, Neg, Reshape, Sum, Transpose)
 Stacked = Callable[[Node], Node]

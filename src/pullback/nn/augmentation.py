@@ -19,7 +19,7 @@ from pullback.nn.convolution import check_image
 from pullback.nn.mode import current_mode
 from pullback.nn.module import Module, register_layer
 from pullback.ops.indexing import Gather
-from pullback.ops.shaping import Embed
+from pullback.ops.slicing import Embed
 from pullback.ops.windows import sizes_of
 
 

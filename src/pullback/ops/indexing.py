@@ -38,7 +38,8 @@ def checked(indices: Array, length: int, lowest: int | None = None) -> Array:
     return np.where(indices < 0, indices + length, indices)
 
 
-def _whole(name: str, indices: Node) -> None:
+def whole_indices(name: str, indices: Node) -> None:
+    """Raise DtypeError where indices are no whole numbers."""
     if indices.dtype.kind not in "iu":
         raise DtypeError(
             f"the indices of {name} must be integers",
@@ -94,7 +95,7 @@ class Gather(Indexing):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         x, indices = inputs
-        _whole("gather", indices)
+        whole_indices("gather", indices)
         chosen = indices.shape[self.lead :]
         return (*x.shape[: self.axis], *chosen, *x.shape[self.axis + 1 :]), x.dtype
 
@@ -146,7 +147,7 @@ class ScatterAdd(Indexing):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         x, indices = inputs
-        _whole("scatter_add", indices)
+        whole_indices("scatter_add", indices)
         after = self._after(indices.ndim)
         if x.shape[self.axis : after] != indices.shape[self.lead :]:
             raise ShapeError(
@@ -194,7 +195,7 @@ class OneHot(Rowwise):
     dtype: str = "float32"
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        _whole("one_hot", inputs[0])
+        whole_indices("one_hot", inputs[0])
         return (*inputs[0].shape, self.classes), np.dtype(self.dtype)
 
     def forward(self, indices: Array) -> Array:

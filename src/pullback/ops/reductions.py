@@ -15,8 +15,9 @@ from pullback.graph.op import Op, apply, register
 from pullback.ops.arithmetic import quotient, scale
 from pullback.ops.comparison import equal
 from pullback.ops.families import Axiswise, normal_axes
+from pullback.ops.joining import concatenate
 from pullback.ops.samples import Flags, Real, Sample
-from pullback.ops.shaping import concatenate, full
+from pullback.ops.shaping import full
 
 __all__ = [
     "all",

@@ -31,6 +31,18 @@ class Real:
 
 
 @dataclass(frozen=True)
+class WellConditioned(Real):
+    """Square matrices that are far from singular: 4 on the diagonal, small numbers beside it."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def draw(self, random: np.random.Generator) -> Array:
+        """A float64 array of matrices, (..., n, n)."""
+        return super().draw(random) + 4 * np.eye(self.shape[-1])
+
+
+@dataclass(frozen=True)
 class Whole:
     """Integers from `low` to below `high`: indices, labels, seeds."""
 

@@ -20,7 +20,6 @@ from pullback.ops.samples import Real, Sample
 __all__ = [
     "arange",
     "broadcast_to",
-    "concatenate",
     "expand_dims",
     "full",
     "full_like",
@@ -28,7 +27,6 @@ __all__ = [
     "ones_like",
     "reshape",
     "squeeze",
-    "stack",
     "transpose",
     "zeros",
     "zeros_like",
@@ -204,129 +202,6 @@ class Transpose(View):
             yield Sample(cls(axes), (Real(shape),))
 
 
-@register
-class Slice(View):
-    """Every `step`-th element from `start` to before `stop`, axis by axis."""
-
-    name = "slice"
-    text = "{0}[{bounds}]"
-    bounds: tuple[tuple[int, int, int], ...] = ()
-
-    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        return tuple(len(range(*b)) for b in self.bounds), inputs[0].dtype
-
-    def behind(self, length: int) -> Op:
-        return Slice(((0, length, 1), *self.bounds))
-
-    def forward(self, x: Array) -> Array:
-        return x[as_slices(self.bounds)]
-
-    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (apply(Embed(x.shape, self.bounds), y_bar),)
-
-    @classmethod
-    def samples(cls) -> Iterable[Sample]:
-        for shape, bounds in SLICE_SAMPLES:
-            yield Sample(cls(bounds), (Real(shape),))
-
-
-@register
-class Embed(View):
-    """Zeros, with the input in the places that `Slice` reads: the pullback of `Slice`."""
-
-    name = "embed"
-    text = "embed({0}, {bounds})"
-    shape: Shape = ()
-    bounds: tuple[tuple[int, int, int], ...] = ()
-
-    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        return self.shape, inputs[0].dtype
-
-    def behind(self, length: int) -> Op:
-        return Embed((length, *self.shape), ((0, length, 1), *self.bounds))
-
-    def forward(self, x: Array) -> Array:
-        y = np.zeros(self.shape, x.dtype)
-        y[as_slices(self.bounds)] = x
-        return y
-
-    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
-        return (apply(Slice(self.bounds), y_bar),)
-
-    @classmethod
-    def samples(cls) -> Iterable[Sample]:
-        for shape, bounds in SLICE_SAMPLES:
-            yield Sample(cls(shape, bounds), (Real(tuple(len(range(*b)) for b in bounds)),))
-
-
-SLICE_SAMPLES = (
-    ((5,), ((1, 4, 1),)),
-    ((5,), ((4, -1, -1),)),
-    ((4, 5), ((0, 4, 2), (1, 5, 3))),
-    ((3,), ((1, 1, 1),)),
-    ((2, 0), ((0, 2, 1), (0, 0, 1))),
-    ((1,), ((0, 1, 1),)),
-    ((), ()),
-)
-
-
-@functools.lru_cache(maxsize=4096)  # a loop asks at every step
-def as_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
-    """`bounds` as Python slices; a stop of -1 with a negative step means 'to the first'."""
-    return tuple(slice(a, None if b < 0 else b, c) for a, b, c in bounds)
-
-
-@register
-class Concatenate(View):
-    """Arrays joined along an axis; each gets its part of the cotangent."""
-
-    name = "concatenate"
-    arity = -1
-    text = "concatenate({*}, axis={axis})"
-    axis: int = 0
-
-    def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
-        first = inputs[0]
-        for other in inputs[1:]:
-            if _without(other.shape, self.axis) != _without(first.shape, self.axis):
-                raise ShapeError(
-                    f"arrays joined along axis {self.axis} must agree in the other axes",
-                    " and ".join(str(node.shape) for node in inputs),
-                    "Reshape or slice them first.",
-                )
-        length = sum(node.shape[self.axis] for node in inputs)
-        shape = (*first.shape[: self.axis], length, *first.shape[self.axis + 1 :])
-        return shape, first.dtype
-
-    def behind(self, length: int) -> Op:
-        return Concatenate(self.axis + 1)
-
-    def forward(self, *xs: Array) -> Array:
-        return np.concatenate(xs, axis=self.axis)
-
-    def vjp(self, y_bar: Node, y: Node, *xs: Node) -> tuple[Node, ...]:
-        start, parts = 0, []
-        for x in xs:
-            stop = start + x.shape[self.axis]
-            bounds = [(0, n, 1) for n in y_bar.shape]
-            bounds[self.axis] = (start, stop, 1)
-            parts.append(apply(Slice(tuple(bounds)), y_bar))
-            start = stop
-        return tuple(parts)
-
-    @classmethod
-    def samples(cls) -> Iterable[Sample]:
-        yield Sample(cls(0), (Real((3,)), Real((2,))))
-        yield Sample(cls(1), (Real((2, 1)), Real((2, 3)), Real((2, 0))))
-        yield Sample(cls(0), (Real((2, 2)),))
-        yield Sample(cls(0), (Real((0,)), Real((1,))))
-        yield Sample(cls(2), (Real((1, 2, 1)), Real((1, 2, 2))))
-
-
-def _without(shape: Shape, axis: int) -> Shape:
-    return shape[:axis] + shape[axis + 1 :]
-
-
 @function
 def broadcast_to(x: Operand, shape: Sequence[int]) -> Node:
     """`x` repeated to `shape` by NumPy's rules."""
@@ -369,113 +244,6 @@ def transpose(x: Operand, axes: Sequence[int] | None = None) -> Node:
             "Name each axis once.",
         )
     return node if order == tuple(range(node.ndim)) else apply(Transpose(order), node)
-
-
-@function
-def getitem(x: Operand, key: Any) -> Node:
-    """`x[key]` for whole numbers, slices, `...`, None, and one array of indices.
-
-    Raises:
-        ShapeError: Too many indices.
-        LabelError: An index is out of range.
-        TraceError: A boolean mask: its result's shape would depend on data.
-    """
-    node = as_node(x)
-    keys = key if isinstance(key, tuple) else (key,)
-    picked = [k for k in keys if not _is_basic(k)]
-    if picked:
-        return _pick(node, keys, picked[0])
-    if keys.count(Ellipsis) > 1:
-        raise ShapeError("an index holds at most one ...", f"{key}", "Leave one out.")
-    bounds: list[tuple[int, int, int]] = []
-    shape: list[int] = []
-    named = sum(k is not None and k is not Ellipsis for k in keys)
-    if named > node.ndim:
-        raise ShapeError(
-            f"{node.ndim} axes take at most as many indices", f"{named}", "Leave some out."
-        )
-    for k in keys if Ellipsis in keys else (*keys, Ellipsis):
-        if k is None:
-            shape.append(1)
-        elif k is Ellipsis:
-            for n in node.shape[len(bounds) : len(bounds) + node.ndim - named]:
-                bounds.append((0, n, 1))
-                shape.append(n)
-        else:
-            bounds.append(_bound(k, node.shape[len(bounds)]))
-            if isinstance(k, slice):
-                shape.append(len(range(*bounds[-1])))
-    whole = all(b == (0, n, 1) for b, n in zip(bounds, node.shape, strict=True))
-    return (node if whole else apply(Slice(tuple(bounds)), node)).reshape(shape)
-
-
-def _is_basic(key: Any) -> bool:
-    """Whether `key` is a whole number, slice, `...` or None. A boolean is a mask, not a number."""
-    number = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
-    return key is None or key is Ellipsis or number or isinstance(key, slice)
-
-
-def _bound(key: Any, length: int) -> tuple[int, int, int]:
-    if isinstance(key, slice):
-        bound = key.indices(length)
-        return bound if len(range(*bound)) else (0, 0, 1)
-    if not -length <= key < length:  # an IndexError, which also ends `for row in x`
-        raise LabelError(f"an index must be from {-length} to {length - 1}", str(key), "Check it.")
-    return int(key) % length, int(key) % length + 1, 1
-
-
-def _pick(node: Node, keys: tuple[Any, ...], picked: Any) -> Node:
-    from pullback.ops.indexing import gather
-
-    indices = as_node(picked)
-    if indices.dtype == np.bool_:
-        raise TraceError(
-            "the shape of a result cannot depend on data",
-            f"a boolean mask as an index ({here()})",
-            "Use pb.where(mask, x, 0), or select rows in NumPy before.",
-        )
-    if keys[0] is not picked or len(keys) != 1:
-        raise DtypeError(
-            "an array of indices stands alone, for the first axis",
-            f"{len(keys)} indices",
-            "Use pb.gather(x, indices, axis=...).",
-        )
-    return gather(node, picked, axis=0)
-
-
-@function
-def concatenate(xs: Sequence[Operand], axis: int = 0) -> Node:
-    """Arrays joined along an existing axis."""
-    nodes = [as_node(x) for x in xs]
-    if not nodes:
-        raise ShapeError("concatenate needs at least one array", "none", "Pass some.")
-    dtype = promote(*(node.dtype for node in nodes))
-    (normal,) = normal_axes("concatenate", axis, nodes[0].ndim)
-    if any(node.ndim != nodes[0].ndim for node in nodes):
-        raise ShapeError(
-            "arrays to join must have the same number of axes",
-            " and ".join(str(node.shape) for node in nodes),
-            "Reshape them first.",
-        )
-    return apply(
-        Concatenate(normal),
-        *(converted(x, node, dtype) for x, node in zip(xs, nodes, strict=True)),
-    )
-
-
-@function
-def stack(xs: Sequence[Operand], axis: int = 0) -> Node:
-    """Arrays of one shape joined along a new axis."""
-    nodes = [as_node(x) for x in xs]
-    chosen = [node.dtype for x, node in zip(xs, nodes, strict=True) if hasattr(x, "dtype")]
-    dtype = promote(*(chosen or [node.dtype for node in nodes] or [DEFAULT_FLOAT]))
-    if not is_float(dtype) and any(is_float(node.dtype) for node in nodes):
-        dtype = DEFAULT_FLOAT
-    rows = [
-        node if hasattr(x, "dtype") or node.value is None else as_node(x, dtype)
-        for x, node in zip(xs, nodes, strict=True)
-    ]
-    return concatenate([expand_dims(row, axis) for row in rows], axis)
 
 
 @function

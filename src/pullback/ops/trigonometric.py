@@ -12,7 +12,21 @@ from pullback.ops.comparison import equal, where
 from pullback.ops.exponential import sqrt
 from pullback.ops.families import Elementwise
 
-__all__ = ["acos", "asin", "atan", "atan2", "cos", "cosh", "sin", "sinh", "tan", "tanh"]
+__all__ = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "sin",
+    "sinh",
+    "tan",
+    "tanh",
+]
 
 
 @register
@@ -177,6 +191,53 @@ class Tanh(Elementwise):
         return (scale(y_bar, 1 - square(y)),)
 
 
+@register
+class Asinh(Elementwise):
+    r"""Inverse hyperbolic sine: $\bar x = \bar y / \sqrt{x^2 + 1}$."""
+
+    name = "asinh"
+    latex = r"\operatorname{{arsinh}} {0}"
+    hard_points = (0.0, 1e30)
+
+    def forward(self, x: Array) -> Array:
+        return np.arcsinh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(hypot(x, 1))),)
+
+
+@register
+class Acosh(Elementwise):
+    r"""Inverse hyperbolic cosine: $\bar x = \bar y / \sqrt{x^2 - 1}$, infinite at 1."""
+
+    name = "acosh"
+    latex = r"\operatorname{{arcosh}} {0}"
+    domain = ((1.5, 4.0),)
+    hard_points = (1.0, 1e30)
+
+    def forward(self, x: Array) -> Array:
+        return np.arccosh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal(sqrt(x - 1) * sqrt(x + 1))),)
+
+
+@register
+class Atanh(Elementwise):
+    r"""Inverse hyperbolic tangent: $\bar x = \bar y / (1 - x^2)$, infinite at -1 and 1."""
+
+    name = "atanh"
+    latex = r"\operatorname{{artanh}} {0}"
+    domain = ((-0.8, 0.8),)
+    hard_points = (0.0, 1.0, -1.0)
+
+    def forward(self, x: Array) -> Array:
+        return np.arctanh(x)
+
+    def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
+        return (scale(y_bar, reciprocal((1 - x) * (1 + x))),)
+
+
 sin = function(Sin())
 cos = function(Cos())
 tan = function(Tan())
@@ -187,3 +248,6 @@ atan2 = function(Atan2())
 sinh = function(Sinh())
 cosh = function(Cosh())
 tanh = function(Tanh())
+asinh = function(Asinh())
+acosh = function(Acosh())
+atanh = function(Atanh())

@@ -10,7 +10,8 @@ from pullback.graph.node import Constant, Node, placeholder
 from pullback.graph.op import apply
 from pullback.graph.order import topological
 from pullback.ops.loops import Scan
-from pullback.ops.shaping import BroadcastTo, Full, Slice
+from pullback.ops.shaping import BroadcastTo, Full
+from pullback.ops.slicing import Slice
 from pullback.plan.program import Step
 
 Visit = Callable[[Node], Node]

@@ -17,7 +17,8 @@ from pullback.graph.node import Constant, Leaf, Node
 from pullback.graph.op import Op
 from pullback.ops.families import Elementwise
 from pullback.ops.random import Random
-from pullback.ops.shaping import BroadcastTo, Full, Reshape, Slice, Transpose, as_slices
+from pullback.ops.shaping import BroadcastTo, Full, Reshape, Transpose
+from pullback.ops.slicing import Slice, as_slices
 from pullback.plan.loops import merge_loops
 from pullback.plan.program import Step
 
