@@ -11,7 +11,7 @@ import pullback as pb
 from pullback.graph import Node
 from pullback.nn import Module
 from pullback.nn.parameter import bound
-from tests.nn import cases_activations, cases_attention, cases_convolution
+from tests.nn import cases_activations, cases_attention, cases_convolution, cases_normalisation
 from tests.nn.case import ANY, ROWS, Case, real, sigmoid, softmax, whole
 
 CASES: dict[str, list[Case]] = {
@@ -80,6 +80,7 @@ CASES: dict[str, list[Case]] = {
     **cases_activations.CASES,
     **cases_attention.CASES,
     **cases_convolution.CASES,
+    **cases_normalisation.CASES,
 }
 
 
@@ -88,7 +89,13 @@ def parameters_of(module: Module) -> list[str]:
 
 
 def called(module: Module, *values: Node) -> Node:
-    """The module's output from its inputs and values for its parameters, in order of names."""
+    """The module's output from its inputs and values for its parameters, in order of names.
+
+    Buffers have their first values, in the dtype of the inputs.
+    """
+    for path, buffer in module.buffers().items():
+        buffer.dtype = values[0].dtype
+        buffer.initialise(0, path)
     names = parameters_of(module)
     count = len(values) - len(names)
     parameters = module.parameters()

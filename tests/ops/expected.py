@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tests.ops import expected_arrays, expected_loops, expected_windows
+from tests.ops.expected_normalisation import NORMALISATION
 
 Expected = Callable[..., Any]
 
@@ -344,4 +345,5 @@ EXPECTED: dict[str, Expected] = {
     **expected_arrays.EXPECTED,
     **expected_windows.EXPECTED,
     **expected_loops.EXPECTED,
+    **NORMALISATION,
 }

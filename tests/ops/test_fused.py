@@ -13,6 +13,13 @@ from pullback.errors import DtypeError, LabelError, ShapeError
 from pullback.graph import Node, Op, apply, constant, registry
 from pullback.ops.attention import AttentionWeights
 from pullback.ops.fused import CrossEntropyWithLogits, LogSoftmax, Softmax, SoftmaxPullback
+from pullback.ops.normalisation import (
+    Moments,
+    RmsNormalise,
+    RmsNormalisePullback,
+    Standardise,
+    StandardisePullback,
+)
 from pullback.ops.reductions import Prod
 from pullback.ops.running import CumProd
 from pullback.ops.sparsemax import Sparsemax
@@ -32,6 +39,7 @@ HARD_ROWS = np.array(
     ]
 )
 MASKED = np.array([[-inf, -inf, -inf], [0.0, 1.0, -inf]])
+LEVEL = np.array([[0.0, 0.0], [0.0, 1e-3]])  # a row without spread, and one with little
 TARGETS = np.array([1, 0, 2, 0, 2, -1, 1, 2])
 
 UNIT = np.array([[1e3, 0.0], [0.0, 1.0], [-1e3, 2.0]])
@@ -42,6 +50,11 @@ HARD: list[tuple[Op, tuple[np.ndarray, ...]]] = [
     (AttentionWeights(True), (UNIT, UNIT[::-1], NOTHING)),
     (Sparsemax(1), (HARD_ROWS.clip(-1e4, 1e4),)),
     (SoftmaxPullback((1,)), (HARD_ROWS.clip(-5, 5), np.eye(8, 3))),
+    (Moments((1,)), (LEVEL,)),
+    (Standardise((1,)), (LEVEL,)),
+    (StandardisePullback((1,)), (LEVEL, LEVEL, np.ones((2, 1, 2)))),
+    (RmsNormalise((1,)), (LEVEL,)),
+    (RmsNormalisePullback((1,)), (LEVEL, LEVEL)),
     (Softmax((1,)), (HARD_ROWS,)),
     (Softmax((1,)), (MASKED,)),
     (Softmax((0,)), (MASKED.T,)),

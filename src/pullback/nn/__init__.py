@@ -53,6 +53,13 @@ from pullback.nn.head import Head
 from pullback.nn.linear import Flatten, Linear
 from pullback.nn.mode import mode
 from pullback.nn.module import Module, layers
+from pullback.nn.normalisation import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
 from pullback.nn.parameter import Parameter
 from pullback.nn.pooling import (
     AvgPool1d,
@@ -80,6 +87,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
     "Buffer",
     "Conv1d",
     "Conv2d",
@@ -96,12 +104,15 @@ __all__ = [
     "GELUTanh",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "GroupNorm",
     "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
     "Head",
     "Identity",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyReLU",
     "LearnedPositions",
     "Linear",
@@ -115,6 +126,7 @@ __all__ = [
     "MultiHeadAttention",
     "PReLU",
     "Parameter",
+    "RMSNorm",
     "RandomCrop",
     "RandomFlip",
     "RandomShift",

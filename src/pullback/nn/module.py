@@ -442,6 +442,11 @@ class Module(metaclass=Sized):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def uses_batch_statistics(network: Module) -> bool:
+    """Whether an output of the network in training depends on other rows of the batch."""
+    return any(module.batch_statistics for _, module in network.modules())
+
+
 def _as_input(x: Any) -> Any:
     """An input as `forward` gets it: tensors, flags and text, also in tuples and dicts."""
     if x is None or isinstance(x, (Node, bool, str)):

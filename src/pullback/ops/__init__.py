@@ -18,6 +18,7 @@ from pullback.ops.linear_algebra import *
 from pullback.ops.logarithms import *
 from pullback.ops.loops import *
 from pullback.ops.normal import *
+from pullback.ops.normalisation import *
 from pullback.ops.picking import *
 from pullback.ops.piecewise import *
 from pullback.ops.pooling import *

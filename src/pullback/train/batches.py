@@ -18,13 +18,15 @@ Rows = NDArray[np.int64]
 class Batches:
     """The order in which rows are seen.
 
-    Every epoch goes once through all rows; the last batch of an epoch may be smaller.
+    Every epoch goes once through all rows; the last batch of an epoch may be smaller, and joins
+    the batch before it if it has fewer than `least` rows.
 
     Args:
         rows: How many rows there are.
         batch_size: How many rows make a batch.
         seed: Keys the shuffling.
         shuffle: Whether every epoch has an order of its own.
+        least: The fewest rows that a network can be trained on: 2 for one with batch statistics.
 
     Raises:
         ConfigError: The batch is larger than the data, or not positive.
@@ -33,12 +35,16 @@ class Batches:
         >>> batches = Batches(rows=5, batch_size=2, seed=0, shuffle=False)
         >>> batches.per_epoch, batches.at(2).tolist()
         (3, [4])
+        >>> batches = Batches(rows=5, batch_size=2, seed=0, shuffle=False, least=2)
+        >>> batches.per_epoch, batches.at(1).tolist()
+        (2, [2, 3, 4])
     """
 
     rows: int
     batch_size: int
     seed: int
     shuffle: bool = True
+    least: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -55,7 +61,8 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """How many batches make an epoch."""
-        return -(-self.rows // self.batch_size)
+        whole, left = divmod(self.rows, self.batch_size)
+        return whole + (left >= min(self.least, self.batch_size) and left > 0)
 
     def epoch_of(self, step: int) -> int:
         """The epoch, from 0, to which the step with that number, from 0, belongs."""
@@ -63,8 +70,10 @@ class Batches:
 
     def at(self, step: int) -> Rows:
         """The rows of the batch of that step, both from 0."""
-        start = (step % self.per_epoch) * self.batch_size
-        return self.order(self.epoch_of(step))[start : start + self.batch_size]
+        number = step % self.per_epoch
+        start = number * self.batch_size
+        end = self.rows if number == self.per_epoch - 1 else start + self.batch_size
+        return self.order(self.epoch_of(step))[start:end]
 
     def order(self, epoch: int) -> Rows:
         """The order of all rows in that epoch."""

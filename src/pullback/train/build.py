@@ -13,7 +13,7 @@ from pullback.graph.dtypes import Array
 from pullback.memory import must_fit
 from pullback.metrics import Better, Metric
 from pullback.nn.head import Heads, heads_by_output
-from pullback.nn.module import Module
+from pullback.nn.module import Module, uses_batch_statistics
 from pullback.nn.several import ONE, passed, unlabelled
 from pullback.optim.layers import check_found
 from pullback.train.batches import Batches
@@ -83,7 +83,10 @@ def session_of(
     check_found(optimizer.layers or (), paths, "the optimizer's layers")
     check_found(settings.constraints or (), paths, "constraints")
     check_together(optimizer, settings)
-    batches = Batches(len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle)
+    least = 2 if uses_batch_statistics(network) else 1
+    batches = Batches(
+        len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle, least
+    )
     recipe = Recipe(
         network,
         source.objective,

@@ -180,6 +180,7 @@ class Session:
         if self.settings.accumulate == 1:
             self.programs.step(feeds)
         else:
+            self.programs.part(self._cut(feeds)[0])
             self.programs.update()
 
     def _adopt(self, label: Callable[[str], str] = str) -> None:
@@ -215,18 +216,22 @@ class Session:
         self, feeds: dict[str, Array]
     ) -> tuple[dict[str, Array], list[dict[str, Array]]]:
         """One step whose batch is computed in several parts."""
-        fed = []
-        several = self.recipe.objective.only is None
-        whole = dict(self.programs.weight(feeds).run(feeds)) if several else {}
-        count = len(next(iter(feeds.values())))
-        for rows in np.array_split(np.arange(count), self.settings.accumulate):
-            if len(rows):
-                part = {name: array[rows] for name, array in feeds.items()}
-                part["row"] = np.asarray(rows[0], np.int64)
-                fed.append(part | whole)
+        fed = self._cut(feeds)
         for part in fed:
             self.programs.part(part).run_again(part)
         return self.programs.update().run_again({}), fed
+
+    def _cut(self, feeds: dict[str, Array]) -> list[dict[str, Array]]:
+        """A batch in parts, of which none has fewer rows than the network can be trained on."""
+        several = self.recipe.objective.only is None
+        whole = dict(self.programs.weight(feeds).run(feeds)) if several else {}
+        count = len(next(iter(feeds.values())))
+        parts = max(1, min(self.settings.accumulate, count // self.batches.least))
+        fed = []
+        for rows in np.array_split(np.arange(count), parts):
+            part = {name: array[rows] for name, array in feeds.items()}
+            fed.append({**part, "row": np.asarray(rows[0], np.int64), **whole})
+        return fed
 
     def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
         """Find out where the NaN or inf arose; the state is still that before the step."""
