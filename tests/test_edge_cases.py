@@ -1,7 +1,8 @@
 """Hard points where widely used libraries disagree or are wrong, and their expected answers.
 
-Each test carries the number of its row in the design's table. Row 21 (batch
-and layer normalisation) is in tests/nn/test_normalisation.py and tests/ops/test_normalisation.py.
+Each test carries the number of its row in the design's table. Row 14 (max-pooling) is in
+tests/ops/test_windows.py, row 21 (batch and layer normalisation) in tests/nn/test_normalisation.py
+and tests/ops/test_normalisation.py.
 """
 
 from __future__ import annotations

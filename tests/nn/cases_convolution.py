@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 import pullback as pb
+from pullback.ops.averaging import AvgPool
 from pullback.ops.convolution import Conv, ConvTranspose
-from pullback.ops.pooling import AvgPool, MaxPool
+from pullback.ops.pooling import MaxPool
 from tests.nn.case import Case
 from tests.ops import expected_windows as loops
 

@@ -41,9 +41,6 @@ from pullback.nn.convolution import (
     Conv1d,
     Conv2d,
     Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
     DepthwiseConv2d,
     SeparableConv2d,
 )
@@ -75,6 +72,7 @@ from pullback.nn.positions import LearnedPositions, SinusoidalPositions, rotated
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
 from pullback.nn.summary import summary
+from pullback.nn.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from pullback.ops import gelu, silu
 
 __all__ = [

@@ -5,6 +5,7 @@ from pullback.graph.op import registry as registry
 from pullback.ops.arithmetic import *
 from pullback.ops.arranging import *
 from pullback.ops.attention import *
+from pullback.ops.averaging import *
 from pullback.ops.comparison import *
 from pullback.ops.contraction import *
 from pullback.ops.convolution import *

@@ -13,7 +13,8 @@ in the cache / one product for each tap of the window):
 So patches are copied block by block. Where one of their rows is short, the copy runs along the
 image instead of along the patch (2.3 -> 1.0 in the first line). For the input's gradient, adding
 one product for each tap beats a convolution with the flipped kernel where there are few channels
-(1.9 against 3.0 in the second line), is within a quarter of it elsewhere, and takes any stride.
+(1.9 against 3.0 in the second line), is as fast elsewhere, and takes any stride. The rows of a
+depthwise convolution go line by line, 64 x 14x14x64 in 5 ms, against 14 number by number.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.ops.reductions import sum_of_rows
 from pullback.ops.windows import Borders, Sizes, blocks, inner, padded, patches, taps
 
 _BLOCK = 1 << 17  # numbers in one block: 512 KiB of float32
@@ -66,7 +68,7 @@ class Correlation:
     def output(self, x: Array, kernel: Array, positions: Shape) -> Array:
         """The sums for each y: the convolution."""
         x, outs = padded(x, self.padding), kernel.shape[-1]
-        if self._is_depthwise(kernel):
+        if kernel.shape[-2] == 1 < self.groups:
             return self._depthwise_output(x, kernel, positions)
         y = np.empty((len(x), *positions, outs), np.result_type(x, kernel))
         weights = self._by_group(kernel.reshape(-1, outs))
@@ -92,14 +94,16 @@ class Correlation:
         channels, positions = kernel.shape[-2] * self.groups, y.shape[1:-1]
         wide = [low + n + high for n, (low, high) in zip(space, self.padding, strict=True)]
         x = np.zeros((len(y), *wide, channels), np.result_type(y, kernel))
-        multiply = self._depthwise_part if self._is_depthwise(kernel) else self._part
+        if kernel.shape[-2] == 1 < self.groups:
+            return self._depthwise_input(y, kernel, x)[inner(space, self.padding)]
         scratch = _Scratch(x.dtype)
         for block in blocks(len(y), math.prod(positions) * channels, _BLOCK):
             rows = y[block].reshape(-1, y.shape[-1])
             part = scratch.shaped((len(rows), channels))
             for tap, seen in taps(positions, self.window, self.stride, self.dilation):
                 view = x[block][seen]
-                multiply(rows, kernel[tap], part)
+                weights = self._by_group(kernel[tap]).swapaxes(1, 2)
+                np.matmul(self._by_group(rows), weights, out=self._by_group(part))
                 view += part.reshape(view.shape)
         return x[inner(space, self.padding)]
 
@@ -130,33 +134,48 @@ class Correlation:
             else:
                 yield block, copied.reshape(groups, rows, size)
 
-    def _part(self, rows: Array, kernel: Array, part: Array) -> None:
-        """What the outputs, as rows, give to the inputs that one tap saw."""
-        weights = self._by_group(kernel).swapaxes(1, 2)
-        np.matmul(self._by_group(rows), weights, out=self._by_group(part))
-
     # Depthwise, one input channel a group: products of single numbers, which BLAS does not help.
-
-    def _is_depthwise(self, kernel: Array) -> bool:
-        return kernel.shape[-2] == 1 < self.groups
+    # Each channel is repeated for all of its outputs, so that channels meet one by one; and each
+    # tap for a whole line of positions, so that NumPy's inner loops run over lines.
 
     def _depthwise_output(self, x: Array, kernel: Array, positions: Shape) -> Array:
-        each = kernel.reshape(*self.window, self.groups, kernel.shape[-1] // self.groups)
-        y = np.zeros((len(x), *positions, *each.shape[-2:]), np.result_type(x, kernel))
-        for block in blocks(len(x), math.prod(y.shape[1:]), _BLOCK // 4):
+        wide, lines = self._for_each_output(x, kernel.shape[-1]), _in_lines(kernel, positions)
+        y = np.zeros((len(x), *positions, kernel.shape[-1]), np.result_type(x, kernel))
+        scratch = _Scratch(y.dtype)
+        for block in blocks(len(x), math.prod(y.shape[1:]), _BLOCK):
+            part = scratch.shaped(y[block].shape)
             for tap, seen in taps(positions, self.window, self.stride, self.dilation):
-                y[block] += x[block][seen][..., None] * each[tap]
-        return y.reshape(*y.shape[:-2], kernel.shape[-1])
+                y[block] += np.multiply(wide[block][seen], lines[tap], out=part)
+        return y
 
     def _depthwise_kernel(self, x: Array, y: Array, shape: Shape) -> Array:
-        each = y.reshape(*y.shape[:-1], self.groups, y.shape[-1] // self.groups)
-        total = np.zeros((*self.window, *each.shape[-2:]), np.result_type(x, y))
-        for block in blocks(len(x), math.prod(each.shape[1:]), _BLOCK // 4):
+        wide, total = self._for_each_output(x, shape[-1]), np.zeros(shape, np.result_type(x, y))
+        scratch = _Scratch(total.dtype)
+        for block in blocks(len(x), math.prod(y.shape[1:]), _BLOCK):
+            part = scratch.shaped(y[block].shape)
             for tap, seen in taps(y.shape[1:-1], self.window, self.stride, self.dilation):
-                products = x[block][seen][..., None] * each[block]
-                total[tap] += products.reshape(-1, *each.shape[-2:]).sum(axis=0)
-        return total.reshape(shape)
+                np.multiply(wide[block][seen], y[block], out=part)
+                total[tap] += sum_of_rows(part.reshape(-1, shape[-1]))
+        return total
 
-    def _depthwise_part(self, rows: Array, kernel: Array, part: Array) -> None:
-        each = kernel.reshape(self.groups, kernel.shape[-1] // self.groups)
-        np.einsum("rgm,gm->rg", rows.reshape(len(rows), *each.shape), each, out=part)
+    def _depthwise_input(self, y: Array, kernel: Array, x: Array) -> Array:
+        """Adds to the padded x."""
+        positions, each = y.shape[1:-1], y.shape[-1] // self.groups
+        wide = self._for_each_output(x, y.shape[-1])
+        lines, scratch = _in_lines(kernel, positions), _Scratch(x.dtype)
+        for block in blocks(len(y), math.prod(y.shape[1:]), _BLOCK):
+            part = scratch.shaped(y[block].shape)
+            for tap, seen in taps(positions, self.window, self.stride, self.dilation):
+                view = wide[block][seen]
+                view += np.multiply(y[block], lines[tap], out=part)
+        return wide if each == 1 else wide.reshape(*x.shape, each).sum(axis=-1)
+
+    def _for_each_output(self, x: Array, outs: int) -> Array:
+        """Each channel of x as often as it has outputs."""
+        return x if outs == self.groups else np.repeat(x, outs // self.groups, axis=-1)
+
+
+def _in_lines(kernel: Array, positions: Shape) -> Array:
+    """Each tap of a depthwise kernel for a line of positions: (*window, positions, outputs)."""
+    shape = (*kernel.shape[:-2], positions[-1], kernel.shape[-1])
+    return np.ascontiguousarray(np.broadcast_to(kernel, shape))

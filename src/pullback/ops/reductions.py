@@ -92,7 +92,7 @@ _MANY = 1 << 14  # numbers from which on a sum of rows is worth an arrangement
 _LINE = 512  # numbers that NumPy adds at full speed in one go
 
 
-def _sum_of_rows(rows: Array) -> Array:
+def sum_of_rows(rows: Array) -> Array:
     """The sum of the rows of a matrix, several side by side where they are short.
 
     The gradient of a bias: NumPy adds row by row, which for six channels of 50,000 places takes 20
@@ -118,7 +118,7 @@ class Sum(Reduction):
         lead = len(self.axes)
         leading = self.axes == tuple(range(lead)) and 0 < lead < x.ndim
         if leading and x.size >= _MANY and x.flags.c_contiguous:
-            total = _sum_of_rows(x.reshape(-1, math.prod(x.shape[lead:])))
+            total = sum_of_rows(x.reshape(-1, math.prod(x.shape[lead:])))
             return total.reshape((*[1] * (lead * self.keepdims), *x.shape[lead:]))
         # Twice as fast on small arrays as np.sum, which is this.
         reduce: Callable[..., Array] = np.add.reduce
