@@ -13,6 +13,8 @@ from pullback._version import __version__
 
 if TYPE_CHECKING:
     from pullback import data, datasets, losses, metrics, nn, optim
+    from pullback.autodiff.checkpoint import checkpoint
+    from pullback.autodiff.custom import custom_derivative
     from pullback.autodiff.gradcheck import gradcheck
     from pullback.autodiff.jacobian import hessian, jacobian
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
@@ -35,6 +37,8 @@ _HOMES = {
     ),
     **dict.fromkeys(
         (
+            "checkpoint",
+            "custom_derivative",
             "gradcheck",
             "gradient",
             "hessian",

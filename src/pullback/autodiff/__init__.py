@@ -1,5 +1,7 @@
 """Derivatives of graphs, as graphs."""
 
+from pullback.autodiff.checkpoint import checkpoint
+from pullback.autodiff.custom import custom_derivative
 from pullback.autodiff.gradcheck import InputVerdict, Verdict, gradcheck
 from pullback.autodiff.jacobian import hessian, jacobian
 from pullback.autodiff.loops import loop_pullback as loop_pullback
@@ -11,6 +13,8 @@ __all__ = [
     "InputVerdict",
     "Verdict",
     "backward",
+    "checkpoint",
+    "custom_derivative",
     "gradcheck",
     "gradient",
     "hessian",

@@ -46,7 +46,7 @@ def _written(node: Node, names: dict[Node, str], style: Style) -> tuple[str, int
     if isinstance(node.op, Leaf):
         return leaf_name(node), 0
     op = node.op
-    if op.name in {"broadcast_to", "cast"}:  # not shown: the shapes say it
+    if op.name in {"broadcast_to", "cast", "custom_derivative"}:  # not shown: the shapes say it
         return _written(node.inputs[0], names, style)
     written = [_written(x, names, style) for x in node.inputs]
     prefix = style == "latex" and op.binding == 0 and op.latex.endswith(" {0}")

@@ -9,6 +9,7 @@ from pullback.ops.averaging import *
 from pullback.ops.comparison import *
 from pullback.ops.contraction import *
 from pullback.ops.convolution import *
+from pullback.ops.custom import *
 from pullback.ops.einsum import *
 from pullback.ops.exponential import *
 from pullback.ops.fused import *

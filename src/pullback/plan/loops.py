@@ -58,7 +58,9 @@ def _brought_in(outside: Node, inside: Node, read: dict[Node, Node], visit: Visi
 
 
 def rebuilt(node: Node, new: dict[Node, Node]) -> Node:
-    """The node on its new inputs; itself where they are the old ones."""
+    """The node on its new inputs; itself where they are the old ones, or its value is known."""
+    if node.value is not None:
+        return node
     inputs = tuple(new[x] for x in node.inputs)
     if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
         return node

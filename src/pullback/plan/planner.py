@@ -36,9 +36,24 @@ def plan(step: Step, without: Collection[str] = ()) -> Program:
     for rewrite in used:
         step = rewrite.prepare(step)
     rewritten, made = _rewritten(step, used)
-    order = topological(rewritten.roots()) if REMOVE_DEAD not in without else made
+    order = _early(rewritten) if REMOVE_DEAD not in without else made
     kept = tuple(name for name in known if name not in without)
     return _numbered(rewritten, order, kept)
+
+
+def _early(step: Step) -> list[Node]:
+    """The nodes of a step in an order in which few values are alive at one time.
+
+    What takes the fewest operations one after another comes first: the gradients of the last layer
+    before those of the first, so that what they are computed from is soon needed no more. New
+    values of slots come after all others.
+    """
+    others = Step(step.outputs, {}, step.guard, step.finite).roots()
+    depth: dict[Node, int] = {}
+    for node in topological(step.roots()):
+        depth[node] = 1 + max((depth[x] for x in node.inputs), default=0)
+    first = sorted(others, key=depth.__getitem__)
+    return topological([*first, *step.assigns.values()])
 
 
 def _rewritten(step: Step, used: list[type[Rewrite]]) -> tuple[Step, list[Node]]:
