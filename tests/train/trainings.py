@@ -109,6 +109,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "patience": 1,
         "epochs": 3,
     },
+    "driven": {
+        "optimizer": pb.optim.LBFGS(iterations=3, history=2, weight_decay=1e-3, schedule="cosine"),
+        "epochs": 2,
+    },
     "uphill": {"optimizer": pb.optim.SAM(0.1, base="adafactor"), "epochs": 2},
 }
 

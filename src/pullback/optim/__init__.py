@@ -35,6 +35,7 @@ from pullback.optim.decays import (
 from pullback.optim.driver import Driver
 from pullback.optim.joined import Joined
 from pullback.optim.large_batch import LAMB, LARS
+from pullback.optim.lbfgs import LBFGS
 from pullback.optim.muon import Muon
 from pullback.optim.plateau import ReduceOnPlateau
 from pullback.optim.rmsprop import RMSprop
@@ -48,6 +49,7 @@ from pullback.optim.surprise import AdaBelief, Yogi
 __all__ = [
     "LAMB",
     "LARS",
+    "LBFGS",
     "SAM",
     "SGD",
     "AdaBelief",

@@ -16,8 +16,10 @@ import numpy as np
 from pullback.errors import ConfigError, NonFiniteError
 from pullback.execute import NonFiniteOrigin, State
 from pullback.graph.dtypes import Array
+from pullback.optim.driver import Driver
 from pullback.train.batches import Batches
 from pullback.train.callbacks import Callback
+from pullback.train.driving import Driving
 from pullback.train.evaluation import Evaluator
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.interrupt import Interrupt, Interrupted
@@ -77,6 +79,9 @@ class Session:
     def __post_init__(self) -> None:
         self.step = int(self.state[STEP])
         self.programs = Programs(self.recipe, self.state, self.settings.executor)
+        self.driving: Driving | None = None
+        if isinstance(self.recipe.optimizer, Driver):
+            self.driving = Driving(self.recipe, self.state, self.settings.executor)
         self._loss_sum = self._loss_weight = 0.0
         self._measured = 0
         self._began = 0.0
@@ -177,7 +182,9 @@ class Session:
     def prepare(self) -> None:
         """Plan the first step, which finds what cannot be traced."""
         feeds = self.parts.train.feeds(self.batches.at(self.step))
-        if self.settings.accumulate == 1:
+        if self.driving is not None:
+            self.driving.prepare(feeds)
+        elif self.settings.accumulate == 1:
             self.programs.step(feeds)
         else:
             self.programs.part(self._cut(feeds)[0])
@@ -195,12 +202,17 @@ class Session:
         number = self.step
         rows = self.batches.at(number)
         feeds = self.parts.train.feeds(rows)
-        if self.settings.accumulate > 1:
-            found, fed = self._accumulated(feeds)
+        if self.driving is not None:
+            found, origin, made = self.driving.step(feeds)
         else:
-            found, fed = self.programs.step(feeds).run_again(feeds), [feeds]
-        if int(self.state[STEP]) == number:  # the update was held back
-            self._fail(fed, number)
+            if self.settings.accumulate > 1:
+                found, fed = self._accumulated(feeds)
+            else:
+                found, fed = self.programs.step(feeds).run_again(feeds), [feeds]
+            made = int(self.state[STEP]) != number
+            origin = None if made else self.programs.origin(fed)
+        if not made:  # the update was held back: the state is still that before the step
+            self._fail(origin, number)
             return
         self.step = number + 1
         self.elapsed = time.perf_counter() - self._began
@@ -233,9 +245,9 @@ class Session:
             fed.append({**part, "row": np.asarray(rows[0], np.int64), **whole})
         return fed
 
-    def _fail(self, fed: list[dict[str, Array]], number: int) -> None:
-        """Find out where the NaN or inf arose; the state is still that before the step."""
-        self.origin = self.programs.origin(fed)
+    def _fail(self, origin: NonFiniteOrigin | None, number: int) -> None:
+        """Stop, and say where the NaN or inf arose."""
+        self.origin = origin
         place = self.origin or "a sum over the batch"
         self.stop(
             f"stopped in step {number + 1}: {place}; the weights before it are kept", "failed"

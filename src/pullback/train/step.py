@@ -31,6 +31,7 @@ from pullback.train.update import RATE, Update
 INT64 = np.dtype(np.int64)
 STEP, SEED = "step", "seed"
 LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
+AT = "at/"  # values of parameters that are fed
 PART = "sum/"  # sums over the micro-batches of one batch
 PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
 
@@ -129,6 +130,33 @@ class Recipe:
             gradients = self._gradients_at(points, batch)
         statistics = trace.statistics()
         return trace.updated(data_loss, weight, gradients, statistics, "training step")
+
+    def gradient_step(self, batch: Batch) -> Step:
+        """The objective and its gradient where trainable parameters have the values that are fed.
+
+        Those are fed as `at/PATH`; nothing is written. Weight decay is part of the objective, as
+        half its strength times the sum of squares.
+        """
+        parameters = self.update.trainable.items()
+        at: dict[Value, Node] = {
+            p: placeholder(f"{AT}{path}", p.shape, p.dtype) for path, p in parameters
+        }
+        trace = _Trace(self, training=True, at=at)
+        with trace:
+            outputs, y, weights = trace.forward(batch)
+            with scope(path=LOSS):
+                loss, weight = self.objective.mean(outputs, y, weights)
+                objective = trace.with_penalty(loss)
+                for path, p in parameters:
+                    strength = self.update.rules[path].weight_decay
+                    if strength:
+                        decay = optim.penalty([at[p]], l2=0.5 * strength)
+                        objective = objective + decay.astype(objective.dtype)
+        found = {"loss": loss, "weight": weight, "objective": objective}
+        bars = gradient(objective, trace.trained)
+        found |= {f"gradient/{path}": g for (path, _), g in zip(parameters, bars, strict=True)}
+        found |= {f"statistics/{path}": new for path, new in trace.statistics().items()}
+        return Step(found, name="gradient")
 
     def _gradients_at(self, points: Sequence[Node], batch: Batch) -> tuple[Node, ...]:
         """The gradients where the trainable parameters have other values, on the same batch.
