@@ -131,6 +131,23 @@ def test_tables_are_predicted_in_their_own_units(name: str) -> None:
     assert found == pytest.approx(np.sqrt(np.mean((said - rate.round()) ** 2)), rel=1e-4)
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if losses.get(n).task != "embedding"])
+def test_the_network_for_a_table_ends_as_the_loss_wants_it(name: str) -> None:
+    loss = losses.get(name)
+    answer = {"classification": CLASSES, "binary": ANSWERS[:, 0]}.get(loss.task, VALUES[:, 0])
+    table = {f"x{i}": X[:, i].tolist() for i in range(4)} | {"y": answer.tolist()}
+    task = "regression" if loss.task == "regression" else "classification"
+    run = pb.fit_table(
+        table, "y", loss=name, epochs=60, patience=60, seed=0, task=task, hidden=(16,),
+        dropout=0.0, optimizer=pb.optim.Adam(0.02),
+    )  # fmt: skip
+    assert np.isfinite(run.history("train.loss")).all()
+    if task == "classification":
+        assert run.scores["train.accuracy"] > 0.7
+    elif name != "cosine":
+        assert run.scores["train.r2"] > 0
+
+
 def test_targets_of_pairs_are_checked_before_training() -> None:
     network, _ = setting("cosine_embedding")
     with pytest.raises(LabelError, match=r"1 or -1.*\n.*\n.*2 \* targets - 1"):

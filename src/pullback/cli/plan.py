@@ -98,7 +98,7 @@ def plan_of(asked: Asked) -> Plan:
     prepared = prepare(source, names, **_prepare_arguments(asked))
     choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
-    network = choice.network(prepared, auto.outputs_of(prepared, settings["loss"]))
+    network = choice.network(prepared, settings["loss"])
     return Plan(file, target, asked, prepared, choice, network, settings)
 
 

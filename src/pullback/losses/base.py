@@ -35,6 +35,8 @@ class Loss(named.Named):
     Class attributes:
         task: What it is for: `regression`, `classification` (one column a class), `binary`
             (each column its own yes or no) or `embedding` (outputs compared with one another).
+        ending: The activation in which a network must end for it, such as `log_softmax`; None for
+            a linear output.
         raw_units: Whether it needs targets in their own units, as counts are: those of tables are
             not standardised for it.
 
@@ -50,6 +52,7 @@ class Loss(named.Named):
 
     kind: ClassVar[str] = "loss"
     task: ClassVar[Task] = "regression"
+    ending: ClassVar[str | None] = None
     raw_units: ClassVar[bool] = False
 
     @property

@@ -53,6 +53,7 @@ class NLL(ClassLoss):
 
     name: ClassVar[str] = "nll"
     aliases: ClassVar[tuple[str, ...]] = ("negative_log_likelihood", "nll_loss")
+    ending: ClassVar[str | None] = "log_softmax"
     class_weights: tuple[float, ...] | None = None
     ignore_index: int | None = None
 
@@ -104,6 +105,7 @@ class KLDivergence(ClassLoss):
 
     name: ClassVar[str] = "kl_divergence"
     aliases: ClassVar[tuple[str, ...]] = ("kl_div", "kl", "kullback_leibler")
+    ending: ClassVar[str | None] = "log_softmax"
     log_target: bool = False
 
     def check(self) -> None:
@@ -154,6 +156,7 @@ class BinaryCrossEntropy(Loss):
 
     name: ClassVar[str] = "binary_cross_entropy"
     aliases: ClassVar[tuple[str, ...]] = ("bce_of_probabilities",)
+    ending: ClassVar[str | None] = "sigmoid"
     task: ClassVar[Task] = "binary"
 
     @property

@@ -167,6 +167,7 @@ class MSLE(Loss):
 
     name: ClassVar[str] = "msle"
     aliases: ClassVar[tuple[str, ...]] = ("mean_squared_logarithmic_error",)
+    ending: ClassVar[str | None] = "softplus"
     task: ClassVar[Task] = "regression"
     raw_units: ClassVar[bool] = True
 

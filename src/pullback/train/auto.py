@@ -11,7 +11,7 @@ from typing import Any
 from pullback import losses, optim
 from pullback.data import Prepared, prepare
 from pullback.errors import unknown
-from pullback.nn import Flatten, Module, Sequential, dense
+from pullback.nn import Flatten, Module, Sequential, activations, dense
 from pullback.train.fit import fit
 from pullback.train.run import Run
 from pullback.train.sources import USUAL
@@ -51,13 +51,16 @@ class Choice:
     clip_norm: float | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def network(self, prepared: Prepared, outputs: int) -> Module:
-        """A fresh network for these data, without values."""
-        shape = prepared.encoder.input_shape
+    def network(self, prepared: Prepared, loss: Any) -> Module:
+        """A fresh network for these data and this loss, without values."""
+        shape, outputs = prepared.encoder.input_shape, outputs_of(prepared, loss)
         body = dense(
             math.prod(shape), self.hidden, outputs, activation=self.activation, dropout=self.dropout
         )
-        return Sequential(Flatten(), *body) if len(shape) > 1 else body
+        ending = losses.get(loss).ending
+        end = [] if ending is None else [activations.get(ending)]
+        start = [Flatten()] if len(shape) > 1 else []
+        return Sequential(*start, *body, *end) if start or end else body
 
     def fitting(self) -> dict[str, Any]:
         """What `fit` is told."""
@@ -134,7 +137,7 @@ def fit_table(source: Any, target: str | Sequence[str] | None = None, **options:
     if not len(prepared.validation):
         choice = replace(choice, monitor="train.loss")
     training = {**choice.fitting(), **sorted_["training"]}
-    network = choice.network(prepared, outputs_of(prepared, training["loss"]))
+    network = choice.network(prepared, training["loss"])
     return fit(network, prepared, **training)
 
 
