@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 import pullback as pb
-from tests.nn.case import Case, real
+from tests.nn.case import Case, real, sigmoid
 
 SEQUENCES = ((2, 3, 4), (1, 1, 4), (0, 2, 4), (2, 5, 4))
 
@@ -74,6 +75,31 @@ def waves(time: int, features: int) -> np.ndarray:
     return np.array(rows).reshape(time, features)
 
 
+def normed(x: np.ndarray, bias: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    d = x - x.mean(axis=-1, keepdims=True)
+    return d / np.sqrt((d * d).mean(axis=-1, keepdims=True) + 1e-5) * weight + bias
+
+
+def block(
+    heads: int, causal: bool, first: bool, act: Callable[..., np.ndarray], *arrays: np.ndarray
+) -> np.ndarray:
+    """A transformer block, with the norm before or after."""
+    hb, hw, b1, w1, b2, w2, ob, ow = arrays[-8:]
+    x, *mask = arrays[:-16]
+
+    def attend(x: np.ndarray) -> np.ndarray:
+        return attention(heads, causal, False, x, *mask, *arrays[-16:-8])
+
+    def neurons(x: np.ndarray) -> np.ndarray:
+        return act(x @ hw + hb) @ ow + ob
+
+    if first:
+        x = x + attend(normed(x, b1, w1))
+        return x + neurons(normed(x, b2, w2))
+    x = normed(x + attend(x), b1, w1)
+    return normed(x + neurons(x), b2, w2)
+
+
 CASES: dict[str, list[Case]] = {
     "MultiHeadAttention": [
         Case(
@@ -99,6 +125,22 @@ CASES: dict[str, list[Case]] = {
             SEQUENCES,
             partial(attention, 2, False, False),
             crossed,
+        ),
+    ],
+    "TransformerBlock": [
+        Case(
+            lambda: pb.nn.TransformerBlock(4, 2, hidden=3, activation="tanh"),
+            SEQUENCES,
+            partial(block, 2, False, True, np.tanh),
+            small,
+        ),
+        Case(
+            lambda: pb.nn.TransformerBlock(
+                4, 1, causal=True, dropout=0.3, activation="sigmoid", norm_first=False
+            ),
+            SEQUENCES,
+            partial(block, 1, True, False, sigmoid),
+            small,
         ),
     ],
     "SinusoidalPositions": [

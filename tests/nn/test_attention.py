@@ -7,7 +7,14 @@ import pytest
 
 import pullback as pb
 from pullback.errors import ConfigError, DtypeError, ShapeError
-from pullback.nn import LearnedPositions, MultiHeadAttention, SinusoidalPositions, mode, rotated
+from pullback.nn import (
+    LearnedPositions,
+    MultiHeadAttention,
+    SinusoidalPositions,
+    TransformerBlock,
+    mode,
+    rotated,
+)
 
 random = np.random.default_rng(0)
 X = random.normal(size=(2, 6, 8)).astype(np.float32)
@@ -109,6 +116,49 @@ def test_dropout_drops_weights_while_training_only() -> None:
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert (outputs[0] != outputs[2]).any()
     assert np.abs(outputs[0] - made(X).numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_blocks_are_causal_to_the_last_bit(norm_first: bool) -> None:
+    network = pb.nn.Sequential(
+        LearnedPositions(6, 8),
+        *(TransformerBlock(8, 2, causal=True, norm_first=norm_first) for _ in range(2)),
+    ).initialise(seed=2)
+    before = network(X).numpy()
+    changed = X.copy()
+    changed[:, 3] += 100
+    after = network(changed).numpy()
+    assert after[:, :3].tobytes() == before[:, :3].tobytes()
+    assert (after[:, 3:] != before[:, 3:]).any(axis=-1).all()
+    assert "1.attention.query.weight" in network.parameters()
+
+
+def test_a_causal_network_learns_to_repeat_what_came_before() -> None:
+    """Each token is the one two places earlier: attention has to look back."""
+
+    class Small(pb.nn.Module):
+        def __init__(self) -> None:
+            self.tokens = pb.nn.Embedding(5, 16)
+            self.positions = LearnedPositions(12, 16)
+            self.block = TransformerBlock(16, 2, causal=True)
+            self.head = pb.nn.Linear(16, 5)
+
+        def forward(self, x: pb.Tensor) -> pb.Tensor:
+            return self.head(self.block(self.positions(self.tokens(x))))
+
+    tokens = np.random.default_rng(1).integers(0, 5, (256, 12))
+    targets = np.where(np.arange(12) < 2, -1, np.roll(tokens, 2, axis=1))
+    network = Small()
+    pb.fit(network, (tokens, targets), loss="cross_entropy", epochs=60, learning_rate=0.01, seed=0)
+    logits = network(tokens[:50]).numpy()
+    right = (logits.argmax(axis=-1) == targets[:50])[:, 2:]
+    assert right.mean() > 0.95
+
+
+def test_sizes_of_a_block_that_are_none() -> None:
+    for wrong in ({"features": 0}, {"hidden": 0}, {"heads": 1.5}):
+        with pytest.raises(ConfigError, match="positive whole number"):
+            TransformerBlock(**{"features": 8, "heads": 2, **wrong})  # type: ignore[arg-type]
 
 
 def test_features_that_cannot_be_shared() -> None:

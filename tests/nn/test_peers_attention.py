@@ -98,3 +98,30 @@ def test_embedding() -> None:
     found, bars = gradients(ours, lambda layer: layer(indices), y_bar)
     np.testing.assert_array_equal(found, wanted.detach().numpy())
     np.testing.assert_allclose(bars["weight"], theirs.weight.grad.numpy(), **TOLERANCE)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_transformer_block(norm_first: bool) -> None:
+    torch = pytest.importorskip("torch")
+    ours = pb.nn.TransformerBlock(12, 3, 20, causal=True, norm_first=norm_first).astype("float64")
+    for i, p in enumerate(ours.parameters().values()):
+        p.assign(drawn(i, *p.shape) / 3)
+    theirs = torch.nn.TransformerEncoderLayer(
+        12, 3, 20, 0.0, "gelu", batch_first=True, norm_first=norm_first, dtype=torch.float64
+    )
+    theirs.self_attn = torch_attention(torch, ours.attention)
+    value = {path: torch.tensor(p.numpy()) for path, p in ours.parameters().items()}
+    pairs = (("linear1", "hidden"), ("linear2", "out"), ("norm1", "norm1"), ("norm2", "norm2"))
+    with torch.no_grad():
+        for their, our in pairs:
+            getattr(theirs, their).weight.copy_(value[f"{our}.weight"].T)
+            getattr(theirs, their).bias.copy_(value[f"{our}.bias"])
+    x, y_bar = drawn(40, 2, 5, 12), drawn(41, 2, 5, 12)
+    mask = torch.tensor(~np.tri(5, dtype=bool))
+    wanted = theirs(torch.tensor(x), src_mask=mask)
+    (wanted * torch.tensor(y_bar)).sum().backward()
+    found, bars = gradients(ours, lambda layer: layer(x), y_bar)
+    np.testing.assert_allclose(found, wanted.detach().numpy(), **TOLERANCE)
+    for their, our in pairs:
+        bar = getattr(theirs, their).weight.grad.numpy()
+        np.testing.assert_allclose(bars[f"{our}.weight"], bar.T, **TOLERANCE)

@@ -72,6 +72,7 @@ from pullback.nn.positions import LearnedPositions, SinusoidalPositions, rotated
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
 from pullback.nn.summary import summary
+from pullback.nn.transformer import TransformerBlock
 from pullback.nn.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from pullback.ops import gelu, silu
 
@@ -144,6 +145,7 @@ __all__ = [
     "Tanh",
     "TanhShrink",
     "Threshold",
+    "TransformerBlock",
     "activations",
     "dense",
     "gelu",
