@@ -77,12 +77,15 @@ def test_tails_keep_their_digits(dtype: str) -> None:
         np.testing.assert_allclose(f(tensor).numpy()[keep], exact[keep], rtol=tolerance)
 
 
-def test_float32_takes_a_shorter_series_for_the_same_digits() -> None:
-    x = np.concatenate([np.linspace(-12.5, 9, 50_001), [-np.inf, np.inf, 0, 1e30]])
+def test_float32_looks_it_up_with_the_same_digits() -> None:
+    x = np.concatenate([np.linspace(-15, 9.5, 400_001), [-np.inf, np.inf, 0, 1e30]])
     x = x.astype(np.float32)
     exact = np.array([math.erfc(-float(v) / math.sqrt(2)) / 2 for v in x])
     off = np.abs(pb.normal_cdf(x).numpy() - exact) / np.spacing(exact.astype(np.float32))
-    assert off.max() < 1
+    assert off.max() < 2
+    gelu = x[:-4] * exact[:-4]
+    off = np.abs(pb.gelu(x[:-4]).numpy() - gelu) / np.spacing(np.abs(gelu.astype(np.float32)))
+    assert off[x[:-4] > -12.8].max() < 3  # further out, the distribution function is subnormal
     assert np.isnan(pb.normal_cdf(np.float32(np.nan)).item())
 
 

@@ -149,7 +149,14 @@ def test_a_causal_network_learns_to_repeat_what_came_before() -> None:
     tokens = np.random.default_rng(1).integers(0, 5, (256, 12))
     targets = np.where(np.arange(12) < 2, -1, np.roll(tokens, 2, axis=1))
     network = Small()
-    pb.fit(network, (tokens, targets), loss="cross_entropy", epochs=60, learning_rate=0.01, seed=0)
+    pb.fit(
+        network,
+        (tokens, targets),
+        loss="cross_entropy",
+        epochs=60,
+        optimizer=pb.optim.Adam(0.01),
+        seed=0,
+    )
     logits = network(tokens[:50]).numpy()
     right = (logits.argmax(axis=-1) == targets[:50])[:, 2:]
     assert right.mean() > 0.95
