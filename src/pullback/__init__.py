@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from pullback.train.model import Model, load
     from pullback.train.resume import resume
     from pullback.train.run import Run
+    from pullback.train.training import Training
 
 _ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
 _HOMES = {
     "Tensor": "pullback.tensors",
     "tensor": "pullback.tensors",
     **dict.fromkeys(
-        ("Callback", "Model", "Run", "fit", "fit_table", "load", "resume"), "pullback.train"
+        ("Callback", "Model", "Run", "Training", "fit", "fit_table", "load", "resume"),
+        "pullback.train",
     ),
     **dict.fromkeys(
         (

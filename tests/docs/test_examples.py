@@ -14,8 +14,10 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 # What the last lines must say; an example without an entry fails.
 SAYS = {
+    "gan": ("step 1500: discriminator", "points in each quarter of the ring"),
     "gradients": ("derivative of order 1: right", "derivative of order 2: right"),
     "own_parts": ("epoch   5", "95 % of the rows are within a tenth"),
+    "physics_informed": ("step 3000: equation", "largest error against cos(2 t): 0.0"),
     "print_program": ("backward:", "assign 0.weight", "Without any rewrite"),
     "resume": ("interrupted: something came up, after step 137", "the same bits: True"),
     "table": ("classification: 206 rows", "test", "Gentoo"),

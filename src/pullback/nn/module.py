@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -43,6 +44,16 @@ def register_layer(cls: M) -> M:
 def layers() -> dict[str, type[Module]]:
     """The library's own layers by class name, sorted; activations are layers too."""
     return dict(sorted(_LAYERS.items()))
+
+
+@contextlib.contextmanager
+def inside(module: Module) -> Iterator[None]:
+    """Modules called in the block are called as parts of `module`, and have paths below it."""
+    token = _RUNNING.set((module, ""))
+    try:
+        yield
+    finally:
+        _RUNNING.reset(token)
 
 
 class Module(metaclass=Sized):

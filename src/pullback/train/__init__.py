@@ -4,14 +4,18 @@ from pullback.train.auto import Choice, choose, fit_table
 from pullback.train.callbacks import Callback
 from pullback.train.fit import fit
 from pullback.train.model import Model, load
+from pullback.train.own_step import OwnStep
 from pullback.train.resume import resume
 from pullback.train.run import Run
+from pullback.train.training import Training
 
 __all__ = [
     "Callback",
     "Choice",
     "Model",
+    "OwnStep",
     "Run",
+    "Training",
     "choose",
     "fit",
     "fit_table",

@@ -33,6 +33,8 @@ class Update:
         clipping: The limits of gradients.
         constraints: What parameters must fulfil, by patterns of their paths; later ones act last.
         ema: How much of the running average of the weights is kept at each step; None keeps none.
+        parts: The paths of the parts of the network that are updated; all of it when empty.
+        prefix: Stands before the labels of what the update remembers.
     """
 
     network: Module
@@ -41,11 +43,17 @@ class Update:
     clipping: optim.Clipping = field(default_factory=optim.Clipping)
     constraints: Mapping[str, optim.Constraint] = field(default_factory=dict)
     ema: float | None = None
+    parts: tuple[str, ...] = ()
+    prefix: str = ""
 
     @cached_property
     def trainable(self) -> dict[str, Parameter]:
         """The parameters that are updated, by path."""
-        return {path: p for path, p in self.network.parameters().items() if p.trainable}
+        found = {path: p for path, p in self.network.parameters().items() if p.trainable}
+        if not self.parts:
+            return found
+        heads = tuple(f"{part}." for part in self.parts)
+        return {path: p for path, p in found.items() if path.startswith(heads)}
 
     @cached_property
     def rules(self) -> dict[str, optim.Optimizer]:
@@ -61,9 +69,13 @@ class Update:
         if path not in self.trainable:
             return path
         if self.ema is not None:
-            return f"ema/{path}"
+            return f"{self.prefix}ema/{path}"
         name = self.rules[path].evaluated
-        return f"optimizer/{path}.{name}" if name else path
+        return f"{self.remembered(path)}.{name}" if name else path
+
+    def remembered(self, path: str) -> str:
+        """Where the optimizer's slots of the parameter at a path are, but for their names."""
+        return f"{self.prefix}optimizer/{path}"
 
     def initial(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """The slots of the update with their first values, for the parameters' first values."""
@@ -71,13 +83,15 @@ class Update:
         if isinstance(self.optimizer, optim.Driver):
             size = sum(p.size for p in self.trainable.values())
             memory = self.optimizer.memory(size, dtype_of(self.network))
-            state |= {f"optimizer/{name}": first for name, first in memory.items()}
+            state |= {f"{self.prefix}optimizer/{name}": first for name, first in memory.items()}
         else:
             for path in self.trainable:
                 first = self.rules[path].initial(values[path])
-                state |= {f"optimizer/{path}.{name}": value for name, value in first.items()}
+                state |= {
+                    f"{self.prefix}optimizer/{path}.{name}": value for name, value in first.items()
+                }
         if self.ema is not None:
-            state |= {f"ema/{path}": values[path] for path in self.trainable}
+            state |= {f"{self.prefix}ema/{path}": values[path] for path in self.trainable}
         with np.errstate(over="ignore"):  # the first step tells of a rate that is inf
             for label, rate in self.peaks().items():
                 state[label] = np.asarray(rate, dtype_of(self.network))
@@ -86,13 +100,14 @@ class Update:
     def peaks(self) -> dict[str, float]:
         """The peak learning rate of the network, and of the layers that have their own."""
         own = (self.optimizer.layers or {}).items()
-        found = {f"{RATE}/{p}": o[RATE] for p, o in own if RATE in o}
-        return {RATE: self.optimizer.learning_rate, **found}
+        found = {f"{self.prefix}{RATE}/{p}": o[RATE] for p, o in own if RATE in o}
+        return {f"{self.prefix}{RATE}": self.optimizer.learning_rate, **found}
 
     def peak_of(self, path: str) -> str:
         """The slot of the peak learning rate of the parameter at `path`."""
         pattern = rate_pattern(self.optimizer.layers, path)
-        return RATE if pattern is None else f"{RATE}/{pattern}"
+        at = f"{self.prefix}{RATE}"
+        return at if pattern is None else f"{at}/{pattern}"
 
     def rates(self, now: Node) -> dict[str, Node]:
         """The learning rates of step `now` by the slots of their peaks."""
@@ -119,7 +134,7 @@ class Update:
         return found
 
     def _moved(self, path: str, bar: Node, rate: Node, now: Node) -> dict[str, Node]:
-        p, rule, at = self.trainable[path], self.rules[path], f"optimizer/{path}."
+        p, rule, at = self.trainable[path], self.rules[path], f"{self.remembered(path)}."
         shapes = rule.slot_shapes(p.shape, p.dtype)
         old = {name: slot(at + name, shape, p.dtype) for name, shape in shapes.items()}
         before = slot(path, p.shape, p.dtype)
@@ -129,7 +144,7 @@ class Update:
                 new = constraint.project(new)
         found = {path: new, **{at + name: value for name, value in slots.items()}}
         if self.ema is not None:
-            found[f"ema/{path}"] = self._averaged(path, new, now)
+            found[f"{self.prefix}ema/{path}"] = self._averaged(path, new, now)
         return found
 
     def _averaged(self, path: str, new: Node, now: Node) -> Node:
@@ -138,7 +153,7 @@ class Update:
         The share of the newest is that which makes up for the start, as in Adam: the average after
         s steps is that of s weights alone, without what the network began with.
         """
-        old = slot(f"ema/{path}", new.shape, new.dtype)
+        old = slot(f"{self.prefix}ema/{path}", new.shape, new.dtype)
         kept = float(self.ema or 0.0)
         share = (1 - kept) / collected(kept, now.astype(new.dtype))
         return old + ops.minimum(share, 1) * (new - old)
