@@ -98,9 +98,9 @@ def test_the_default_values_are_uniform_in_the_root_of_what_comes_in() -> None:
 
 IMAGE = np.ones((2, 28, 28), np.float32)
 WRONG: list[tuple[type[PullbackError], Any, str]] = [
-    (ShapeError, lambda: nn.Conv2d(1, 6, 5)(IMAGE), r"Conv2d\(1, 6, 5\), made in .*nn.Reshape\(28, "
-     r"28, 1\).*x\[\.\.\., None\]"),
-    (ShapeError, lambda: nn.Conv2d(6, 5)(IMAGE), r"nn.Reshape\(28, 28, 1\)"),
+    (ShapeError, lambda: nn.Conv2d(1, 6, 5)(IMAGE), r"Conv2d\(1, 6, 5\), made in .*"
+     r"nn.Reshape\(\(28, 28, 1\)\).*x\[\.\.\., None\]"),
+    (ShapeError, lambda: nn.Conv2d(6, 5)(IMAGE), r"nn.Reshape\(\(28, 28, 1\)\)"),
     (ShapeError, lambda: nn.Conv2d(3, 6, 5)(IMAGE[..., None]), r"with 3 channels.*Give it 1 input"),
     (ShapeError, lambda: nn.Conv1d(3, 6, 5)(np.ones((1, 2, 2, 3))), r"for 2 axes of space"),
     (ShapeError, lambda: nn.MaxPool2d(2)(IMAGE), r"MaxPool2d\(2\).*nn.Reshape"),
@@ -248,3 +248,22 @@ def test_a_network_trains_as_in_pytorch(transposed: bool) -> None:
     for (path, value), bar in zip(its.named_parameters(), bars, strict=True):
         expected = bar.numpy().transpose(turned[path[2:]])
         np.testing.assert_allclose(expected, value.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.long
+@pytest.mark.shared_data("mnist-10k.npz")
+def test_handwritten_digits(shared_data: Path) -> None:
+    """98 of 100 after six passes over 8,000 images, 750 steps, 8 seconds of one core."""
+    with np.load(shared_data / "mnist-10k.npz") as data:
+        x, y, its_x, its_y = (data[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+    mean, deviation = x.mean(), x.std()
+    images, test = (((a[..., None] - mean) / deviation).astype("float32") for a in (x, its_x))
+    network = nn.Sequential(
+        nn.RandomShift(1), nn.Conv2d(12, 5, stride=2, padding=2), "relu", nn.Conv2d(32, 3), "relu",
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64), "relu", nn.Linear(10),
+    )  # fmt: skip
+    adam = pb.optim.Adam(4e-3, schedule=pb.optim.Cosine())
+    run = pb.fit(
+        network, (images, y.astype("int64")), optimizer=adam, epochs=6, batch_size=64, seed=0
+    )
+    assert (run.model.predict(test) == its_y).mean() >= 0.98

@@ -31,7 +31,7 @@ def check_image(layer: Module, x: Node, rank: int, channels: int | None = None) 
     count = "" if channels is None else f" with {channels} channels"
     if x.ndim == rank + 1:
         shape = ", ".join(map(str, (*x.shape[1:], 1)))
-        do = f"Put in the channel axis: nn.Reshape({shape}) before it, or x[..., None]."
+        do = f"Put in the channel axis: nn.Reshape(({shape})) before it, or x[..., None]."
     elif x.ndim == rank + 2:
         do = (
             f"Give it {x.shape[-1]} input channels, bring the channels of the input last, or leave "
