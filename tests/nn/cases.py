@@ -11,7 +11,13 @@ import pullback as pb
 from pullback.graph import Node
 from pullback.nn import Module
 from pullback.nn.parameter import bound
-from tests.nn import cases_activations, cases_attention, cases_convolution, cases_normalisation
+from tests.nn import (
+    cases_activations,
+    cases_attention,
+    cases_convolution,
+    cases_normalisation,
+    cases_wiring,
+)
 from tests.nn.case import ANY, ROWS, Case, real, sigmoid, softmax, whole
 
 CASES: dict[str, list[Case]] = {
@@ -81,6 +87,7 @@ CASES: dict[str, list[Case]] = {
     **cases_attention.CASES,
     **cases_convolution.CASES,
     **cases_normalisation.CASES,
+    **cases_wiring.CASES,
 }
 
 

@@ -88,4 +88,4 @@ def test_the_table_shows_several_outputs() -> None:
 
     made = pb.nn.Sequential(pb.nn.Linear(3, 2), Ends())
     assert "(batch, 2), (batch, 1)" in summary(made)
-    assert [r.outputs for r in rows(Outer())] == [((3,),), ((3,),)]
+    assert [r.outputs for r in rows(Outer(), (3,))] == [((3,),), ((3,),)]

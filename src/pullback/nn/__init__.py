@@ -36,6 +36,7 @@ from pullback.nn.activations import (
 )
 from pullback.nn.attention import MultiHeadAttention
 from pullback.nn.augmentation import Cutout, RandomCrop, RandomFlip, RandomShift
+from pullback.nn.bilinear import Bilinear
 from pullback.nn.buffer import Buffer
 from pullback.nn.convolution import (
     Conv1d,
@@ -72,8 +73,10 @@ from pullback.nn.positions import LearnedPositions, SinusoidalPositions, rotated
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
 from pullback.nn.summary import summary
+from pullback.nn.tied import Tied
 from pullback.nn.transformer import TransformerBlock
 from pullback.nn.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from pullback.nn.wiring import Concatenate, Parallel, Reshape, Residual
 from pullback.ops import gelu, silu
 
 __all__ = [
@@ -87,7 +90,9 @@ __all__ = [
     "AvgPool2d",
     "AvgPool3d",
     "BatchNorm",
+    "Bilinear",
     "Buffer",
+    "Concatenate",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -124,6 +129,7 @@ __all__ = [
     "Module",
     "MultiHeadAttention",
     "PReLU",
+    "Parallel",
     "Parameter",
     "RMSNorm",
     "RandomCrop",
@@ -131,6 +137,8 @@ __all__ = [
     "RandomShift",
     "ReLU",
     "ReLU6",
+    "Reshape",
+    "Residual",
     "SeparableConv2d",
     "Sequential",
     "SiLU",
@@ -145,6 +153,7 @@ __all__ = [
     "Tanh",
     "TanhShrink",
     "Threshold",
+    "Tied",
     "TransformerBlock",
     "activations",
     "dense",

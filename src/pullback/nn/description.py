@@ -54,7 +54,8 @@ def rebuildable(network: Module) -> dict[str, Any]:
                 raise ConfigError(
                     "a network is saved by the arguments that its layers were made with",
                     f"{path or 'the network'}, which was changed or replaced afterwards",
-                    "Build the network as it is to be, in the __init__ of a class of your own.",
+                    "Build the network as it is to be, in the __init__ of a class of your own; "
+                    "pb.nn.Tied(layer) shares a weight.",
                 )
     return description
 

@@ -116,8 +116,20 @@ class Module(metaclass=Sized):
         return made
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Value) and type(self).__module__.startswith("pullback."):
+            self._check_tied(name, value)
         self._forget(name)
         object.__setattr__(self, name, self._registered(name, value))
+
+    def _check_tied(self, name: str, value: Value) -> None:
+        """Refuse a value in the place of one of another shape, which `forward` would stumble on."""
+        old = self._values().get(name)
+        if old is not None and old.shape != value.shape:
+            raise ShapeError(
+                f"the {name} of {self!r} has shape {old.shape}, also where it is tied to another",
+                f"a {value.kind} of shape {value.shape}",
+                "Make both layers of one size; pb.nn.Tied(layer) uses the transposed weight.",
+            )
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -204,7 +216,15 @@ class Module(metaclass=Sized):
 
     def _set_found(self, size: int) -> None:
         """Take a first size that was left open; the arguments are explicit from now on."""
+        before = self._values()
         self.set_size(size)
+        lost = [name for name, value in before.items() if self._values().get(name) is not value]
+        if lost:
+            raise ConfigError(
+                "values are tied or replaced where a layer's sizes are known",
+                f"{self!r}, whose {lost[0]} was set before its first call",
+                "Give the layer both sizes, Linear(in_features, out_features).",
+            )
         object.__setattr__(self, "_found", size)
         if takes(type(self), self.size_names):
             self._arguments[self.size_names[0]] = size

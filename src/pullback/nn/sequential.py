@@ -14,6 +14,22 @@ from pullback.nn.linear import Linear
 from pullback.nn.module import Module, register_layer
 
 
+def layer_of(value: Module | str, what: str) -> Module:
+    """A module, or the activation of a name.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    made = activations.get(value) if isinstance(value, str) else value
+    if not isinstance(made, Module):
+        raise ConfigError(
+            f"{what} must be a module or the name of an activation",
+            repr(value),
+            "Pass pb.nn.Linear(...), 'relu', or a pb.nn.Module of your own.",
+        )
+    return made
+
+
 @register_layer
 class Sequential(Module):
     """Layers applied one after the other; the paths of the layers are 0, 1, 2, ...
@@ -33,14 +49,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Module | str) -> None:
         for i, layer in enumerate(layers):
-            made = activations.get(layer) if isinstance(layer, str) else layer
-            if not isinstance(made, Module):
-                raise ConfigError(
-                    "the layers of Sequential must be modules or names of activations",
-                    f"{layer!r} in place {i}",
-                    "Pass pb.nn.Linear(...), 'relu', or a pb.nn.Module of your own.",
-                )
-            setattr(self, str(i), made)
+            setattr(self, str(i), layer_of(layer, f"the layer in place {i} of Sequential"))
 
     def forward(self, x: Node) -> Node:
         for layer in self:
