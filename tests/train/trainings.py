@@ -113,6 +113,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "optimizer": pb.optim.LBFGS(iterations=3, history=2, weight_decay=1e-3, schedule="cosine"),
         "epochs": 2,
     },
+    "plateau": {
+        "optimizer": pb.optim.SGD(
+            0.3,
+            schedule=pb.optim.WarmUp(2, pb.optim.ReduceOnPlateau(0.5, patience=0, threshold=0.2)),
+            layers={"3.*": {"learning_rate": 0.1}},
+        ),
+        "validation": 0.2,
+        "epochs": 3,
+    },
     "uphill": {"optimizer": pb.optim.SAM(0.1, base="adafactor"), "epochs": 2},
 }
 

@@ -21,6 +21,7 @@ from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
 from pullback.train.parts import PARTS, Rows
+from pullback.train.plateau import Plateau
 from pullback.train.rules import EarlyStopping, Until
 from pullback.train.settings import Settings, check_together
 from pullback.train.sources import Source
@@ -104,8 +105,11 @@ def session_of(
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)
     stopping, measured = _early_stopping(settings, source, measured)
+    plateau, measured = _plateau(optimizer, source, measured)
     evaluator = Evaluator(recipe, state, source.head, measured, settings.executor)
-    return Session(recipe, state, source.parts, settings, evaluator, batches, until, stopping)
+    return Session(
+        recipe, state, source.parts, settings, evaluator, batches, until, stopping, plateau
+    )
 
 
 def _total_steps(settings: Settings, batches: Batches) -> int | None:
@@ -156,17 +160,36 @@ def _early_stopping(
     """The rule that waits for improvement, and the measures with the one that it watches."""
     if settings.patience is None:
         return None, metrics
+    name, better, metrics = _watched(settings.monitor, source, metrics, "early stopping")
+    return EarlyStopping(name, better, settings.patience, settings.min_delta), metrics
+
+
+def _plateau(
+    optimizer: optim.Optimizer, source: Source, metrics: list[Measure]
+) -> tuple[Plateau | None, list[Measure]]:
+    """The rule that lowers learning rates, if the schedule has one, and the measures likewise."""
+    schedule = optim.schedules.get(optimizer.schedule).plateau()
+    if not isinstance(schedule, optim.ReduceOnPlateau):
+        return None, metrics
+    name, better, metrics = _watched(schedule.monitor, source, metrics, "waiting for a plateau")
+    return Plateau(schedule, name, better), metrics
+
+
+def _watched(
+    monitor: str, source: Source, metrics: list[Measure], what: str
+) -> tuple[str, Better, list[Measure]]:
+    """A value with its part, what is better, and the measures with it; a bare name is held out."""
     heads = heads_by_output(source.head)
-    part, _, name = settings.monitor.partition(".")
+    part, _, name = monitor.partition(".")
     if not name or part in heads:
         part = "train" if source.parts.validation is None else "validation"
-        name = settings.monitor
+        name = monitor
     if part not in ("train", "validation"):
         raise unknown("part of the data to monitor", part, ["train", "validation"])
     if part == "validation" and source.parts.validation is None:
         raise ConfigError(
-            "early stopping on validation needs a validation part",
-            f"monitor={settings.monitor!r} without validation",
+            f"{what} on validation needs a validation part",
+            f"monitor={monitor!r} without validation",
             "Pass validation=0.1, or monitor='train.loss'.",
         )
     losses = ["loss", *(f"{output}.loss" for output in heads if output)]
@@ -177,8 +200,7 @@ def _early_stopping(
         if found.name not in known:
             metrics = [*metrics, found]
         name, better = found.name, found.better
-    rule = EarlyStopping(f"{part}.{name}", better, settings.patience, settings.min_delta)
-    return rule, metrics
+    return f"{part}.{name}", better, metrics
 
 
 def check_fits(session: Session) -> None:

@@ -24,6 +24,7 @@ from pullback.train.evaluation import Evaluator
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
+from pullback.train.plateau import Plateau
 from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
@@ -45,6 +46,7 @@ class Session:
         evaluator: Measures parts of the data.
         until: The level at which to stop.
         stopping: Early stopping.
+        plateau: What lowers the learning rates.
         callbacks: The user's own, then the library's.
         steps: Records of all steps since this session began.
         epochs: Records of all epochs, those before a resume included.
@@ -65,6 +67,7 @@ class Session:
     batches: Batches
     until: Until | None = None
     stopping: EarlyStopping | None = None
+    plateau: Plateau | None = None
     callbacks: Sequence[Callback] = ()
     steps: StepLog = field(default_factory=StepLog)
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -125,6 +128,7 @@ class Session:
             "measured": self._measured,
             "values": self.values,
             "stopping": None if self.stopping is None else self.stopping.state(),
+            "plateau": None if self.plateau is None else self.plateau.state(),
             "best_step": None if self.best is None else self.best[0],
             "changed": {name: getattr(self.settings, name) for name in CHANGEABLE},
         }
@@ -139,6 +143,8 @@ class Session:
         self.values = {str(k): float(v) for k, v in position["values"].items()}
         if self.stopping is not None and position.get("stopping"):
             self.stopping.restore(position["stopping"])
+        if self.plateau is not None and position.get("plateau"):
+            self.plateau.restore(position["plateau"])
 
     def run(self) -> None:
         """Train until a rule says stop; weights of the best epoch are put back at the end."""
@@ -279,6 +285,7 @@ class Session:
         self.values |= {"train.loss": mean, **found}
         self.epochs.append(EpochRecord(self.epoch, self.step, dict(self.values), self.elapsed))
         self._watch()
+        self._lower_rates()
         self._call("on_epoch")
         self.reason = self.reason or self.why_over()
 
@@ -307,10 +314,18 @@ class Session:
             paths = self.recipe.network.state()
             self.best = (self.step, {path: self.state[label(path)].copy() for path in paths})
 
+    def _lower_rates(self) -> None:
+        """Lower every learning rate of the state, if a value has not improved for long."""
+        if self.plateau is None:
+            return
+        if self.plateau.update(self.values.get(self.plateau.metric, float("nan"))):
+            for label, peak in self.recipe.update.peaks().items():
+                self.state[label] = self.plateau.lowered(float(self.state[label]), peak)
+
     def _wants_training_metrics(self) -> bool:
         keys = () if self.until is None else self.until.keys()
         watched = "" if self.stopping is None else self.stopping.metric
-        wanted = [*keys, watched]
+        wanted = [*keys, watched, "" if self.plateau is None else self.plateau.metric]
         return any(k.startswith("train.") and k != "train.loss" for k in wanted)
 
     def _put_back_best(self) -> None:
