@@ -155,8 +155,8 @@ DATA = [
 SETTINGS = [
     Case("unknown activation", UnknownNameError, ("unknown activation", "rleu", "'relu'"),
          f"{TRAIN} --activation rleu", lambda: pb.nn.dense(3, [4], 2, activation="rleu")),
-    Case("unknown optimizer", UnknownNameError, ("unknown optimizer", "adma", "'adam'"),
-         f"{TRAIN} --optimizer adma", fitted(optimizer="adma")),
+    Case("unknown optimizer", UnknownNameError, ("unknown optimizer", "adan", "'adam'"),
+         f"{TRAIN} --optimizer adan", fitted(optimizer="adan")),
     Case("unknown loss", UnknownNameError, ("unknown loss", "cross_entrpy", "'cross_entropy'"),
          f"{TRAIN} --loss cross_entrpy", fitted(loss="cross_entrpy")),
     Case("unknown metric", UnknownNameError, ("unknown metric", "acuracy", "'accuracy'"),

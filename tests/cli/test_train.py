@@ -94,6 +94,13 @@ WISHES: list[tuple[list[Any], str, Any]] = [
      "network.outputs", 1),
     (["--patience", "none"], "training.patience", "none"),
     (["--clip-norm", "1"], "training.clip_norm", 1.0),
+    (["--clip-value", "0.5"], "training.clip_value", 0.5),
+    (["--clip-each-norm", "2"], "training.clip_each_norm", 2.0),
+    (["--ema", "0.99"], "training.ema", 0.99),
+    (["--constraint", "*.weight=max_norm, limit=2"],
+     "training.constraints", {"*.weight": {"name": "max_norm", "limit": 2.0}}),
+    (["--schedule", "plateau, patience=3"], "training.optimizer.schedule.patience", 3),
+    (["--optimizer", "sam, base=adam"], "training.optimizer.base.name", "adam"),
     (["--time", "5min"], "training.optimizer.schedule.name", "constant"),
     (["--steps", "10"], "training.steps", 10),
     (["--metrics", "f1,log_loss"], "training.metrics", ["f1", "log_loss"]),
@@ -140,7 +147,9 @@ def test_every_training_option_is_tried() -> None:
 
 def test_a_written_configuration_repeats_the_training(here: Path) -> None:
     flags = ["--optimizer", "sgd, momentum=0.9", "--class-weight", "Adelie=2", "--drop", "year",
-             "--metrics", "f1", "--test", "0.3"]  # fmt: skip
+             "--metrics", "f1", "--test", "0.3", "--constraint", "*.weight=max_norm, limit=2",
+             "--constraint", "0.bias=non_negative", "--schedule", "plateau, patience=1",
+             "--ema", "0.9"]  # fmt: skip
     first = plain("train", "penguins", *QUICK, *flags, "--write-config", "c.toml")
     again = plain("train", "--config", "c.toml")
     assert again["outcome"]["scores"] == first["outcome"]["scores"]

@@ -110,7 +110,8 @@ def optimizer_text(rule: Any) -> str:
     defaults = type(rule)().to_config()
     for key, value in rule.to_config().items():
         if key not in usual and value != defaults[key]:
-            text += f", {key} {value}"
+            own = getattr(rule, key)  # such as the base of another optimizer
+            text += f", {key} {getattr(own, 'name', value)}"
     words = {"warmup": "warm-up, then cosine", "constant": "constant rate"}
     name = rule.schedule.name
     then = getattr(rule.schedule, "then", None)
@@ -144,7 +145,20 @@ def _extras(s: dict[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     if s["clip_norm"]:
         rows.append(("clipping", f"gradients of a norm above {s['clip_norm']:g}", "--clip-norm"))
-    for name in ("l1", "l2", "accumulate", "executor", "checkpoint_steps"):
+    for pattern, rule in (s.get("constraints") or {}).items():
+        settings = (f", {k} {_short(v)}" for k, v in rule.items() if k != "name")
+        said = f"{pattern}: {rule['name']}{''.join(settings)}"
+        rows.append(("constraint", said, "--constraint"))
+    for name in (
+        "clip_each_norm",
+        "clip_value",
+        "ema",
+        "l1",
+        "l2",
+        "accumulate",
+        "executor",
+        "checkpoint_steps",
+    ):
         if s.get(name) not in (None, 0, 0.0):
             rows.append((name.replace("_", " "), str(s[name]), f"--{name.replace('_', '-')}"))
     if s.get("shuffle") is False:

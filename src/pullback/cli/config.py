@@ -94,7 +94,8 @@ def _converted(
     whole: Any = value
     if parameter.multiple if isinstance(parameter, Option) else False:
         if isinstance(value, Mapping):
-            whole = tuple((str(name), str(item)) for name, item in value.items())
+            pairs = value.items()
+            whole = tuple((str(k), v if isinstance(v, Mapping) else str(v)) for k, v in pairs)
             if key == "class_weight":
                 whole = tuple(f"{name}={item}" for name, item in whole)
         else:

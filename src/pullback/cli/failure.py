@@ -29,10 +29,11 @@ _IN_CALL = re.compile(r"\w\([^()]*$")
 # What the library calls by a Python name and the command line by a flag.
 FLAGS = frozenset(
     """
-    accumulate activation batch_size checkpoint_steps class_weight clip_norm
-    drop_missing_target dropout encoding epochs executor group l1 l2 learning_rate loss
-    metrics min_delta monitor name optimizer patience probabilities schedule seed separator
-    split step steps target task test time until validation weight weight_decay
+    accumulate activation batch_size checkpoint_steps class_weight clip_each_norm clip_norm
+    clip_value drop_missing_target dropout ema encoding epochs executor group l1 l2
+    learning_rate loss metrics min_delta monitor name optimizer patience probabilities
+    schedule seed separator split step steps target task test time until validation weight
+    weight_decay
     """.split()  # noqa: SIM905  # a list of fifty lines reads worse
 )
 

@@ -112,19 +112,22 @@ class Named(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
-    """Two words with an equals sign between them."""
+    """Two words with an equals sign between them: the last one, or the first one."""
 
     name = "pair"
 
-    def __init__(self, left: str, right: str) -> None:
+    def __init__(self, left: str, right: str, *, first: bool = False) -> None:
         self.metavar = f"{left}={right}".upper()
+        self.first = first
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        left, equals, right = str(value).rpartition("=")  # a column's name may hold one too
+        # A column's name may hold one too; so may the settings after a pattern.
+        text = str(value)
+        left, equals, right = text.partition("=") if self.first else text.rpartition("=")
         if not equals or not left or not right:
             self.fail(f"{value!r} must be {self.metavar}", param, ctx)
         return left, right

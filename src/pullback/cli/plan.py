@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullback import datasets
-from pullback.cli.options import words
+from pullback.cli.options import Named, words
 from pullback.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -252,8 +252,10 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
         "seed": asked.get("seed", 0),
     }
     same = ("steps", "time", "until", "min_delta", "l1", "l2", "accumulate", "executor")
-    more = ("checkpoint_steps", "shuffle", "restore_best")
+    more = ("checkpoint_steps", "shuffle", "restore_best", "clip_value", "clip_each_norm", "ema")
     settings |= {key: asked[key] for key in (*same, *more) if key in asked}
+    if "constraints" in asked:
+        settings["constraints"] = _constraints(asked["constraints"])
     _check(settings, prepared)
     if "metrics" in asked:
         settings["metrics"] = words(asked["metrics"])
@@ -262,12 +264,23 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     return settings
 
 
+def _constraints(given: Any) -> Any:
+    """Constraints as plain data, by patterns of paths."""
+    from pullback.optim import constraints
+
+    named = Named()
+    return constraints.checked(
+        {pattern: named.convert(value, None, None) for pattern, value in given}
+    )
+
+
 def _check(settings: Mapping[str, Any], prepared: Prepared) -> None:
     """Raise ConfigError for a setting that cannot be used, before anything is shown."""
-    from pullback.train.settings import Settings
+    from pullback.train.settings import Settings, check_together
     from pullback.train.until import Until
 
-    Settings(**{k: v for k, v in settings.items() if k not in ("loss", "optimizer")})
+    made = Settings(**{k: v for k, v in settings.items() if k not in ("loss", "optimizer")})
+    check_together(settings["optimizer"], made)
     if "until" in settings:
         task: Any = prepared.task
         Until.parse(settings["until"], task=task, validation=len(prepared.validation) > 0)

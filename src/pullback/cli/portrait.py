@@ -196,9 +196,11 @@ def training_program(store: RunStore) -> Program:
     from pullback.cli.places import load
     from pullback.errors import FileFormatError
     from pullback.plan import plan
+    from pullback.train.build import recipe_of
     from pullback.train.objective import Objective
     from pullback.train.parts import Parts
-    from pullback.train.step import Batch, Recipe
+    from pullback.train.settings import Settings
+    from pullback.train.step import Batch
 
     config, arrays = store.record.get("training", {}), store.load_data()
     if arrays is None or "settings" not in config:
@@ -207,24 +209,17 @@ def training_program(store: RunStore) -> Program:
             "a run whose data were too large to be kept",
             "Train on fewer rows to see the program.",
         )
-    chosen = config["settings"]
-    network = load(str(store.path)).network
-    recipe = Recipe(
-        network,
-        Objective.from_config(config["loss"]),
-        optim.get(config["optimizer"]),
-        config.get("total_steps"),
-        chosen["clip_norm"],
-        chosen["l1"],
-        chosen["l2"],
-        chosen["accumulate"],
-    )
+    chosen = Settings.from_config(config["settings"])
+    network, rule = load(str(store.path)).network, optim.get(config["optimizer"])
+    objective = Objective.from_config(config["loss"])
+    recipe = recipe_of(network, objective, rule, chosen, config.get("total_steps"))
     train = Parts.of_arrays(arrays).train
-    rows = np.arange(min(len(train), chosen["batch_size"]))
+    rows = np.arange(min(len(train), chosen.batch_size))
     feeds = train.feeds(rows)
     batch = Batch.of_feeds(feeds)
-    step = recipe.part_step(batch) if recipe.accumulate > 1 else recipe.training_step(batch)
-    return plan(step)
+    if isinstance(rule, optim.Driver):
+        return plan(recipe.gradient_step(batch))
+    return plan(recipe.part_step(batch) if recipe.accumulate > 1 else recipe.training_step(batch))
 
 
 def _label(name: str) -> str:

@@ -20,6 +20,7 @@ from pullback.train.batches import Batches
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
+from pullback.train.objective import Objective
 from pullback.train.parts import PARTS, Rows
 from pullback.train.plateau import Plateau
 from pullback.train.rules import EarlyStopping, Until
@@ -88,20 +89,8 @@ def session_of(
     batches = Batches(
         len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle, least
     )
-    recipe = Recipe(
-        network,
-        source.objective,
-        optimizer,
-        total_steps or _total_steps(settings, batches),
-        settings.clip_norm,
-        settings.l1,
-        settings.l2,
-        settings.accumulate,
-        settings.clip_value,
-        settings.clip_each_norm,
-        {p: optim.constraints.get(c) for p, c in (settings.constraints or {}).items()},
-        settings.ema,
-    )
+    total = total_steps or _total_steps(settings, batches)
+    recipe = recipe_of(network, source.objective, optimizer, settings, total)
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)
     stopping, measured = _early_stopping(settings, source, measured)
@@ -109,6 +98,31 @@ def session_of(
     evaluator = Evaluator(recipe, state, source.head, measured, settings.executor)
     return Session(
         recipe, state, source.parts, settings, evaluator, batches, until, stopping, plateau
+    )
+
+
+def recipe_of(
+    network: Module,
+    objective: Objective,
+    optimizer: optim.Optimizer,
+    settings: Settings,
+    total_steps: int | None,
+) -> Recipe:
+    """What is trained and by which rule, as the settings say."""
+    constraints = (settings.constraints or {}).items()
+    return Recipe(
+        network,
+        objective,
+        optimizer,
+        total_steps,
+        clip_norm=settings.clip_norm,
+        l1=settings.l1,
+        l2=settings.l2,
+        accumulate=settings.accumulate,
+        clip_value=settings.clip_value,
+        clip_each_norm=settings.clip_each_norm,
+        constraints={pattern: optim.constraints.get(rule) for pattern, rule in constraints},
+        ema=settings.ema,
     )
 
 
