@@ -302,7 +302,7 @@ def test_the_last_smaller_batch_is_kept_and_one_program_serves_each_shape(
 
     class Look(pb.Callback):
         def on_step(self, session: Any) -> None:
-            seen.append(len(session.batches.at(session.step - 1)))
+            seen.append(len(session.plan.batches.at(session.step - 1)))
 
     pb.fit(
         pb.nn.dense(4, [6], 3), (x, y), batch_size=16, epochs=20, validation=0.2, callbacks=[Look()]
@@ -321,7 +321,7 @@ def test_every_row_is_seen_once_an_epoch_in_another_order() -> None:
 
     class Look(pb.Callback):
         def on_step(self, session: Any) -> None:
-            seen.append(session.batches.at(session.step - 1))
+            seen.append(session.plan.batches.at(session.step - 1))
 
     pb.fit(pb.nn.dense(4, [6], 3), (x, y), batch_size=16, epochs=3, callbacks=[Look()])
     epochs = [np.concatenate(seen[i : i + 3]) for i in (0, 3, 6)]
@@ -519,3 +519,33 @@ def test_trainings_side_by_side_and_one_inside_another_know_nothing_of_each_othe
     run = pb.fit(network("plain"), (x, y), callbacks=[Nested()], **settings)
     bits = b"".join(p.numpy().tobytes() for p in run.network.parameters().values())
     assert bits == alone["plain"]
+
+
+class Centred(pb.nn.Module):
+    """A layer that looks at the whole batch."""
+
+    batch_statistics = True
+
+    def forward(self, x: pb.Tensor) -> pb.Tensor:
+        return x - x.mean(axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"), [(33, [16, 17]), (34, [16, 16, 2]), (32, [16, 16]), (17, [17])]
+)
+def test_a_single_row_joins_the_batch_before_where_statistics_are_taken(
+    rows: int, sizes: list[int]
+) -> None:
+    x, y = table(rows)
+    seen: list[int] = []
+
+    class Look(pb.Callback):
+        def on_step(self, session: Any) -> None:
+            seen.append(len(session.plan.feeds(session.step - 1)["y"]))
+
+    for layer, wanted in ((Centred(), sizes), (pb.nn.ReLU(), [16] * (rows // 16) + [rows % 16])):
+        seen.clear()
+        network = pb.nn.Sequential(layer, pb.nn.Linear(4, 3))
+        run = pb.fit(network, (x, y), batch_size=16, epochs=2, callbacks=[Look()])
+        assert seen == [size for size in wanted if size] * 2
+        assert run.epochs[-1].epoch == 2

@@ -11,6 +11,7 @@ from pullback.errors import ConfigError, DataError
 from pullback.execute import Executor, State, executor
 from pullback.graph.dtypes import INT64, Array, Dtype
 from pullback.graph.node import placeholder, slot
+from pullback.large import Lazy, chunks, stays
 from pullback.nn.head import Head, Heads, heads_by_output, needs_fit
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
@@ -72,8 +73,9 @@ def outputs(network: Module, x: Any, batch_size: int = 1024) -> dict[str, Array]
     programs: dict[int, Executor] = {}
     count = len(next(iter(rows.values())))
     for start in range(0, max(count, 1), batch_size):
-        batch = {label: array[start : start + batch_size] for label, array in rows.items()}
         size = min(count - start, batch_size)
+        chosen = np.arange(start, start + size)
+        batch = {label: array.take(chosen, 0) for label, array in rows.items()}
         if size not in programs:
             programs[size] = executor(forward_step(network, batch), state)
         for label, array in programs[size].run(batch).items():
@@ -91,7 +93,7 @@ def forward_step(network: Module, batch: Mapping[str, Array]) -> Step:
         return Step(labelled("output", found), name="forward")
 
 
-def rows_by_label(x: Any, network: Module) -> dict[str, Array]:
+def rows_by_label(x: Any, network: Module) -> dict[str, Array | Lazy]:
     """Features as a network takes them: `x`, or `x.NAME` for each of several inputs.
 
     Raises:
@@ -133,8 +135,10 @@ def input_dtype(network: Module, array: Array) -> Dtype:
     return dtype_of(network)
 
 
-def as_rows(x: Any, network: Module) -> Array:
+def as_rows(x: Any, network: Module) -> Array | Lazy:
     """`x` as an array of rows of finite numbers, in the dtype in which they enter a network.
+
+    A large array that is mapped from the disk stays there, and is cast as its rows are taken.
 
     Shape:
         x: (rows, features), or (rows, ...) for images and the like
@@ -172,6 +176,8 @@ def as_rows(x: Any, network: Module) -> Array:
             "Leave out those rows, or fill them in; pb.data.prepare imputes missing values.",
         )
     check_finite("feature", array)
+    if stays(array):
+        return Lazy(array, input_dtype(network, array))
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(array, input_dtype(network, array))
     check_finite("feature", rows, f" in {rows.dtype}, in which the network computes")
@@ -184,14 +190,17 @@ def check_finite(what: str, array: Array, where: str = "") -> None:
     Example:
         >>> check_finite("feature", np.array([[1.0, 2.0]]))
     """
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    if array.dtype.kind != "f":
         return
-    bad = np.argwhere(~np.isfinite(array))
-    row, *column = (int(i) for i in bad[0])
-    place = f"row {row}" + "".join(f", column {i}" for i in column[:1])
-    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-    raise DataError(
-        f"every {what} must be finite{where}",
-        f"{array[tuple(bad[0])]} in {place}{more}",
-        "Leave out those rows, fill them in (pb.data.prepare imputes), or scale the column.",
-    )
+    for start, piece in chunks(array):
+        if np.isfinite(piece).all():
+            continue
+        bad = np.argwhere(~np.isfinite(piece))
+        row, *column = (int(i) for i in bad[0])
+        place = f"row {start + row}" + "".join(f", column {i}" for i in column[:1])
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise DataError(
+            f"every {what} must be finite{where}",
+            f"{piece[tuple(bad[0])]} in {place}{more}",
+            "Leave out those rows, fill them in (pb.data.prepare imputes), or scale the column.",
+        )

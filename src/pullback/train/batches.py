@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pullback.errors import ConfigError
+from pullback.graph.dtypes import Array
 from pullback.ops import philox
+from pullback.train.parts import Rows
 
-Rows = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,60 @@ class Batches:
         """The epoch, from 0, to which the step with that number, from 0, belongs."""
         return step // self.per_epoch
 
-    def at(self, step: int) -> Rows:
+    def at(self, step: int) -> Indices:
         """The rows of the batch of that step, both from 0."""
         number = step % self.per_epoch
         start = number * self.batch_size
         end = self.rows if number == self.per_epoch - 1 else start + self.batch_size
         return self.order(self.epoch_of(step))[start:end]
 
-    def order(self, epoch: int) -> Rows:
+    def order(self, epoch: int) -> Indices:
         """The order of all rows in that epoch."""
         if not self.shuffle:
             return np.arange(self.rows, dtype=np.int64)
         return _permutation(self.seed, epoch, self.rows)
 
 
+class Plan(Protocol):
+    """Which batch a step is given: what the loop knows of where rows come from."""
+
+    @property
+    def least(self) -> int:
+        """The fewest rows that the network can be trained on."""
+
+    @property
+    def per_epoch(self) -> int:
+        """How many batches make an epoch."""
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, from 0, to which the step with that number, from 0, belongs."""
+
+    def feeds(self, step: int) -> dict[str, Array]:
+        """What the step of that number, from 0, is fed with."""
+
+
+@dataclass(frozen=True)
+class FromRows:
+    """The plan for rows that can be reached in any order."""
+
+    rows: Rows
+    batches: Batches
+
+    @property
+    def least(self) -> int:
+        return self.batches.least
+
+    @property
+    def per_epoch(self) -> int:
+        return self.batches.per_epoch
+
+    def epoch_of(self, step: int) -> int:
+        return self.batches.epoch_of(step)
+
+    def feeds(self, step: int) -> dict[str, Array]:
+        return self.rows.feeds(self.batches.at(step))
+
+
 @lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, rows: int) -> Rows:
+def _permutation(seed: int, epoch: int, rows: int) -> Indices:
     return philox.permutation(seed, philox.stream("shuffle"), epoch, rows)

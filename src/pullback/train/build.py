@@ -10,13 +10,14 @@ from pullback import optim
 from pullback.errors import ConfigError, LabelError, ShapeError, unknown
 from pullback.execute import State
 from pullback.graph.dtypes import Array
+from pullback.large import Lazy
 from pullback.memory import must_fit
 from pullback.metrics import Better, Metric
 from pullback.nn.head import Heads, heads_by_output
 from pullback.nn.module import Module, uses_batch_statistics
 from pullback.nn.several import ONE, passed, unlabelled
 from pullback.optim.layers import check_found
-from pullback.train.batches import Batches
+from pullback.train.batches import Batches, FromRows, Plan
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
@@ -85,20 +86,15 @@ def session_of(
     check_found(optimizer.layers or (), paths, "the optimizer's layers")
     check_found(settings.constraints or (), paths, "constraints")
     check_together(optimizer, settings)
-    least = 2 if uses_batch_statistics(network) else 1
-    batches = Batches(
-        len(source.parts.train), settings.batch_size, settings.seed, settings.shuffle, least
-    )
-    total = total_steps or _total_steps(settings, batches)
+    plan = _plan(source, network, settings)
+    total = total_steps or _total_steps(settings, plan)
     recipe = recipe_of(network, source.objective, optimizer, settings, total)
     state = State(recipe.initial_state(settings.seed))
     until, measured = _until(settings, source, metrics)
     stopping, measured = _early_stopping(settings, source, measured)
     plateau, measured = _plateau(optimizer, source, measured)
     evaluator = Evaluator(recipe, state, source.head, measured, settings.executor)
-    return Session(
-        recipe, state, source.parts, settings, evaluator, batches, until, stopping, plateau
-    )
+    return Session(recipe, state, source.parts, settings, evaluator, plan, until, stopping, plateau)
 
 
 def recipe_of(
@@ -126,9 +122,16 @@ def recipe_of(
     )
 
 
-def _total_steps(settings: Settings, batches: Batches) -> int | None:
+def _plan(source: Source, network: Module, settings: Settings) -> Plan:
+    """Which batch each step is given; none of one row where layers use a batch's statistics."""
+    rows, least = source.parts.train, 2 if uses_batch_statistics(network) else 1
+    batches = Batches(len(rows), settings.batch_size, settings.seed, settings.shuffle, least)
+    return FromRows(rows, batches)
+
+
+def _total_steps(settings: Settings, plan: Plan) -> int | None:
     budget = settings.budget()
-    spans = [budget.steps, budget.epochs and budget.epochs * batches.per_epoch]
+    spans = [budget.steps, budget.epochs and budget.epochs * plan.per_epoch]
     return min((s for s in spans if s), default=None)
 
 
@@ -236,7 +239,7 @@ def check_fits(session: Session) -> None:
 
 
 def _check_part(session: Session, part_name: str, part: Rows) -> None:
-    feeds = part.feeds(np.arange(min(len(part), session.batches.batch_size)))
+    feeds = part.feeds(np.arange(min(len(part), session.settings.batch_size)))
     step = session.recipe.evaluation_step(Batch.of_feeds(feeds))
     rows = len(next(iter(feeds.values())))
     for name, outputs in unlabelled("output", step.outputs).items():
@@ -248,7 +251,7 @@ def _check_part(session: Session, part_name: str, part: Rows) -> None:
             )
         y = part.targets[name]
         task = session.recipe.objective.losses[name].task
-        if task == "classification" and y.dtype.kind in "iu":
+        if task == "classification" and not isinstance(y, Lazy) and y.dtype.kind in "iu":
             what = f"{name} of " if name else ""
             _check_labels(y, outputs.shape[-1], f"{what}the {part_name} rows")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from pullback.errors import PullbackError
 from pullback.execute.native import build_info
+from pullback.graph.dtypes import Array
+from pullback.large import Lazy, place_of
 from pullback.metrics import ClassReport
 from pullback.nn import storage
 from pullback.nn.description import rebuildable
@@ -26,11 +28,12 @@ def new_store(
     root: Path, name: str, session: Session, source: Source, extra: dict[str, Any]
 ) -> RunStore:
     """A new folder for this run, with all that a resume needs and checkpoint 0."""
+    arrays, files = _kept(source)
     record = {
         **extra,
         "task": source.head.task,
         "target": ", ".join(source.record.get("target", ())),
-        "data": source.record,
+        "data": {**source.record, **files},
         "build": build_info(),
         "training": {
             "network": rebuildable(session.recipe.network),
@@ -51,8 +54,26 @@ def new_store(
         tensors=session.state.snapshot(),
         state={**session.position(), "epochs": []},
         encoder=stored_encoder(source.encoder),
-        arrays=source.parts.arrays(),
+        arrays=arrays,
     )
+
+
+def _kept(source: Source) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays that the run copies if they are small, and where those on the disk lie."""
+    parts = source.parts.arrays()
+    small = {label: array for label, array in parts.items() if not isinstance(array, Lazy)}
+    if len(small) == len(parts):
+        return small, {}
+    kept, files = {}, {}
+    for label, array in source.given.items():
+        if not isinstance(array, Lazy):
+            kept[label] = array
+            continue
+        place = place_of(array.source)
+        if place is None:
+            return {}, {}
+        files[label] = place
+    return kept, {"files": files, "kept": list(kept)}
 
 
 def trained(

@@ -40,57 +40,62 @@ class Evaluator:
         Raises:
             Interrupted: A signal came meanwhile.
         """
-        outputs, losses = self.outputs(part, interrupt)
-        return losses | measured(self.metrics, self._known(part, outputs))
+        known, losses = self.known(part, interrupt)
+        return losses | measured(self.metrics, known)
 
     def attempt(self, part: Rows) -> None:
         """Measure a few rows for nothing, so that a metric that cannot work shows early."""
         chosen = part.take(np.linspace(0, len(part) - 1, min(len(part), BATCH)).astype(np.int64))
-        known = self._known(chosen, self.outputs(chosen)[0])
+        known, _ = self.known(chosen)
         countable = {name: rows for name, rows in known.items() if rows.countable}
         measured([m for m in self.metrics if m.output in countable], countable)
 
     def report(self, part: Rows) -> dict[str, ClassReport]:
         """How each class fares in one part, with the confusion matrix, by output."""
-        known = self._known(part, self.outputs(part)[0])
+        known, _ = self.known(part)
         return {
             name: report(rows.scores, rows.targets, rows.weights, names=rows.head.classes)
             for name, rows in known.items()
             if rows.head.task == "classification"
         }
 
-    def _known(self, part: Rows, outputs: Mapping[str, Array]) -> dict[str, Known]:
-        """What metrics take, by output."""
-        heads, targets = heads_by_output(self.head), part.targets
-        return {
-            name: Known.of(heads[name], said, targets_of(heads[name], targets[name]), part.weights)
-            for name, said in outputs.items()
-        }
-
-    def outputs(
+    def known(
         self, part: Rows, interrupt: Interrupt | None = None
-    ) -> tuple[dict[str, Array], dict[str, float]]:
-        """The raw outputs for all rows by name; the objective, and the mean loss of each output."""
+    ) -> tuple[dict[str, Known], dict[str, float]]:
+        """What metrics take, by output; the objective, and the mean loss of each output."""
         pieces: dict[str, list[Array]] = {}
         sums: dict[str, float] = {}
-        for start in range(0, len(part), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(part)))
+        for feeds in part.batches(BATCH):
             if interrupt is not None:
                 interrupt.check()
-            for label, array in self._run(part.feeds(rows)).items():
-                if label.partition(".")[0] == "output":
+            found = self._run(feeds)
+            for label, array in (*feeds.items(), *found.items()):
+                kind = label.partition(".")[0]
+                if kind in ("output", "y", "weights"):
                     pieces.setdefault(label, []).append(array)
-                else:
+                elif kind != "x":
                     sums[label] = sums.get(label, 0.0) + float(array)
         joined = {label: np.concatenate(arrays) for label, arrays in pieces.items()}
+        return self._meant(joined), self._losses(sums)
+
+    def _meant(self, joined: Mapping[str, Array]) -> dict[str, Known]:
+        """What metrics take, from outputs, targets and weights by label."""
+        heads, targets = heads_by_output(self.head), unlabelled("y", joined)
+        weights = joined.get("weights")
+        return {
+            name: Known.of(heads[name], said, targets_of(heads[name], targets[name]), weights)
+            for name, said in unlabelled("output", joined).items()
+        }
+
+    def _losses(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """The objective and the mean loss of each output, from the sums over all batches."""
         weights = unlabelled("weight", sums)
         means = {
             name: total / weights[name] if weights[name] else 0.0
             for name, total in unlabelled("loss", sums).items()
         }
         losses = {"loss": self.recipe.objective.total(means)}
-        losses |= {f"{name}.loss": mean for name, mean in means.items() if name}
-        return unlabelled("output", joined), losses
+        return losses | {f"{name}.loss": mean for name, mean in means.items() if name}
 
     def _run(self, feeds: dict[str, Array]) -> dict[str, Array]:
         batch = Batch.of_feeds(feeds)

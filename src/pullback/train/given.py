@@ -10,6 +10,7 @@ import numpy as np
 
 from pullback.errors import DataError
 from pullback.graph.dtypes import INT64, Array, Dtype
+from pullback.large import Lazy, chunks, stays
 from pullback.nn.inference import dtype_of, input_dtype
 from pullback.nn.module import Module
 from pullback.nn.several import inputs_by_name, targets_by_name
@@ -130,20 +131,21 @@ def _check_weights(weights: Array | None, rows: int) -> None:
         )
 
 
-def check_finite(what: str, array: Array, within: str = "") -> None:
-    """Refuse NaN and inf, naming the first place."""
+def check_finite(what: str, array: Array | Lazy, within: str = "") -> None:
+    """Refuse NaN and inf, naming the first place; what lies on the disk is read by chunks."""
     if array.dtype.kind != "f":
         return
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        place = [int(i) for i in np.argwhere(wrong)[0]]
-        raise DataError(
-            f"every {what} must be finite" + (f" {within}" if within else ""),
-            f"{array[tuple(place)]} in row {place[0]}"
-            + (f", column {place[1]}" if len(place) > 1 else "")
-            + (f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""),
-            "Impute or leave out such rows; pb.data.prepare imputes missing values.",
-        )
+    for start, piece in chunks(array):
+        wrong = ~np.isfinite(piece)
+        if wrong.any():
+            place = [int(i) for i in np.argwhere(wrong)[0]]
+            raise DataError(
+                f"every {what} must be finite" + (f" {within}" if within else ""),
+                f"{piece[tuple(place)]} in row {start + place[0]}"
+                + (f", column {place[1]}" if len(place) > 1 else "")
+                + (f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""),
+                "Impute or leave out such rows; pb.data.prepare imputes missing values.",
+            )
 
 
 def cast(array: Array, dtype: Dtype) -> Array:
@@ -152,7 +154,7 @@ def cast(array: Array, dtype: Dtype) -> Array:
         return array.astype(dtype, copy=False)
 
 
-def rows_of(given: Given, y: Mapping[str, Array], network: Module) -> Rows:
+def rows_of(given: Given, y: Mapping[str, Array | Lazy], network: Module) -> Rows:
     """Rows in the network's dtype; whole numbers stay whole where a layer takes them.
 
     Args:
@@ -161,14 +163,21 @@ def rows_of(given: Given, y: Mapping[str, Array], network: Module) -> Rows:
         network: What takes them.
     """
     dtype = dtype_of(network)
-    x = {name: _contiguous(cast(a, input_dtype(network, a))) for name, a in given.x.items()}
+    x = {name: _entering(a, input_dtype(network, a)) for name, a in given.x.items()}
     weights = None if given.weights is None else cast(given.weights, dtype)
     for what, named in (("feature", x), ("target", y)):
         for name, array in named.items():
+            if isinstance(array, Lazy) and array.source.dtype.itemsize <= array.dtype.itemsize:
+                continue  # nothing becomes inf where no digits are lost, and a pass takes long
             within = f"in {array.dtype}, in which the network computes"
             check_finite(_titled(what, name), array, within)
     return Rows.of(x, {name: _contiguous(array) for name, array in y.items()}, weights)
 
 
-def _contiguous(array: Array) -> Array:
-    return np.ascontiguousarray(array)
+def _entering(array: Array, dtype: Dtype) -> Array | Lazy:
+    """An array in the dtype in which it enters the network; cast later if it stays on the disk."""
+    return Lazy(array, dtype) if stays(array) else _contiguous(cast(array, dtype))
+
+
+def _contiguous(array: Array | Lazy) -> Array | Lazy:
+    return array if isinstance(array, Lazy) else np.ascontiguousarray(array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from pullback.errors import ConfigError, DataError, LabelError
 from pullback.graph.dtypes import Array, Dtype
+from pullback.large import Lazy, stays
 from pullback.losses import Loss
 from pullback.losses.classes import IGNORED, ClassLoss
 from pullback.train.given import cast, check_finite
@@ -17,9 +19,9 @@ from pullback.train.given import cast, check_finite
 SEVERAL = {"sigmoid": "multilabel", "probability": "multilabel_probability"}
 
 
-def form_of(loss: Loss, targets: Array) -> Any:
+def form_of(loss: Loss, targets: Array | Lazy) -> Any:
     """What outputs mean under a loss, for targets of that shape."""
-    several = targets.size > len(targets)
+    several = math.prod(targets.shape) > len(targets)
     return SEVERAL.get(loss.form, loss.form) if several else loss.form
 
 
@@ -28,7 +30,9 @@ def of_numbers(loss: Loss) -> bool:
     return loss.task in ("regression", "embedding")
 
 
-def coded_targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any, ...] | None]:
+def coded_targets(
+    y: Array, loss: Loss, dtype: Dtype
+) -> tuple[Array | Lazy, tuple[Any, ...] | None]:
     """Targets as the loss takes them, and the classes' labels where they are not 0, 1, ..."""
     check_finite("target", y)
     if of_numbers(loss):
@@ -39,7 +43,7 @@ def coded_targets(y: Array, loss: Loss, dtype: Dtype) -> tuple[Array, tuple[Any,
                 "Use loss='cross_entropy' for classes.",
             )
         loss.check_targets(y)
-        return cast(y, dtype), None
+        return Lazy(y, dtype) if stays(y) else cast(y, dtype), None
     if y.dtype.kind == "f":
         return cast(_probabilities(y, loss), dtype), None
     if y.dtype.kind not in "biuUSO":
@@ -118,12 +122,12 @@ def _column(codes: Array, dtype: Dtype) -> Array:
     return codes.astype(dtype).reshape(-1, 1) if codes.ndim == 1 else codes.astype(dtype)
 
 
-def as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype) -> Array:
+def as_known(y: Array, classes: tuple[Any, ...] | None, loss: Loss, dtype: Dtype) -> Array | Lazy:
     """Validation targets in the codes of the training targets."""
     check_finite("target", y)
     if of_numbers(loss):
         loss.check_targets(y)
-        return cast(y, dtype)
+        return Lazy(y, dtype) if stays(y) else cast(y, dtype)
     if y.dtype.kind == "f":
         return cast(_probabilities(y, loss), dtype)
     binary = loss.task == "binary"
@@ -159,12 +163,14 @@ def _check_some_label(codes: Array) -> None:
         )
 
 
-def with_class_weight(loss: Loss, wanted: Any, y: Array, classes: tuple[Any, ...] | None) -> Loss:
+def with_class_weight(
+    loss: Loss, wanted: Any, y: Array | Lazy, classes: tuple[Any, ...] | None
+) -> Loss:
     """The loss with a weight for each class, as the user asked for them."""
     if wanted is None:
         return loss
     settings = {field.name for field in fields(loss)}
-    if "class_weights" not in settings or y.dtype.kind not in "iu":
+    if "class_weights" not in settings or isinstance(y, Lazy) or y.dtype.kind not in "iu":
         raise ConfigError(
             "class weights go with cross_entropy and class labels",
             f"the loss {loss.name!r}",

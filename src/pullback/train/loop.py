@@ -17,7 +17,7 @@ from pullback.errors import ConfigError, NonFiniteError
 from pullback.execute import NonFiniteOrigin, State
 from pullback.graph.dtypes import Array
 from pullback.optim.driver import Driver
-from pullback.train.batches import Batches
+from pullback.train.batches import Plan
 from pullback.train.callbacks import Callback
 from pullback.train.driving import Driving
 from pullback.train.evaluation import Evaluator
@@ -44,6 +44,7 @@ class Session:
         parts: The data.
         settings: How the training goes.
         evaluator: Measures parts of the data.
+        plan: Which batch each step is given.
         until: The level at which to stop.
         stopping: Early stopping.
         plateau: What lowers the learning rates.
@@ -64,7 +65,7 @@ class Session:
     parts: Parts
     settings: Settings
     evaluator: Evaluator
-    batches: Batches
+    plan: Plan
     until: Until | None = None
     stopping: EarlyStopping | None = None
     plateau: Plateau | None = None
@@ -98,7 +99,7 @@ class Session:
     @property
     def epoch(self) -> int:
         """How many epochs are complete."""
-        return self.step // self.batches.per_epoch
+        return self.step // self.plan.per_epoch
 
     @property
     def last_loss(self) -> float:
@@ -187,7 +188,7 @@ class Session:
 
     def prepare(self) -> None:
         """Plan the first step, which finds what cannot be traced."""
-        feeds = self.parts.train.feeds(self.batches.at(self.step))
+        feeds = self.plan.feeds(self.step)
         if self.driving is not None:
             self.driving.prepare(feeds)
         elif self.settings.accumulate == 1:
@@ -206,8 +207,7 @@ class Session:
 
     def _one_step(self) -> None:
         number = self.step
-        rows = self.batches.at(number)
-        feeds = self.parts.train.feeds(rows)
+        feeds = self.plan.feeds(number)
         if self.driving is not None:
             found, origin, made = self.driving.step(feeds)
         else:
@@ -226,7 +226,7 @@ class Session:
         weight = float(found["weight"])
         self._loss_sum += loss * weight
         self._loss_weight += weight
-        epoch = self.batches.epoch_of(number) + 1
+        epoch = self.plan.epoch_of(number) + 1
         self.steps.append(self.step, epoch, loss, float(found[RATE]), self.elapsed)
         self._call("on_step")
 
@@ -244,7 +244,7 @@ class Session:
         several = self.recipe.objective.only is None
         whole = dict(self.programs.weight(feeds).run(feeds)) if several else {}
         count = len(next(iter(feeds.values())))
-        parts = max(1, min(self.settings.accumulate, count // self.batches.least))
+        parts = max(1, min(self.settings.accumulate, count // self.plan.least))
         fed = []
         for rows in np.array_split(np.arange(count), parts):
             part = {name: array[rows] for name, array in feeds.items()}
@@ -269,7 +269,7 @@ class Session:
 
     def _epoch_is_over(self) -> bool:
         """Whether the last step ended an epoch that has not been measured yet."""
-        return self.step % self.batches.per_epoch == 0 and self._measured < self.epoch
+        return self.step % self.plan.per_epoch == 0 and self._measured < self.epoch
 
     def _end_epoch(self, interrupt: Interrupt) -> None:
         """Measure, tell, and ask the rules; left for later if an interrupt comes meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from pullback.errors import DataError, ShapeError
 from pullback.graph.dtypes import Array
+from pullback.large import Lazy, chunks
 from pullback.nn.several import ONE, labelled, unlabelled
 
 PARTS = ("train", "validation", "test")
-Arrays: TypeAlias = Array | Mapping[str, Array]
+Arrays: TypeAlias = Array | Lazy | Mapping[str, Array | Lazy]
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Rows:
         (3, ['x', 'y.age', 'y.size'])
     """
 
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Array | Lazy]
 
     @classmethod
     def of(cls, x: Arrays, y: Arrays, weights: Array | None = None) -> Rows:
         """From features and targets, each one array or several by name."""
-        given = {**_labelled("x", x), **_labelled("y", y)}
+        given: dict[str, Array | Lazy] = {**_labelled("x", x), **_labelled("y", y)}
         return cls(given if weights is None else {**given, "weights": weights})
 
     def __post_init__(self) -> None:
@@ -68,10 +69,12 @@ class Rows:
     @property
     def weights(self) -> Array | None:
         """One weight a row, or None."""
-        return self.arrays.get("weights")
+        weights = self.arrays.get("weights")
+        assert not isinstance(weights, Lazy)
+        return weights
 
     @property
-    def targets(self) -> dict[str, Array]:
+    def targets(self) -> dict[str, Array | Lazy]:
         """The targets by output; that of a network with one output has the name ""."""
         return unlabelled("y", self.arrays)
 
@@ -79,12 +82,22 @@ class Rows:
         """What a step is fed with for these rows."""
         return {label: array.take(rows, 0) for label, array in self.arrays.items()}
 
+    def batches(self, size: int) -> Iterator[dict[str, Array]]:
+        """The feeds for all rows in order, so many at a time."""
+        for start in range(0, len(self), size):
+            yield self.feeds(np.arange(start, min(start + size, len(self))))
+
     def take(self, rows: Array) -> Rows:
-        """Only these rows."""
-        return Rows(self.feeds(rows))
+        """Only these rows; those of an array on the disk stay there."""
+        return Rows(
+            {
+                label: array.chosen(rows) if isinstance(array, Lazy) else array.take(rows, 0)
+                for label, array in self.arrays.items()
+            }
+        )
 
 
-def _labelled(kind: str, given: Arrays) -> dict[str, Array]:
+def _labelled(kind: str, given: Arrays) -> dict[str, Array | Lazy]:
     return labelled(kind, given if isinstance(given, Mapping) else {ONE: given})
 
 
@@ -96,7 +109,7 @@ class Parts:
     validation: Rows | None = None
     test: Rows | None = None
 
-    def arrays(self) -> dict[str, Array]:
+    def arrays(self) -> dict[str, Array | Lazy]:
         """All arrays by name (`train.x`, ...), for the run."""
         return {
             f"{name}.{label}": array
@@ -109,7 +122,8 @@ class Parts:
         digest = hashlib.sha256()
         for name, array in self.arrays().items():
             digest.update(f"{name} {array.dtype} {array.shape};".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for _, piece in chunks(array):
+                digest.update(np.ascontiguousarray(piece).data)
         return digest.hexdigest()
 
     @classmethod

@@ -106,7 +106,7 @@ def done(session: Session) -> float:
     budget = session.budget
     shares = [0.0]
     if budget.epochs is not None:
-        shares.append(session.step / (budget.epochs * session.batches.per_epoch))
+        shares.append(session.step / (budget.epochs * session.plan.per_epoch))
     if budget.steps is not None:
         shares.append(session.step / budget.steps)
     if budget.time is not None:

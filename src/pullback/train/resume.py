@@ -18,10 +18,12 @@ from pullback.errors import (
     UnknownNameError,
 )
 from pullback.graph.dtypes import Array
+from pullback.large import opened
 from pullback.metrics import MetricLike, as_metric
 from pullback.nn.description import rebuild
 from pullback.nn.head import Head, Heads, head_from_config, heads_by_output
 from pullback.nn.module import Module
+from pullback.nn.several import ONE, unlabelled
 from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
 from pullback.train.build import session_of
@@ -225,6 +227,21 @@ def _resumed_metrics(
         raise
 
 
+def _opened(files: Mapping[str, Any]) -> dict[str, Array]:
+    return {label: opened(place) for label, place in files.items()}
+
+
+def _given_again(arrays: Mapping[str, Array]) -> tuple[Any, Any]:
+    """Data and validation as `fit` takes them, from arrays by label."""
+
+    def data(labelled: Mapping[str, Array]) -> Any:
+        x, y = (unlabelled(kind, labelled) for kind in ("x", "y"))
+        return x.get(ONE, x), y.get(ONE, y), labelled.get("weights")
+
+    held = unlabelled("validation", arrays)
+    return data(arrays), data(held) if held else None
+
+
 def _resumed_source(
     store: RunStore,
     config: dict[str, Any],
@@ -238,9 +255,12 @@ def _resumed_source(
     objective = Objective.from_config(config["loss"], custom)
     encoder = encoder_of(store.load_encoder())
     record = store.record.get("data", {})
-    if arrays is not None:
+    files = record.get("files", {})
+    if arrays is not None and not files:
         return Source(Parts.of_arrays(arrays), head, objective, encoder, record)
     data, validation = given
+    if data is None and files and (arrays is not None or not record["kept"]):
+        data, validation = _given_again({**(arrays or {}), **_opened(files)})
     if data is None:
         raise ConfigError(
             "the data of this run was too large to be kept in it",

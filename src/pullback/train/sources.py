@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pullback.data.encoder import Encoder
 from pullback.data.prepared import Part, Prepared
 from pullback.errors import ConfigError, DataError, unknown
 from pullback.graph.dtypes import Array
+from pullback.large import Lazy
 from pullback.losses import Loss
 from pullback.nn.head import TASKS, Head, Heads
 from pullback.nn.inference import dtype_of, input_dtype
@@ -45,6 +46,8 @@ class Source:
         encoder: From raw tables to rows; None for arrays.
         record: What the run's record says of the data: path, hash, target.
         held_out: Which fraction of the rows was held out for validation here.
+        given: The arrays by label before rows were held out; those brought for validation as
+            `validation.x` and the like.
     """
 
     parts: Parts
@@ -53,6 +56,7 @@ class Source:
     encoder: Encoder | None
     record: dict[str, Any]
     held_out: float | None = None
+    given: Mapping[str, Array | Lazy] = field(default_factory=dict)
 
 
 def source_of(
@@ -94,20 +98,22 @@ def source_of(
     coded = {name: coded_targets(y, chosen[name], dtype) for name, y in given.y.items()}
     heads = {name: _head(chosen[name], y, classes) for name, (y, classes) in coded.items()}
     rows = rows_of(given, {name: y for name, (y, _) in coded.items()}, network)
-    held, fraction = None, None
+    held, fraction, brought = None, None, dict(rows.arrays)
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         if validation != 0:  # none, as in pb.data.prepare
             fraction = float(validation)
             rows, held = _held_out(rows, fraction, heads, seed)
     elif validation is not None:
         held = _validation(validation, given, heads, chosen, network)
+        brought |= {f"validation.{label}": array for label, array in held.arrays.items()}
     weighted = _class_weighted(chosen, class_weight, rows, heads)
     objective = Objective(weighted, _loss_weights(loss_weights, chosen))
     head = heads[ONE] if ONE in heads else Heads(heads)
-    return Source(Parts(rows, held), head, objective, None, {"kind": "arrays"}, fraction)
+    record = {"kind": "arrays"}
+    return Source(Parts(rows, held), head, objective, None, record, fraction, brought)
 
 
-def _head(loss: Loss, y: Array, classes: tuple[Any, ...] | None) -> Head:
+def _head(loss: Loss, y: Array | Lazy, classes: tuple[Any, ...] | None) -> Head:
     """What an output means under its loss, with the classes' labels."""
     form = form_of(loss, y)
     return Head(form, classes if TASKS[form] == "classification" else None)
@@ -269,7 +275,7 @@ def _held_out(
     codes = np.zeros(len(rows), np.int64)
     if ONE in heads and heads[ONE].task == "classification":
         y = rows.targets[ONE]
-        if y.ndim == 1 and y.dtype.kind in "iu":
+        if not isinstance(y, Lazy) and y.ndim == 1 and y.dtype.kind in "iu":
             codes = y
     held = np.zeros(len(rows), bool)
     for code in np.unique(codes):

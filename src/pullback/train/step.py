@@ -45,7 +45,8 @@ class Batch:
     @classmethod
     def of(cls, x: Arrays, y: Arrays, weights: Array | None) -> Batch:
         """The shapes and dtypes of these arrays."""
-        return cls.of_feeds(Rows.of(x, y, weights).arrays)
+        rows = Rows.of(x, y, weights)
+        return cls.of_feeds(rows.feeds(np.arange(len(rows))))
 
     @classmethod
     def of_feeds(cls, feeds: Mapping[str, Array]) -> Batch:
