@@ -82,6 +82,21 @@ def test_a_query_that_sees_nothing_gives_zeros_and_no_gradient() -> None:
     assert (bar.numpy()[0, [0, 2]] != 0).all()
 
 
+def test_what_comes_later_has_weight_zero_exactly() -> None:
+    weights = pb.attention_weights(X, X, causal=True).numpy()
+    assert ((weights == 0) == ~np.tri(6, dtype=bool)).all()
+
+
+def test_its_first_values_are_those_of_pytorch() -> None:
+    """Glorot's for query, key and value side by side, (features, 3 features); no biases."""
+    made = MultiHeadAttention(64, 4).initialise(seed=0)
+    for part in ("query", "key", "value"):
+        weight = made[f"{part}.weight"].numpy()
+        assert 0.98 < np.abs(weight).max() / np.sqrt(6 / (64 + 3 * 64)) <= 1
+    assert 0.98 < np.abs(made["out.weight"].numpy()).max() * np.sqrt(64) <= 1
+    assert all((p.numpy() == 0).all() for n, p in made.parameters().items() if "bias" in n)
+
+
 def test_what_is_not_seen_may_be_anything() -> None:
     k = random.normal(size=(3, 4))
     k[2] = np.nan

@@ -104,7 +104,7 @@ NETWORK: list[Decorator] = [
         "--activation",
         metavar="NAME",
         group="Network",
-        help="relu, leaky_relu, elu, gelu, silu, sigmoid, tanh, softplus.",
+        help="relu, leaky_relu, elu, selu, gelu, silu, mish, sigmoid, tanh, softplus or another.",
     ),
     option(
         "--dropout",
