@@ -10,7 +10,8 @@ import pytest
 
 import pullback as pb
 from pullback.errors import ConfigError
-from pullback.ops.normalisation import Moments, products, sums
+from pullback.ops.chunked import products, sums
+from pullback.ops.normalisation import Moments
 from tests.ops.expected_normalisation import groups
 
 

@@ -36,6 +36,7 @@ from pullback.nn.activations import (
 )
 from pullback.nn.attention import MultiHeadAttention
 from pullback.nn.augmentation import Cutout, RandomCrop, RandomFlip, RandomShift
+from pullback.nn.batch_norm import BatchNorm
 from pullback.nn.bilinear import Bilinear
 from pullback.nn.buffer import Buffer
 from pullback.nn.convolution import (
@@ -52,7 +53,6 @@ from pullback.nn.linear import Flatten, Linear
 from pullback.nn.mode import mode
 from pullback.nn.module import Module, layers
 from pullback.nn.normalisation import (
-    BatchNorm,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
