@@ -203,7 +203,8 @@ def training_program(store: RunStore) -> Program:
     from pullback.train.step import Batch
 
     config, arrays = store.record.get("training", {}), store.load_data()
-    if arrays is None or "settings" not in config:
+    elsewhere = "files" in store.record.get("data", {})  # arrays that stayed on the disk
+    if arrays is None or elsewhere or "settings" not in config:
         raise FileFormatError(
             "a run whose program is shown must hold its data",
             "a run whose data were too large to be kept",
@@ -214,8 +215,8 @@ def training_program(store: RunStore) -> Program:
     objective = Objective.from_config(config["loss"])
     recipe = recipe_of(network, objective, rule, chosen, config.get("total_steps"))
     train = Parts.of_arrays(arrays).train
-    rows = np.arange(min(len(train), chosen.batch_size))
-    feeds = train.feeds(rows)
+    few = train.some(chosen.batch_size)
+    feeds = few.feeds(np.arange(len(few)))
     batch = Batch.of_feeds(feeds)
     if isinstance(rule, optim.Driver):
         return plan(recipe.gradient_step(batch))

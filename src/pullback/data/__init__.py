@@ -15,6 +15,7 @@ from pullback.data.reading import read_table
 from pullback.data.roles import ColumnRole, find_roles
 from pullback.data.sequences import pad, windows
 from pullback.data.splits import Split, split
+from pullback.data.stream import Stream
 from pullback.data.table import Column, Table
 from pullback.data.targets import Target, find_target
 from pullback.data.vocabulary import Vocabulary
@@ -28,6 +29,7 @@ __all__ = [
     "Prepared",
     "Report",
     "Split",
+    "Stream",
     "Table",
     "Target",
     "Vocabulary",

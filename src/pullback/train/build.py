@@ -9,8 +9,6 @@ import numpy as np
 from pullback import optim
 from pullback.errors import ConfigError, LabelError, ShapeError, unknown
 from pullback.execute import State
-from pullback.graph.dtypes import Array
-from pullback.large import Lazy
 from pullback.memory import must_fit
 from pullback.metrics import Better, Metric
 from pullback.nn.head import Heads, heads_by_output
@@ -22,15 +20,16 @@ from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
 from pullback.train.objective import Objective
-from pullback.train.parts import PARTS, Rows
+from pullback.train.parts import PARTS, Part, Rows
 from pullback.train.plateau import Plateau
 from pullback.train.rules import EarlyStopping, Until
 from pullback.train.settings import Settings, check_together
 from pullback.train.sources import Source
 from pullback.train.step import Batch, Recipe
+from pullback.train.streaming import FromStream, Streamed
 
 
-def prepared_network(network: Module, seed: int, rows: Rows) -> list[str]:
+def prepared_network(network: Module, seed: int, rows: Part) -> list[str]:
     """Give a network the sizes and values that it lacks; returns what the user should know.
 
     Args:
@@ -39,7 +38,7 @@ def prepared_network(network: Module, seed: int, rows: Rows) -> list[str]:
         rows: What it is trained on: its shape tells the sizes that the network leaves open.
     """
     if not network.is_built:
-        inputs = unlabelled("x", rows.take(np.arange(1)).arrays)
+        inputs = unlabelled("x", rows.some(1).arrays)
         placed, by_name = passed(network, inputs)
         network.build(*placed, **by_name)
     parameters = network.parameters().values()
@@ -126,6 +125,9 @@ def _plan(source: Source, network: Module, settings: Settings) -> Plan:
     """Which batch each step is given; none of one row where layers use a batch's statistics."""
     rows, least = source.parts.train, 2 if uses_batch_statistics(network) else 1
     batches = Batches(len(rows), settings.batch_size, settings.seed, settings.shuffle, least)
+    if isinstance(rows, Streamed):
+        return FromStream(rows, batches)
+    assert isinstance(rows, Rows)
     return FromRows(rows, batches)
 
 
@@ -228,7 +230,7 @@ def check_fits(session: Session) -> None:
         LabelError: A label beyond the network's outputs.
     """
     for name in PARTS:
-        part: Rows | None = getattr(session.parts, name)
+        part: Part | None = getattr(session.parts, name)
         if part is not None:
             _check_part(session, name, part)
     session.prepare()
@@ -238,8 +240,9 @@ def check_fits(session: Session) -> None:
             session.evaluator.attempt(part)
 
 
-def _check_part(session: Session, part_name: str, part: Rows) -> None:
-    feeds = part.feeds(np.arange(min(len(part), session.settings.batch_size)))
+def _check_part(session: Session, part_name: str, part: Part) -> None:
+    few = part.some(session.settings.batch_size)
+    feeds, ranges = few.feeds(np.arange(len(few))), part.label_ranges()
     step = session.recipe.evaluation_step(Batch.of_feeds(feeds))
     rows = len(next(iter(feeds.values())))
     for name, outputs in unlabelled("output", step.outputs).items():
@@ -249,15 +252,14 @@ def _check_part(session: Session, part_name: str, part: Rows) -> None:
                 f"{rows} rows in, shape {outputs.shape} out",
                 "Keep the first axis as the batch.",
             )
-        y = part.targets[name]
         task = session.recipe.objective.losses[name].task
-        if task == "classification" and not isinstance(y, Lazy) and y.dtype.kind in "iu":
+        if task == "classification" and name in ranges:
             what = f"{name} of " if name else ""
-            _check_labels(y, outputs.shape[-1], f"{what}the {part_name} rows")
+            _check_labels(ranges[name], outputs.shape[-1], f"{what}the {part_name} rows")
 
 
-def _check_labels(y: Array, classes: int, where: str) -> None:
-    low, high = int(y.min()), int(y.max())
+def _check_labels(found: tuple[int, int], classes: int, where: str) -> None:
+    low, high = found
     if low < -1 or high >= classes:
         raise LabelError(
             f"class labels must be from 0 to {classes - 1}: the network has {classes} outputs",

@@ -15,7 +15,7 @@ from pullback.nn.several import unlabelled
 from pullback.train.interrupt import Interrupt
 from pullback.train.known import Known, targets_of
 from pullback.train.measures import Measure, measured
-from pullback.train.parts import Rows
+from pullback.train.parts import Part
 from pullback.train.step import Batch, Recipe
 
 BATCH = 1024
@@ -34,7 +34,7 @@ class Evaluator:
     def __post_init__(self) -> None:
         self._programs: dict[Batch, Executor] = {}
 
-    def measure(self, part: Rows, interrupt: Interrupt | None = None) -> dict[str, float]:
+    def measure(self, part: Part, interrupt: Interrupt | None = None) -> dict[str, float]:
         """The loss and every metric on one part, by name; of several outputs each one's too.
 
         Raises:
@@ -43,14 +43,14 @@ class Evaluator:
         known, losses = self.known(part, interrupt)
         return losses | measured(self.metrics, known)
 
-    def attempt(self, part: Rows) -> None:
+    def attempt(self, part: Part) -> None:
         """Measure a few rows for nothing, so that a metric that cannot work shows early."""
-        chosen = part.take(np.linspace(0, len(part) - 1, min(len(part), BATCH)).astype(np.int64))
+        chosen = part.some(BATCH)
         known, _ = self.known(chosen)
         countable = {name: rows for name, rows in known.items() if rows.countable}
         measured([m for m in self.metrics if m.output in countable], countable)
 
-    def report(self, part: Rows) -> dict[str, ClassReport]:
+    def report(self, part: Part) -> dict[str, ClassReport]:
         """How each class fares in one part, with the confusion matrix, by output."""
         known, _ = self.known(part)
         return {
@@ -60,7 +60,7 @@ class Evaluator:
         }
 
     def known(
-        self, part: Rows, interrupt: Interrupt | None = None
+        self, part: Part, interrupt: Interrupt | None = None
     ) -> tuple[dict[str, Known], dict[str, float]]:
         """What metrics take, by output; the objective, and the mean loss of each output."""
         pieces: dict[str, list[Array]] = {}

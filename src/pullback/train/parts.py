@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -87,6 +87,19 @@ class Rows:
         for start in range(0, len(self), size):
             yield self.feeds(np.arange(start, min(start + size, len(self))))
 
+    def some(self, count: int) -> Rows:
+        """A few of the rows, evenly spread."""
+        chosen = np.linspace(0, len(self) - 1, min(len(self), count)).astype(np.int64)
+        return self.take(chosen)
+
+    def label_ranges(self) -> dict[str, tuple[int, int]]:
+        """The smallest and the largest label of each output whose targets are labels."""
+        return {
+            name: (int(y.min()), int(y.max()))
+            for name, y in self.targets.items()
+            if not isinstance(y, Lazy) and y.dtype.kind in "iu"
+        }
+
     def take(self, rows: Array) -> Rows:
         """Only these rows; those of an array on the disk stay there."""
         return Rows(
@@ -101,11 +114,26 @@ def _labelled(kind: str, given: Arrays) -> dict[str, Array | Lazy]:
     return labelled(kind, given if isinstance(given, Mapping) else {ONE: given})
 
 
+class Part(Protocol):
+    """What is asked of the rows of a part, wherever they come from."""
+
+    def __len__(self) -> int: ...
+
+    def some(self, count: int) -> Rows:
+        """A few of the rows."""
+
+    def label_ranges(self) -> dict[str, tuple[int, int]]:
+        """The smallest and the largest label of each output whose targets are labels."""
+
+    def batches(self, size: int) -> Iterator[dict[str, Array]]:
+        """The feeds for all rows in order, so many at a time."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of the data; validation and test may be missing."""
 
-    train: Rows
+    train: Part
     validation: Rows | None = None
     test: Rows | None = None
 
@@ -119,7 +147,7 @@ class Parts:
 
     def fingerprint(self) -> str:
         """A hash of all arrays, their names, shapes and dtypes."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(getattr(self.train, "digest", "").encode())
         for name, array in self.arrays().items():
             digest.update(f"{name} {array.dtype} {array.shape};".encode())
             for _, piece in chunks(array):

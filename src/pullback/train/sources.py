@@ -13,11 +13,12 @@ import numpy as np
 from pullback import losses
 from pullback.data.encoder import Encoder
 from pullback.data.prepared import Part, Prepared
+from pullback.data.stream import is_stream
 from pullback.errors import ConfigError, DataError, unknown
 from pullback.graph.dtypes import Array
 from pullback.large import Lazy
 from pullback.losses import Loss
-from pullback.nn.head import TASKS, Head, Heads
+from pullback.nn.head import TASKS, Form, Head, Heads
 from pullback.nn.inference import dtype_of, input_dtype
 from pullback.nn.module import Module
 from pullback.nn.several import ONE
@@ -73,7 +74,7 @@ def source_of(
 
     Args:
         data: `(X, y)`, `(X, y, weights)`, or what `pb.data.prepare` gives; X and y may be dicts
-            or tuples of arrays.
+            or tuples of arrays. Or a `pb.data.Stream` of such pairs.
         network: What is trained: it says in which dtypes it takes its rows.
         validation: A fraction of the rows, arrays as for `data`, or None.
         loss: A loss, its name, or None to choose by the targets; a dict of them by output.
@@ -92,11 +93,24 @@ def source_of(
                 "Say it there: pb.data.prepare(..., validation=0.2).",
             )
         return _prepared(data, network, loss, class_weight)
+    if is_stream(data):
+        from pullback.train.streaming import streamed_source  # which is made of what stands here
+
+        return streamed_source(
+            data,
+            network,
+            validation=validation,
+            loss=loss,
+            class_weight=class_weight,
+            loss_weights=loss_weights,
+        )
     dtype = dtype_of(network)
     given = arrays_of(data, "the data", network)
     chosen = losses_of(loss, given.y)
     coded = {name: coded_targets(y, chosen[name], dtype) for name, y in given.y.items()}
-    heads = {name: _head(chosen[name], y, classes) for name, (y, classes) in coded.items()}
+    heads = {
+        name: head_of(form_of(chosen[name], y), classes) for name, (y, classes) in coded.items()
+    }
     rows = rows_of(given, {name: y for name, (y, _) in coded.items()}, network)
     held, fraction, brought = None, None, dict(rows.arrays)
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
@@ -104,18 +118,17 @@ def source_of(
             fraction = float(validation)
             rows, held = _held_out(rows, fraction, heads, seed)
     elif validation is not None:
-        held = _validation(validation, given, heads, chosen, network)
+        held = brought_validation(validation, given, heads, chosen, network)
         brought |= {f"validation.{label}": array for label, array in held.arrays.items()}
-    weighted = _class_weighted(chosen, class_weight, rows, heads)
-    objective = Objective(weighted, _loss_weights(loss_weights, chosen))
+    weighted = class_weighted(chosen, class_weight, rows, heads)
+    objective = Objective(weighted, weights_of_losses(loss_weights, chosen))
     head = heads[ONE] if ONE in heads else Heads(heads)
     record = {"kind": "arrays"}
     return Source(Parts(rows, held), head, objective, None, record, fraction, brought)
 
 
-def _head(loss: Loss, y: Array | Lazy, classes: tuple[Any, ...] | None) -> Head:
-    """What an output means under its loss, with the classes' labels."""
-    form = form_of(loss, y)
+def head_of(form: Form, classes: tuple[Any, ...] | None) -> Head:
+    """What an output means, with the classes' labels where it has classes."""
     return Head(form, classes if TASKS[form] == "classification" else None)
 
 
@@ -138,7 +151,7 @@ def losses_of(wanted: Any, y: Mapping[str, Array]) -> dict[str, Loss]:
     }
 
 
-def _loss_weights(
+def weights_of_losses(
     wanted: Mapping[str, float] | None, chosen: Mapping[str, Loss]
 ) -> dict[str, float]:
     """How much each output's loss counts, checked."""
@@ -163,7 +176,7 @@ def _loss_weights(
     return {name: float(weight) for name, weight in wanted.items()}
 
 
-def _class_weighted(
+def class_weighted(
     chosen: Mapping[str, Loss], wanted: Any, rows: Rows, heads: Mapping[str, Head]
 ) -> dict[str, Loss]:
     """The losses with their weights of classes."""
@@ -225,7 +238,7 @@ def _prepared(data: Prepared, network: Module, loss: Any, class_weight: Any) -> 
     return Source(parts, head, Objective.of(chosen), data.encoder, record)
 
 
-def _validation(
+def brought_validation(
     passed: Any,
     training: Given,
     heads: Mapping[str, Head],

@@ -1,0 +1,87 @@
+"""Rows that come in chunks, anew for every pass: data larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pullback.errors import ConfigError, DataError
+
+
+class Stream:
+    """Chunks of rows, each `(X, y)` or `(X, y, weights)`.
+
+    Args:
+        chunks: A sequence of chunks, or of functions that each load one: every epoch has an order
+            of its own. Or a function that returns an iterable of chunks, or an object that can be
+            iterated anew: their order stays.
+        window: How many rows are held at a time and shuffled among each other.
+
+    Raises:
+        DataError: It can be iterated once only, or not at all.
+        ConfigError: The window is no positive whole number.
+
+    Example:
+        >>> import numpy as np
+        >>> stream = Stream([lambda i=i: (np.full((2, 1), i), np.zeros(2)) for i in range(3)])
+        >>> [X[0, 0] for _, (X, y) in stream.passed([2, 0, 1])]
+        [2, 0, 1]
+    """
+
+    def __init__(self, chunks: Any, *, window: int = 10_000) -> None:
+        if not hasattr(window, "__index__") or isinstance(window, bool) or window < 1:
+            raise ConfigError(
+                "the window of a stream is a positive number of rows", repr(window), "Use 10_000."
+            )
+        if hasattr(chunks, "__next__"):
+            raise DataError(
+                "a stream must come anew for every epoch, and once before to be counted",
+                f"{type(chunks).__name__}, which can be iterated once only",
+                "Pass the function that makes it: pb.data.Stream(make), not make().",
+            )
+        if not callable(chunks) and not hasattr(chunks, "__iter__"):
+            raise DataError(
+                "a stream is made of an iterable of chunks, or of a function that returns one",
+                type(chunks).__name__,
+                "Pass for instance a list of functions that each load one chunk (X, y).",
+            )
+        self.chunks = chunks
+        self.window = int(window)
+
+    @property
+    def indexed(self) -> int | None:
+        """How many chunks there are, where they can be reached in any order; else None."""
+        return len(self.chunks) if isinstance(self.chunks, Sequence) else None
+
+    def passed(self, order: Sequence[int] | None = None) -> Iterator[tuple[int, Any]]:
+        """One pass over the chunks, each with its number.
+
+        Args:
+            order: The numbers in the order wanted, where chunks can be reached in any order.
+        """
+        if isinstance(self.chunks, Sequence):
+            for number in range(len(self.chunks)) if order is None else order:
+                chunk = self.chunks[number]
+                yield int(number), chunk() if callable(chunk) else chunk
+            return
+        made = self.chunks() if callable(self.chunks) else self.chunks
+        if made is None or not hasattr(made, "__iter__"):
+            raise DataError(
+                "the function of a stream must return an iterable of chunks",
+                type(made).__name__,
+                "Let it yield (X, y) chunk by chunk.",
+            )
+        yield from enumerate(made)
+
+
+def is_stream(data: Any) -> bool:
+    """Whether data come in chunks: a `Stream`, or something to iterate that is no array or pair.
+
+    Example:
+        >>> is_stream(([1], [2])), is_stream(iter([]))
+        (False, True)
+    """
+    if isinstance(data, Stream):
+        return True
+    plain = isinstance(data, (tuple, list, dict, str, bytes)) or hasattr(data, "__array__")
+    return not plain and hasattr(data, "__iter__") and not hasattr(data, "columns")
