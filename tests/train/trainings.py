@@ -94,35 +94,27 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "patience": 1,
     },
     "regression": {"optimizer": "adam", "loss": "huber", "epochs": 3, "accumulate": 2},
-    "averages": {
-        "optimizer": pb.optim.ScheduleFreeAdamW(0.05, schedule=pb.optim.WarmUp(3, "constant")),
+    "averages on a plateau": {
+        "optimizer": pb.optim.ScheduleFreeAdamW(
+            0.05, schedule=pb.optim.WarmUp(2, pb.optim.ReduceOnPlateau(patience=0, threshold=0.2))
+        ),
         "validation": 0.2,
         "patience": 1,
         "epochs": 3,
     },
     "average, constraints, layers": {
-        "optimizer": pb.optim.Muon(0.05, layers={"0.*": {"learning_rate": 0.2}}),
+        "optimizer": pb.optim.SAM(
+            0.05, base="muon", rho=0.1, layers={"0.*": {"learning_rate": 0.2}}
+        ),
         "ema": 0.8,
         "constraints": {"*.weight": pb.optim.MaxNorm(0.8)},
         "clip_each_norm": 0.5,
-        "validation": 0.2,
-        "patience": 1,
-        "epochs": 3,
+        "epochs": 2,
     },
     "driven": {
         "optimizer": pb.optim.LBFGS(iterations=3, history=2, weight_decay=1e-3, schedule="cosine"),
         "epochs": 2,
     },
-    "plateau": {
-        "optimizer": pb.optim.SGD(
-            0.3,
-            schedule=pb.optim.WarmUp(2, pb.optim.ReduceOnPlateau(0.5, patience=0, threshold=0.2)),
-            layers={"3.*": {"learning_rate": 0.1}},
-        ),
-        "validation": 0.2,
-        "epochs": 3,
-    },
-    "uphill": {"optimizer": pb.optim.SAM(0.1, base="adafactor"), "epochs": 2},
 }
 
 

@@ -33,8 +33,8 @@ class LBFGS(Driver):
     Args:
         learning_rate: $\eta$, above 0: where the line search begins, or the whole step without it.
         iterations: How many iterations a step makes, at most.
-        evaluations: How often a step evaluates the objective, at most; 1.25 times `iterations`
-            when None.
+        evaluations: After how many evaluations of the objective a step ends, give or take one;
+            1.25 times `iterations` when None.
         gradient_tolerance: A step ends when no element of the gradient is larger; at least 0.
         change_tolerance: A step ends when no weight, or the objective, changes by more; at least 0.
         history: m, how many pairs are kept; it takes 2 m times the memory of the parameters.
@@ -131,7 +131,7 @@ class LBFGS(Driver):
             look = _line(evaluate, point, direction)
             if self.line_search == "strong_wolfe":
                 longest = float(np.abs(direction).max())
-                left = max(most - count, 1)
+                left = most - count + 1
                 found, trials = strong_wolfe(
                     look, start, first, longest, self.change_tolerance, left
                 )
