@@ -20,6 +20,7 @@ from pullback.errors import (
     UnknownNameError,
 )
 from pullback.train.progress import progress
+from pullback.train.sources import source_of
 from tests.train.trainings import Stop, table
 
 X, Y = table(60)
@@ -658,3 +659,13 @@ def test_it_refuses(name: str, tmp_path: Path) -> None:
     assert all(word in text for word in words), text
     assert caught.value.do, "what to do"
     assert not list(tmp_path.iterdir()), "nothing is written"
+
+
+def test_a_class_without_training_rows_counts_as_it_is_when_others_are_balanced() -> None:
+    x, y = table(45)
+    y = np.where(y == 1, 0, y)  # of three classes the middle one is absent
+    weights = source_of(
+        (x, y), pb.nn.dense(4, [], 3), validation=None, loss=None, class_weight="balanced", seed=0
+    ).objective.only.class_weights
+    counts = np.bincount(y)
+    assert weights == pytest.approx((45 / (2 * counts[0]), 1, 45 / (2 * counts[2])))

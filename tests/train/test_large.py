@@ -171,3 +171,49 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         net.predict(disk)
 
     assert peak_of(training) < 80 * 2**20
+
+
+class Capsule:
+    """An array of another library, which knows the DLPack protocol and nothing else of ours."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.ndim = array.ndim
+
+    def __dlpack__(self, **settings: Any) -> Any:
+        return self.array.__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+def test_arrays_of_other_libraries_and_tensors_are_data() -> None:
+    x, y = table()
+    one = pb.fit(network(), (x, y), **SETTINGS)
+    for wrapped in ((Capsule(x), Capsule(y)), (pb.tensor(x), pb.tensor(y))):
+        other = pb.fit(network(), wrapped, **SETTINGS)
+        assert other.losses.tolist() == one.losses.tolist()
+        assert np.array_equal(other.predict(wrapped[0]), one.predict(x))
+        assert other.evaluate(wrapped) == one.evaluate((x, y))
+    assert np.array_equal(pb.tensor(Capsule(x)).numpy(), x)
+
+
+def test_a_tensor_is_handed_to_others_as_a_copy() -> None:
+    tensor = pb.tensor([[1.0, 2.0], [3.0, 4.0]]) * 2
+    taken = np.from_dlpack(tensor)
+    assert np.array_equal(taken, [[2, 4], [6, 8]])
+    assert not np.shares_memory(taken, tensor.numpy())
+    assert tensor.numpy()[0, 0] == 2
+
+
+class Far(Capsule):
+    def __dlpack__(self, **settings: Any) -> Any:
+        raise BufferError("the memory of another device")
+
+
+def test_memory_out_of_reach_is_told() -> None:
+    x, y = table()
+    with pytest.raises(DataError, match="memory of another device"):
+        pb.fit(network(), (Far(x), y), **SETTINGS)
+    with pytest.raises(DataError, match="memory of another device"):
+        pb.tensor(Far(x))

@@ -52,3 +52,21 @@ def promote(*dtypes: Dtype) -> Dtype:
     Unlike NumPy's rule, an integer never widens a float: int64 with float32 is float32.
     """
     return max(dtypes, key=SUPPORTED.index)
+
+
+def as_array(value: Any) -> Array:
+    """A value as an array: a list, an array, or another library's through DLPack.
+
+    Raises:
+        ValueError: Rows of unequal length, or memory that is not this machine's own.
+
+    Example:
+        >>> as_array([[1, 2]]).shape
+        (1, 2)
+    """
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise ValueError(f"{type(value).__name__}: {error}") from error
+    return np.asarray(value)

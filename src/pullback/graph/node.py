@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback.errors import DataError, ShapeError, TraceError
-from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype
+from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_array, as_dtype
 from pullback.graph.op import Op, register
 from pullback.graph.origin import Origin, here
 
@@ -245,6 +245,14 @@ class Node(Operators):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
+    def __dlpack__(self, **settings: Any) -> Any:
+        """The value for another library, as a capsule of the DLPack protocol; a copy."""
+        return np.array(self.numpy()).__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Where the value lies: in the memory of the processor."""
+        return np.empty(0).__dlpack_device__()
+
     def item(self) -> Any:
         """The single element as a Python number."""
         if self.size != 1:
@@ -321,7 +329,8 @@ def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Nod
     wanted = None if dtype is None else as_dtype(dtype)
     try:
         with np.errstate(over="raise"):
-            array = np.array(value, dtype=wanted)
+            known = as_array(value) if hasattr(value, "__dlpack__") else value
+            array = np.array(known, dtype=wanted)
         found = f"{type(value).__name__} of dtype {array.dtype}"
     except (OverflowError, FloatingPointError):
         raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pullback.errors import ConfigError, DataError
 from pullback.execute import Executor, State, executor
-from pullback.graph.dtypes import INT64, Array, Dtype
+from pullback.graph.dtypes import INT64, Array, Dtype, as_array
 from pullback.graph.node import placeholder, slot
 from pullback.large import Lazy, chunks, stays
 from pullback.nn.head import Head, Heads, heads_by_output, needs_fit
@@ -152,7 +152,7 @@ def as_rows(x: Any, network: Module) -> Array | Lazy:
         dtype('float32')
     """
     try:
-        array = np.asarray(x)
+        array = as_array(x)
     except ValueError as error:  # rows of unequal length
         raise DataError(
             "features must be an array", str(error), "Give every row as many numbers."

@@ -67,8 +67,9 @@ def fit(
             values goes on from them, and the run's notes say so.
         data: `(X, y)`, `(X, y, weights)`, or what `pb.data.prepare` gives. X is an array, or a
             dict of arrays by the names of forward's arguments, or a tuple of them in its order; y
-            an array, or a dict or tuple like what forward returns.
-        validation: A fraction of the rows to hold out, or `(X, y)`.
+            an array, or a dict or tuple like what forward returns. Or a `pb.data.Stream`, or any
+            iterable of such pairs that can be iterated anew.
+        validation: A fraction of the rows to hold out, or `(X, y)`, as for `data`.
         loss: A loss or its name; by default cross-entropy for labels, squared error for numbers.
             Of several outputs one for all, or a dict by output.
         loss_weights: How much the loss of each output counts; 1 where none is given.

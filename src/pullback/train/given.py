@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pullback.errors import DataError
-from pullback.graph.dtypes import INT64, Array, Dtype
+from pullback.graph.dtypes import INT64, Array, Dtype, as_array
 from pullback.large import Lazy, chunks, stays
 from pullback.nn.inference import dtype_of, input_dtype
 from pullback.nn.module import Module
@@ -106,7 +106,7 @@ def _array(what: str, value: Any) -> Array:
             "Leave out those rows, or let pb.data.prepare impute them.",
         )
     try:
-        return np.asarray(value)
+        return as_array(value)
     except ValueError as error:  # rows of unequal length
         raise DataError(
             f"{what} must be one array", str(error), "Give every row as many numbers."

@@ -185,8 +185,9 @@ def with_class_weight(
 def _weights_of_classes(wanted: Any, counts: Array, names: list[Any]) -> tuple[float, ...]:
     """One weight a class, from what the user asked for."""
     if isinstance(wanted, str) and wanted == "balanced":
-        total = int(counts.sum())
-        return tuple(total / (len(counts) * int(n)) if n else 0.0 for n in counts)
+        # A class without rows has none to be balanced with: where it turns up, it counts as it is.
+        total, present = int(counts.sum()), int((counts > 0).sum())
+        return tuple(total / (present * int(n)) if n else 1.0 for n in counts)
     if isinstance(wanted, Mapping):
         strange = [name for name in wanted if name not in names]
         if strange:

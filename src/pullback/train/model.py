@@ -14,7 +14,7 @@ import numpy as np
 from pullback.container import read_tensors
 from pullback.data.encoder import Encoder
 from pullback.errors import ConfigError, DataError, FileFormatError, LabelError
-from pullback.graph.dtypes import Array
+from pullback.graph.dtypes import Array, as_array
 from pullback.metrics import ClassReport, report
 from pullback.nn import Module, storage
 from pullback.nn.head import Head, Heads, heads_by_output
@@ -144,7 +144,7 @@ class Model:
             )
         said = outputs(self.network, data[0])
         return {
-            name: Known.of(heads[name], said[name], _codes(heads[name], np.asarray(y)))
+            name: Known.of(heads[name], said[name], _codes(heads[name], as_array(y)))
             for name, y in targets.items()
         }
 
