@@ -171,7 +171,7 @@ def test_every_schedule_has_a_closed_form() -> None:
 
 @pytest.mark.parametrize(("schedule", "form"), EVERY, ids=[s.describe() for s, _ in EVERY])
 def test_the_closed_form(schedule: Schedule, form: Form) -> None:
-    for total in (1, 2, 5, 12, 30):
+    for total in (1, 2, 5, 16):
         for step in range(1, total + 4):
             want = form(step, total)
             got = schedule(step, total)
