@@ -170,11 +170,46 @@ def test_an_iterable_that_ends_early() -> None:
 
 
 def test_what_cannot_be_streamed() -> None:
-    with pytest.raises(DataError, match="can be iterated once only"):
-        pb.fit(network(), iter(pieces(X, Y)), **SETTINGS)
     with pytest.raises(ConfigError, match="brought along"):
         pb.fit(network(), loaders(), validation=0.2, **SETTINGS)
     with pytest.raises(ConfigError, match="are numbers"):
         pb.fit(network(), loaders(), class_weight="balanced", **SETTINGS)
     with pytest.raises(ConfigError, match="positive number of rows"):
         loaders(0)
+
+
+@pytest.mark.parametrize("size", [16, 11])
+def test_an_iterator_is_one_epoch_in_order(tmp_path: Path, size: int) -> None:
+    settings = {**SETTINGS, "epochs": 1, "batch_size": size, "validation": (X[:9], Y[:9])}
+    whole = pb.fit(network(), (X, Y), shuffle=False, **settings)
+    run = pb.fit(network(), iter(pieces(X, Y)), save=tmp_path, **settings)
+    assert run.losses.tolist() == whole.losses.tolist()
+    assert run.scores["validation.loss"] == whole.scores["validation.loss"]
+    assert run.notes == ["the data come once: one epoch, in their order, and no resume"]
+    assert run.ending == "finished"
+    assert run.epochs[-1].epoch == 1
+    with pytest.raises(ConfigError, match="its rows are gone"):
+        pb.resume(run.path, progress="none")
+
+
+def test_an_iterator_ends_a_training_without_a_budget() -> None:
+    run = pb.fit(network(), iter(pieces(X, Y)), batch_size=16, progress="none")
+    assert run.step == 3
+    assert list(run.scores) == ["train.loss"]
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "error", "match"),
+    [
+        (iter([]), {}, DataError, "must give chunks of rows"),
+        (iter(pieces(X, Y.astype(str))), {}, DataError, "are numbers from 0"),
+        (iter(pieces(X, Y)), {"epochs": 2}, ConfigError, "make one epoch"),
+        (iter(pieces(X, Y)), {"until": "train.accuracy > 0.9"}, ConfigError, "looked at again"),
+        (iter([*pieces(X, Y)[:3], (X[:5, :2], Y[:5])]), {}, DataError, "in chunk 3"),
+    ],
+)
+def test_what_an_iterator_cannot_do(
+    data: Any, settings: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        pb.fit(network(), data, progress="none", **settings)

@@ -14,11 +14,12 @@ class Stream:
     Args:
         chunks: A sequence of chunks, or of functions that each load one: every epoch has an order
             of its own. Or a function that returns an iterable of chunks, or an object that can be
-            iterated anew: their order stays.
+            iterated anew: their order stays. Or an iterator, which is taken once: one epoch, not
+            shuffled, that cannot be resumed.
         window: How many rows are held at a time and shuffled among each other.
 
     Raises:
-        DataError: It can be iterated once only, or not at all.
+        DataError: It cannot be iterated.
         ConfigError: The window is no positive whole number.
 
     Example:
@@ -33,12 +34,6 @@ class Stream:
             raise ConfigError(
                 "the window of a stream is a positive number of rows", repr(window), "Use 10_000."
             )
-        if hasattr(chunks, "__next__"):
-            raise DataError(
-                "a stream must come anew for every epoch, and once before to be counted",
-                f"{type(chunks).__name__}, which can be iterated once only",
-                "Pass the function that makes it: pb.data.Stream(make), not make().",
-            )
         if not callable(chunks) and not hasattr(chunks, "__iter__"):
             raise DataError(
                 "a stream is made of an iterable of chunks, or of a function that returns one",
@@ -47,6 +42,11 @@ class Stream:
             )
         self.chunks = chunks
         self.window = int(window)
+
+    @property
+    def once(self) -> bool:
+        """Whether it can be iterated once only."""
+        return hasattr(self.chunks, "__next__")
 
     @property
     def indexed(self) -> int | None:

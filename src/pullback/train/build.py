@@ -20,6 +20,7 @@ from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
 from pullback.train.measures import Measure, measures_of
 from pullback.train.objective import Objective
+from pullback.train.once import UNKNOWN, FromOnce, Passing
 from pullback.train.parts import PARTS, Part, Rows
 from pullback.train.plateau import Plateau
 from pullback.train.rules import EarlyStopping, Until
@@ -124,6 +125,8 @@ def recipe_of(
 def _plan(source: Source, network: Module, settings: Settings) -> Plan:
     """Which batch each step is given; none of one row where layers use a batch's statistics."""
     rows, least = source.parts.train, 2 if uses_batch_statistics(network) else 1
+    if isinstance(rows, Passing):
+        return FromOnce(rows, settings.batch_size, least)
     batches = Batches(len(rows), settings.batch_size, settings.seed, settings.shuffle, least)
     if isinstance(rows, Streamed):
         return FromStream(rows, batches)
@@ -133,7 +136,8 @@ def _plan(source: Source, network: Module, settings: Settings) -> Plan:
 
 def _total_steps(settings: Settings, plan: Plan) -> int | None:
     budget = settings.budget()
-    spans = [budget.steps, budget.epochs and budget.epochs * plan.per_epoch]
+    whole = budget.epochs * plan.per_epoch if budget.epochs and plan.per_epoch < UNKNOWN else None
+    spans = [budget.steps, whole]
     return min((s for s in spans if s), default=None)
 
 
@@ -229,6 +233,12 @@ def check_fits(session: Session) -> None:
         ShapeError: Network, loss and data do not fit together.
         LabelError: A label beyond the network's outputs.
     """
+    if isinstance(session.parts.train, Passing) and session.wants_training_metrics():
+        raise ConfigError(
+            "metrics of training rows need rows that can be looked at again",
+            "an iterator",
+            "Use the loss, or bring validation rows: validation=(X, y).",
+        )
     for name in PARTS:
         part: Part | None = getattr(session.parts, name)
         if part is not None:

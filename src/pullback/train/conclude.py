@@ -19,6 +19,7 @@ from pullback.runs.store import RunStore
 from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
 from pullback.train.model import Model, stored_encoder
+from pullback.train.once import Passing
 from pullback.train.recorder import Recorder
 from pullback.train.run import Run
 from pullback.train.sources import Source
@@ -60,8 +61,9 @@ def new_store(
 
 def _kept(source: Source) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays that the run copies if they are small, and where those on the disk lie."""
-    if (
-        source.record["kind"] == "stream"
+    if source.record["kind"] in (
+        "stream",
+        "once",
     ):  # it is passed again, with the rows brought for validation
         return {}, {}
     parts = source.parts.arrays()
@@ -146,7 +148,9 @@ def _scores(session: Session) -> dict[str, float]:
     scores: dict[str, float] = {}
     for name in ("train", "validation", "test"):
         part = getattr(session.parts, name)
-        if part is not None:
+        if isinstance(part, Passing):  # gone: the mean over its steps is what there is
+            scores |= {k: v for k, v in session.values.items() if k == "train.loss"}
+        elif part is not None:
             found = session.evaluator.measure(part)
             scores |= {f"{name}.{metric}": value for metric, value in found.items()}
     return scores
@@ -162,6 +166,8 @@ def _classes(session: Session) -> dict[str, ClassReport]:
     parts = {name: getattr(session.parts, name) for name in ("validation", "test")}
     held_out = {name: part for name, part in parts.items() if part is not None}
     reported = held_out or {"train": session.parts.train}
+    if isinstance(reported.get("train"), Passing):
+        return {}
     return {
         f"{name}.{output}" if output else name: found
         for name, part in reported.items()

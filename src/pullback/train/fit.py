@@ -14,6 +14,7 @@ from pullback.train.build import check_fits, prepared_network, session_of
 from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import new_store, trained
 from pullback.train.measures import Wanted, measures_of
+from pullback.train.once import Passing
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
 from pullback.train.run import Run
@@ -21,6 +22,7 @@ from pullback.train.settings import Settings
 from pullback.train.sources import source_of
 
 BATCH_SIZE = 32
+ONCE = "the data come once: one epoch, in their order, and no resume"
 
 
 def fit(
@@ -144,9 +146,16 @@ def fit(
         loss_weights=loss_weights,
     )
     measured = measures_of(metrics, source.head)
+    once = isinstance(source.parts.train, Passing)
+    if once and epochs not in (None, 1):
+        raise ConfigError(
+            "data that come once make one epoch",
+            f"epochs={epochs!r}",
+            "Pass the function that makes the iterator: pb.data.Stream(make).",
+        )
     settings = Settings(
         batch_size=_batch_size(batch_size, len(source.parts.train)),
-        epochs=epochs,
+        epochs=1 if once else epochs,
         steps=steps,
         time=time,  # type: ignore[arg-type]  # Settings turns text into seconds
         until=until,
@@ -168,7 +177,8 @@ def fit(
         checkpoint_steps=checkpoint_steps,
         executor=executor,
     )
-    notes = prepared_network(network, seed, source.parts.train)
+    notes = [ONCE] if once else []
+    notes += prepared_network(network, seed, source.parts.train)
     session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
     if patience is None and (monitor != "loss" or min_delta):

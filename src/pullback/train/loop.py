@@ -292,7 +292,7 @@ class Session:
     def _measure(self, interrupt: Interrupt) -> dict[str, float]:
         """The metrics after an epoch, by part and name."""
         parts = {}
-        if self._wants_training_metrics():
+        if self.wants_training_metrics():
             parts["train"] = self.parts.train
         if self.parts.validation is not None:
             parts["validation"] = self.parts.validation
@@ -322,7 +322,8 @@ class Session:
             for label, peak in self.recipe.update.peaks().items():
                 self.state[label] = self.plateau.lowered(float(self.state[label]), peak)
 
-    def _wants_training_metrics(self) -> bool:
+    def wants_training_metrics(self) -> bool:
+        """Whether a rule asks for metrics of the training rows, beside their loss."""
         keys = () if self.until is None else self.until.keys()
         watched = "" if self.stopping is None else self.stopping.metric
         wanted = [*keys, watched, "" if self.plateau is None else self.plateau.metric]

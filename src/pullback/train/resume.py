@@ -255,6 +255,12 @@ def _resumed_source(
     objective = Objective.from_config(config["loss"], custom)
     encoder = encoder_of(store.load_encoder())
     record = store.record.get("data", {})
+    if record.get("kind") == "once":
+        raise ConfigError(
+            "a training on an iterator cannot be gone on with: its rows are gone",
+            "a run of one",
+            "Fit the network further: pb.fit(pb.load(path).network, data), on data that come anew.",
+        )
     files = record.get("files", {})
     if arrays is not None and not files:
         return Source(Parts.of_arrays(arrays), head, objective, encoder, record)

@@ -13,7 +13,7 @@ import numpy as np
 from pullback import losses
 from pullback.data.encoder import Encoder
 from pullback.data.prepared import Part, Prepared
-from pullback.data.stream import is_stream
+from pullback.data.stream import Stream, is_stream
 from pullback.errors import ConfigError, DataError, unknown
 from pullback.graph.dtypes import Array
 from pullback.large import Lazy
@@ -94,10 +94,12 @@ def source_of(
             )
         return _prepared(data, network, loss, class_weight)
     if is_stream(data):
-        from pullback.train.streaming import streamed_source  # which is made of what stands here
+        from pullback.train.once import once_source  # both are made of what stands here
+        from pullback.train.streaming import streamed_source
 
-        return streamed_source(
-            data,
+        stream = data if isinstance(data, Stream) else Stream(data)
+        return (once_source if stream.once else streamed_source)(
+            stream,
             network,
             validation=validation,
             loss=loss,

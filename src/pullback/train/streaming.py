@@ -221,7 +221,7 @@ class FromStream:
 
 
 def streamed_source(
-    data: Any,
+    data: Stream,
     network: Module,
     *,
     validation: Any,
@@ -234,7 +234,7 @@ def streamed_source(
     Raises:
         DataError: No chunks, or chunks that do not belong together; the chunk is named.
     """
-    source = Chunks(data if isinstance(data, Stream) else Stream(data), network)
+    source = Chunks(data, network)
     sizes, first, labels = _looked_through(source, loss)
     heads = {}
     for name, y in first.y.items():
@@ -273,7 +273,7 @@ def _looked_through(source: Chunks, loss: Any) -> tuple[list[int], Given, dict[s
         if first is None:
             first = given
             source.losses = losses_of(loss, given.y)
-        _check_alike(number, given, first)
+        check_alike(number, given, first)
         sizes.append(len(given))
         for name, y in given.y.items():
             if y.dtype.kind != "f" and source.losses[name].task in ("classification", "binary"):
@@ -302,7 +302,7 @@ def _hashed(source: Chunks, sizes: list[int]) -> Streamed:
     return Streamed(source, first, sizes, digest.hexdigest(), ranges)
 
 
-def _check_alike(number: int, given: Given, first: Given) -> None:
+def check_alike(number: int, given: Given, first: Given) -> None:
     """Check that a chunk has the inputs, shapes and kinds of numbers of the first one."""
     for what, ours, theirs in (("X", given.x, first.x), ("y", given.y, first.y)):
         if set(ours) != set(theirs):
