@@ -16,7 +16,8 @@ from pullback.execute import State, executor
 from pullback.nn.mode import current_mode, mode
 from pullback.nn.storage import KIND, contents
 from pullback.nn.summary import rows, summary
-from pullback.train.step import PART, Batch, Recipe
+from pullback.train.step import Batch, Recipe
+from pullback.train.trace import PART
 from tests.train.trainings import Stop, table
 
 RATE = 0.25

@@ -16,7 +16,8 @@ from pullback.graph.node import as_node
 from pullback.nn.inference import dtype_of
 from pullback.optim.driver import Driver, NonFinitePointError
 from pullback.plan import Step
-from pullback.train.step import AT, STEP, Batch, Recipe
+from pullback.train.step import Batch, Recipe
+from pullback.train.trace import AT, STEP
 from pullback.train.update import RATE
 
 Feeds = Mapping[str, Array]

@@ -28,7 +28,8 @@ from pullback.train.plateau import Plateau
 from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
-from pullback.train.step import STEP, Recipe
+from pullback.train.step import Recipe
+from pullback.train.trace import STEP
 from pullback.train.update import RATE
 
 Ending = Literal["finished", "interrupted", "failed"]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_origin
 from pullback.graph.dtypes import Array
 from pullback.plan import Step
-from pullback.train.step import PART, Batch, Recipe
+from pullback.train.step import Batch, Recipe
+from pullback.train.trace import PART
 
 Feeds = dict[str, Array]
 

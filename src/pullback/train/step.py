@@ -17,23 +17,15 @@ from pullback.autodiff import gradient
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.graph.origin import scope
-from pullback.nn.buffer import Buffer
 from pullback.nn.inference import dtype_of
-from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
-from pullback.nn.parameter import Value, bound
-from pullback.nn.several import ONE, labelled, outputs_by_name, unlabelled
+from pullback.nn.parameter import Value
+from pullback.nn.several import ONE, labelled
 from pullback.plan import Step
-from pullback.train.objective import Objective, average, check_targets
+from pullback.train.objective import Objective, average
 from pullback.train.parts import Arrays, Rows
-from pullback.train.update import RATE, Update
-
-INT64 = np.dtype(np.int64)
-STEP, SEED = "step", "seed"
-LOSS = "loss"  # the place, beside the layers, to which the loss and the penalties belong
-AT = "at/"  # values of parameters that are fed
-PART = "sum/"  # sums over the micro-batches of one batch
-PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
+from pullback.train.trace import AT, INT64, LOSS, PART, PART_LOSS, PART_WEIGHT, SEED, STEP, Trace
+from pullback.train.update import Update
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ class Recipe:
 
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
-        trace = _Trace(self, training=True)
+        trace = Trace(self, training=True)
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
@@ -142,7 +134,7 @@ class Recipe:
         at: dict[Value, Node] = {
             p: placeholder(f"{AT}{path}", p.shape, p.dtype) for path, p in parameters
         }
-        trace = _Trace(self, training=True, at=at)
+        trace = Trace(self, training=True, at=at)
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
@@ -166,7 +158,7 @@ class Recipe:
         same, and running statistics stay those of the first pass.
         """
         at: dict[Value, Node] = dict(zip(self.update.trainable.values(), points, strict=True))
-        trace = _Trace(self, training=True, at=at)
+        trace = Trace(self, training=True, at=at)
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
@@ -182,7 +174,7 @@ class Recipe:
         Of several outputs each has a sum of weights of its own, by which the batch's sum of its
         losses is divided: it is fed as `weight.NAME`, see `weight_step`.
         """
-        trace = _Trace(self, training=True, row=placeholder("row", (), INT64))
+        trace = Trace(self, training=True, row=placeholder("row", (), INT64))
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
@@ -213,14 +205,14 @@ class Recipe:
 
     def weight_step(self, batch: Batch) -> Step:
         """The sum of weights of each output's loss in a whole batch, before it is cut in parts."""
-        trace = _Trace(self, training=False)
+        trace = Trace(self, training=False)
         with trace:
             sums = self.objective.sums(*trace.forward(batch))
         return Step({f"weight.{name}": w for name, (_, w) in sums.items()}, name="weights")
 
     def apply_step(self) -> Step:
         """The update from the sums of all micro-batches of a batch; sets the sums to zero."""
-        trace = _Trace(self, training=True)
+        trace = Trace(self, training=True)
         with trace:
             total = slot(PART_LOSS, (), dtype_of(self.network))
             weight = slot(PART_WEIGHT, (), dtype_of(self.network))
@@ -245,7 +237,7 @@ class Recipe:
 
     def evaluation_step(self, batch: Batch) -> Step:
         """Outputs and the loss's two sums for one batch, in the mode for use."""
-        trace = _Trace(self, training=False)
+        trace = Trace(self, training=False)
         with trace:
             outputs, y, weights = trace.forward(batch)
             with scope(path=LOSS):
@@ -254,91 +246,3 @@ class Recipe:
         found |= labelled("loss", {name: total for name, (total, _) in sums.items()})
         found |= labelled("weight", {name: weight for name, (_, weight) in sums.items()})
         return Step(found, name="evaluation")
-
-
-class _Trace:
-    """Binds the network's parameters and buffers to slots of the state while a step is built."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        *,
-        training: bool,
-        row: Node | None = None,
-        at: Mapping[Value, Node] | None = None,
-    ) -> None:
-        self.recipe = recipe
-        network = recipe.network
-        label = str if training else recipe.update.evaluated
-        self.nodes = {v: slot(label(path), v.shape, v.dtype) for path, v in network.state().items()}
-        self.nodes |= at or {}
-        self.trainable = recipe.update.trainable
-        self.buffers = {path: b for path, b in network.buffers().items() if not b.frozen}
-        self.trained = [self.nodes[p] for p in self.trainable.values()]
-        self.step = slot(STEP, (), INT64)
-        self._here = Mode(training, slot(SEED, (), INT64), self.step)
-        if row is not None:
-            self._here.row = row
-            self.nodes |= {b: self.so_far(path, b) for path, b in self.buffers.items()}
-        self._mode = mode(self._here)
-        self._bound = bound(self.nodes)
-
-    def __enter__(self) -> None:
-        self._mode.__enter__()
-        self._bound.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._bound.__exit__(None, None, None)
-        self._mode.__exit__(None, None, None)
-
-    def forward(self, batch: Batch) -> tuple[dict[str, Node], dict[str, Node], Node | None]:
-        """The network's outputs for a batch, with its targets by output, and its weights."""
-        given = batch.placeholders()
-        outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
-        targets = unlabelled("y", given)
-        check_targets(outputs, targets)
-        return outputs, {name: targets[name] for name in outputs}, given.get("weights")
-
-    def so_far(self, path: str, buffer: Buffer) -> Node:
-        """A buffer as the parts of the batch so far left it."""
-        change = slot(f"{PART}{path}", buffer.shape, buffer.dtype)
-        return slot(path, buffer.shape, buffer.dtype) + change
-
-    def statistics(self) -> dict[str, Node]:
-        """The new values of the buffers that the forward pass assigned, by path."""
-        new = self._here.assigned
-        return {path: new[b] for path, b in self.buffers.items() if b in new}
-
-    def penalty(self) -> Node | None:
-        """The penalty on the weights, None where there is none."""
-        if not (self.recipe.l1 or self.recipe.l2):
-            return None
-        weights = [n for n in self.trained if n.ndim > 1]
-        return optim.penalty(weights, l1=self.recipe.l1, l2=self.recipe.l2)
-
-    def with_penalty(self, loss: Node) -> Node:
-        """The loss with the penalty on the weights."""
-        penalty = self.penalty()
-        return loss if penalty is None else loss + penalty
-
-    def updated(
-        self,
-        loss: Node,
-        weight: Node,
-        gradients: Sequence[Node],
-        statistics: Mapping[str, Node],
-        name: str,
-    ) -> Step:
-        """The step that ends in an update, unless a loss, gradient or new value is not finite."""
-        recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
-        with scope(role="update"):
-            finite = [loss, *gradients]
-            bars, norm = recipe.update.clipping(gradients)
-            if norm is not None:
-                outputs["gradient_norm"] = norm
-                finite.append(norm)
-            now = self.step + 1
-            rates = recipe.update.rates(now)
-            outputs[RATE] = rates[RATE]
-            assigns = {STEP: now, **statistics, **recipe.update.assigns(bars, rates, now)}
-        return Step(outputs, assigns, finite=finite, name=name)
