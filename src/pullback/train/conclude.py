@@ -61,10 +61,7 @@ def new_store(
 
 def _kept(source: Source) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays that the run copies if they are small, and where those on the disk lie."""
-    if source.record["kind"] in (
-        "stream",
-        "once",
-    ):  # it is passed again, with the rows brought for validation
+    if source.record["kind"] in ("stream", "once"):  # passed again, with the validation rows
         return {}, {}
     parts = source.parts.arrays()
     small = {label: array for label, array in parts.items() if not isinstance(array, Lazy)}
