@@ -32,7 +32,7 @@ from tests.train.trainings import (
     Killed,
     Left,
     Stop,
-    Tied,
+    UsedTwice,
     data,
     go_on,
     left,
@@ -335,7 +335,7 @@ def test_losses_optimizers_and_metrics_of_ones_own(tmp_path: Path) -> None:
     run = start("regression", tmp_path, callbacks=[Stop(4)], **settings)
     with pytest.raises(UnknownNameError, match="cubic"):
         go_on(run.path, metrics=[closeness])
-    own = [Tied, Cubic, Halving]
+    own = [UsedTwice, Cubic, Halving]
     with pytest.raises(UnknownNameError, match=r"metrics=\["):
         pb.resume(run.path, custom=own)
     pb.resume(run.path, custom=own, metrics=[closeness])
@@ -344,7 +344,7 @@ def test_losses_optimizers_and_metrics_of_ones_own(tmp_path: Path) -> None:
 
 def test_a_custom_network_must_be_passed(tmp_path: Path) -> None:
     run = start("own network", tmp_path, callbacks=[Stop(4)])
-    with pytest.raises(UnknownNameError, match="Tied"):
+    with pytest.raises(UnknownNameError, match="UsedTwice"):
         pb.resume(run.path)
 
 

@@ -13,7 +13,7 @@ from pullback.execute import ReferenceExecutor, State, executor
 from pullback.nn.mode import mode
 from pullback.plan import planner
 from pullback.train.step import Batch, Recipe
-from tests.train.trainings import SETTINGS, Stop, Tied, table
+from tests.train.trainings import SETTINGS, Stop, UsedTwice, table
 
 EXECUTORS = pytest.mark.parametrize("kind", ["numpy", "reference"])
 
@@ -155,7 +155,7 @@ def test_a_tied_weight_gets_the_sum_and_every_reader_sees_the_old_value(kind: st
 
 @EXECUTORS
 def test_frozen_parameters_keep_their_bits(kind: str) -> None:
-    network = Tied(4, 3)
+    network = UsedTwice(4, 3)
     network.inner.bias.trainable = False
     recipe = recipe_of(network, "cross_entropy", pb.optim.AdamW(0.1, weight_decay=0.1), l2=0.1)
     x, y = table(12)

@@ -18,7 +18,7 @@ import pullback as pb
 from pullback.runs.store import RunStore
 
 
-class Tied(pb.nn.Module):
+class UsedTwice(pb.nn.Module):
     """One weight in two places, with dropout and a frozen gain: a network of one's own."""
 
     def __init__(self, features: int, outputs: int) -> None:
@@ -42,7 +42,7 @@ def table(rows: int = 45, features: int = 4, seed: int = 3) -> tuple[np.ndarray,
 
 def network(name: str) -> pb.nn.Module:
     if name == "own network":
-        return Tied(4, 3)
+        return UsedTwice(4, 3)
     if name == "regression":
         return pb.nn.dense(4, [6], 2, activation="gelu", dropout=0.2).astype("float64")
     if name == "running statistics":
@@ -125,7 +125,7 @@ def start(name: str, root: Path, **more: Any) -> pb.Run:
 
 
 def go_on(path: Path, **more: Any) -> pb.Run:
-    return pb.resume(path, custom=[Tied], progress="none", **more)
+    return pb.resume(path, custom=[UsedTwice], progress="none", **more)
 
 
 class Stop(pb.Callback):
