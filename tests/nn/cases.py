@@ -16,6 +16,7 @@ from tests.nn import (
     cases_attention,
     cases_convolution,
     cases_normalisation,
+    cases_recurrent,
     cases_wiring,
 )
 from tests.nn.case import ANY, ROWS, Case, real, sigmoid, softmax, whole
@@ -87,6 +88,7 @@ CASES: dict[str, list[Case]] = {
     **cases_attention.CASES,
     **cases_convolution.CASES,
     **cases_normalisation.CASES,
+    **cases_recurrent.CASES,
     **cases_wiring.CASES,
 }
 

@@ -70,6 +70,7 @@ from pullback.nn.pooling import (
     MaxPool3d,
 )
 from pullback.nn.positions import LearnedPositions, SinusoidalPositions, rotated
+from pullback.nn.rnn import GRU, LSTM, RNN, Last
 from pullback.nn.sequential import Sequential, dense
 from pullback.nn.storage import load, save
 from pullback.nn.summary import summary
@@ -84,6 +85,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "Activation",
     "AvgPool1d",
@@ -116,6 +120,7 @@ __all__ = [
     "Head",
     "Identity",
     "InstanceNorm",
+    "Last",
     "LayerNorm",
     "LeakyReLU",
     "LearnedPositions",
