@@ -191,7 +191,7 @@ SETTINGS = [
          f"{TRAIN} --time soon", fitted(time="soon")),
     Case("dropout of 2", ConfigError, ("2.0", "0", "1"),
          f"{TRAIN} --dropout 2", lambda: pb.nn.Dropout(2.0)),
-    Case("no neurons", ConfigError, ("out_features", "positive", "0"),
+    Case("no neurons", ConfigError, ("out_features|hidden", "positive|1 or more", "0"),
          f"{TRAIN} --hidden 0", lambda: pb.nn.Linear(3, 0)),
     Case("a level never reached", ConfigError, ("never", "accuracy >= 2", "2%"),
          [*TRAIN.split(), "--until", "accuracy >= 2"],

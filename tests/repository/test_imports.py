@@ -26,6 +26,7 @@ LAYERS = (
     ("nn", "losses", "metrics", "optim"),
     ("data", "runs"),
     ("train",),
+    ("catalogue",),
     ("insight",),
     ("compare",),
     ("interop", "lab"),

@@ -49,12 +49,9 @@ def _columns(roles: list[dict[str, str]]) -> Any:
 def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
     from pullback import losses
 
-    s, choice = plan.settings, plan.choice
+    s = plan.settings
     parts = summary["parts"]
     parameters = sum(p.size for p in plan.network.parameters().values())
-    shape = "-".join(map(str, [summary["features"], *choice.hidden, _outputs(plan)]))
-    dropout = f", dropout {choice.dropout:g}" if choice.dropout and choice.hidden else ""
-    activation = f", {choice.activation}" if choice.hidden else ", linear"
     steps = -(-parts["train"] // s["batch_size"])
     rows = [
         (
@@ -65,8 +62,8 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
         ),
         (
             "network",
-            f"{shape}{activation}{dropout}; {parameters:,} parameters",
-            "--hidden --activation --dropout",
+            f"{_network(plan, summary)}; {parameters:,} parameters",
+            "--network --hidden --activation --dropout",
         ),
         ("loss", described(losses.get(s["loss"])), "--loss --class-weight"),
         ("optimizer", optimizer_text(s["optimizer"]), "--optimizer --learning-rate --schedule"),
@@ -80,6 +77,21 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
         ("seed", s["seed"], "--seed"),
     ]
     return output.table(["setting", "chosen", "change with"], rows, dim=[2], keep=[0])
+
+
+def _network(plan: Plan, summary: dict[str, Any]) -> str:
+    """The network in a few words."""
+    made = plan.choice.architecture
+    config = made.to_config()
+    if made.name != "dense":
+        usual = [f"{k} {_short(v)}" for k, v in config.items() if k != "name" and v not in (0, "")]
+        return ", ".join([made.name, *usual])
+    hidden = config["hidden"]
+    shape = "-".join(map(str, [summary["features"], *hidden, _outputs(plan)]))
+    if not hidden:
+        return f"{shape}, linear"
+    dropout = f", dropout {config['dropout']:g}" if config["dropout"] else ""
+    return f"{shape}, {config['activation']}{dropout}"
 
 
 def _outputs(plan: Plan) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -101,7 +102,7 @@ class Named(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
     ) -> dict[str, Any]:
         if isinstance(value, dict):
             return dict(value)
-        name, *rest = str(value).replace(",", " ").split() or [""]
+        name, *rest = _apart(str(value)) or [""]
         found: dict[str, Any] = {"name": name}
         for word in rest:
             key, equals, text = word.partition("=")
@@ -109,6 +110,46 @@ class Named(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
                 self.fail(f"{value!r} must be a name and settings: 'sgd, momentum=0.9'", param, ctx)
             found[key] = plain_value(text)
         return found
+
+
+class NetworkType(Named):
+    """A network by name with settings, or widths of hidden layers."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(value).strip()
+        if isinstance(value, (list, tuple)) or text.casefold() in OFF or text[:1].isdigit():
+            return Sizes().convert(value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class ImageSize(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
+    """Height and width in pixels: "32x48", or "32" for both."""
+
+    name = "image size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        words = value if isinstance(value, (list, tuple)) else str(value).casefold().split("x")
+        try:
+            sizes = [int(str(word)) for word in words]
+        except ValueError:
+            sizes = []
+        if len(sizes) not in (1, 2):
+            self.fail(f"{value!r} must be a size such as 32x32 (height x width)", param, ctx)
+        return sizes[0], sizes[-1]
+
+
+def _apart(text: str) -> list[str]:
+    """The words of a text, at commas and blanks that do not stand in brackets.
+
+    Example:
+        >>> _apart("convnet, channels=[8, 16] shift=1")
+        ['convnet', 'channels=[8, 16]', 'shift=1']
+    """
+    return re.findall(r"(?:\[[^\]]*\]|[^\s,\[])+", text)
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
@@ -137,12 +178,14 @@ class Pair(click.ParamType):  # type: ignore[type-arg]  # generic only in newer 
 
 
 def plain_value(text: str) -> Any:
-    """A number, true, false, or the text itself.
+    """A number, true, false, a list of such in brackets, or the text itself.
 
     Example:
         >>> [plain_value(word) for word in ("2", "0.5", "true", "cosine")]
         [2, 0.5, True, 'cosine']
     """
+    if text.startswith("[") and text.endswith("]"):
+        return [plain_value(word.strip()) for word in text[1:-1].split(",") if word.strip()]
     truths = {"true": True, "false": False, "none": None}
     if text.casefold() in truths:
         return truths[text.casefold()]

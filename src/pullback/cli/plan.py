@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 Asked = Mapping[str, Any]
 READING = ("separator", "encoding", "missing")
+DATA = (
+    *("task", "split", "validation", "test", "group", "time_column", "weight"),
+    *("drop_missing_target", "separator", "encoding", "window", "horizon", "skip_unreadable"),
+    *("length", "unit", "size"),
+)
+OWN = ("architecture", "loss", "optimizer", "reasons")
+PICTURES = ("image_size", "skip_unreadable")
 
 
 @dataclasses.dataclass
@@ -47,31 +54,35 @@ class Plan:
         """The settings as the tables of a TOML file, from which the same training follows."""
         target = self.target[0] if len(self.target) == 1 else self.target
         data = {"file": str(self.asked["file"]), "target": target, **_prepare_arguments(self.asked)}
-        data.pop("seed")
+        data.pop("seed", None)
         training = {**self.settings}
         training["optimizer"] = self.settings["optimizer"].to_config()
         for name in ("patience", "clip_norm"):  # whose absence would mean the usual number
             training[name] = "none" if self.settings[name] is None else self.settings[name]
         return {
             "data": {key: value for key, value in data.items() if value not in (None, [], {})},
-            "network": {
-                "hidden": list(self.choice.hidden),
-                "activation": self.choice.activation,
-                "dropout": self.choice.dropout,
-            },
+            "network": self._network(),
             "training": training,
         }
+
+    def _network(self) -> dict[str, Any]:
+        config = self.choice.architecture.to_config()
+        if config["name"] != "dense":
+            return {"network": config}
+        return {name: value for name, value in config.items() if name != "name"}
 
     def to_json(self) -> dict[str, Any]:
         """What was read and decided, as plain data."""
         from pullback.train import auto
 
         parameters = self.network.parameters().values()
+        config = self.choice.architecture.to_config()
         return {
             "file": str(self.file),
             "data": {"classes": None, **self.prepared.summary()},
             "network": {
-                **self.tables()["network"],
+                "name": self.choice.architecture.name,
+                "settings": {k: v for k, v in config.items() if k != "name"},
                 "inputs": self.prepared.encoder.input_shape,
                 "outputs": auto.outputs_of(self.prepared, self.settings["loss"]),
                 "parameters": sum(p.size for p in parameters),
@@ -87,7 +98,6 @@ def plan_of(asked: Asked) -> Plan:
     Raises:
         PullbackError: The data or a setting cannot be used.
     """
-    from pullback.data import prepare
     from pullback.train import auto
 
     file, usual = find(str(asked["file"]))
@@ -95,7 +105,7 @@ def plan_of(asked: Asked) -> Plan:
     source = _read(file, target, asked)
     target = _each(target, getattr(source, "names", ()))
     names: Any = target[0] if len(target) == 1 else target or None
-    prepared = prepare(source, names, **_prepare_arguments(asked))
+    prepared = auto.read_for(source, names, **_prepare_arguments(asked))
     choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
     network = choice.network(prepared, settings["loss"])
@@ -104,12 +114,29 @@ def plan_of(asked: Asked) -> Plan:
 
 def prepared_of(settings: Mapping[str, Any], seed: int) -> Prepared:
     """The data of an earlier training, from the settings that its run keeps."""
-    from pullback.data import prepare
-    from pullback.data.reading import read
+    from pullback.train import auto
 
     rest = {key: value for key, value in settings.items() if key not in ("file", "target")}
-    source = read(Path(settings["file"]), **{key: rest[key] for key in READING if key in rest})
-    return prepare(source, settings.get("target"), seed=seed, **rest)
+    target = settings.get("target") or None
+    source = _source(Path(settings["file"]), target, rest)
+    if auto.is_drawn(source, target, rest):
+        rest["seed"] = seed
+    return auto.read_for(source, target, **rest)
+
+
+def _source(file: Path, target: Any, options: Asked) -> Any:
+    """The file as it is read: a text, else a table or arrays."""
+    from pullback.data.reading import read
+    from pullback.data.text import read_corpus
+    from pullback.train import auto
+
+    reading = {key: options[key] for key in READING if key in options}
+    if auto.is_text(file, target):
+        return read_corpus(file, **{k: v for k, v in reading.items() if k == "encoding"})
+    pictures = {key: options[key] for key in PICTURES if options.get(key) is not None}
+    if pictures.get("image_size"):
+        pictures["image_size"] = tuple(pictures["image_size"])
+    return read(file, **reading, **pictures)
 
 
 def find(file: str) -> tuple[Path, str | None]:
@@ -152,14 +179,14 @@ def _each(target: list[str], columns: Sequence[str]) -> list[str]:
 
 
 def _read(file: Path, target: list[str], asked: Asked) -> Any:
-    from pullback.data.reading import read
+    from pullback.data import Table
 
-    options = {key: asked[key] for key in READING if key in asked}
+    options = dict(asked)
     if options.get("separator") in ("tab", "\\t"):
         options["separator"] = "\t"
-    found = read(file, **options)
-    names = getattr(found, "names", None)
-    if not target and names is not None:
+    found = _source(file, target, options)
+    if not target and isinstance(found, Table):
+        names = found.names
         shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
         raise DataError(
             "the column to predict must be named",
@@ -173,6 +200,8 @@ def _read(file: Path, target: list[str], asked: Asked) -> Any:
 
 def _prepare_arguments(asked: Asked) -> dict[str, Any]:
     """What `prepare` is given beside source and target; all but the seed may be repeated later."""
+    from pullback.train import auto
+
     roles = dict(asked.get("roles") or ())
     for column in asked.get("drop") or ():
         if roles.get(column, "drop") != "drop":
@@ -182,27 +211,32 @@ def _prepare_arguments(asked: Asked) -> dict[str, Any]:
                 "Give --role or --drop, not both.",
             )
         roles[column] = "drop"
-    same = ("task", "split", "validation", "test", "group", "time_column", "weight")
-    found = {key: asked[key] for key in (*same, "drop_missing_target") if key in asked}
+    found = {key: asked[key] for key in DATA if key in asked}
     if "missing" in asked:
         found["missing"] = list(asked["missing"])
-    for key in ("separator", "encoding"):
-        if key in asked:
-            found[key] = asked[key]
-    return {**found, "roles": roles, "seed": asked.get("seed", 0)}
+    if "image_size" in asked:
+        found["image_size"] = tuple(asked["image_size"])
+    if roles:
+        found["roles"] = roles
+    if auto.is_drawn(str(asked["file"]), asked.get("target"), asked):
+        found["seed"] = asked.get("seed", 0)
+    return found
 
 
 def _chosen(choice: Choice, asked: Asked) -> Choice:
     """The choice with the user's wishes in the place of its own."""
     from pullback.nn import activations
+    from pullback.train import auto
 
-    fields = {f.name for f in dataclasses.fields(choice)} - {"loss", "optimizer", "reasons"}
+    fields = {f.name for f in dataclasses.fields(choice)} - {*OWN, "metrics"}
     wishes = {key: asked[key] for key in fields & set(asked)}
     wishes = {key: None if value == "none" else value for key, value in wishes.items()}
-    if "hidden" in wishes:
-        wishes["hidden"] = tuple(wishes["hidden"])
-    if "activation" in wishes:
-        activations.get(wishes["activation"])  # a wrong name is told of before anything else
+    shape = {key: asked[key] for key in ("network", *auto.SHAPE) if key in asked}
+    if isinstance(shape.get("network"), list):
+        shape["hidden"] = shape.pop("network")
+    if "activation" in shape:
+        activations.get(shape["activation"])  # a wrong name is told of before anything else
+    wishes["architecture"] = auto.shaped(choice.architecture, shape)
     optimizer = _optimizer(choice.optimizer, asked)
     if ("steps" in asked or "time" in asked) and "epochs" not in asked:
         wishes["epochs"] = None  # another budget was given
@@ -257,8 +291,8 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     if "constraints" in asked:
         settings["constraints"] = _constraints(asked["constraints"])
     _check(settings, prepared)
-    if "metrics" in asked:
-        settings["metrics"] = words(asked["metrics"])
+    if "metrics" in asked or choice.metrics is not None:
+        settings["metrics"] = words(asked.get("metrics", choice.metrics))
     if "class_weight" in asked:
         settings["class_weight"] = _class_weight(asked["class_weight"], prepared)
     return settings

@@ -13,7 +13,7 @@ import numpy as np
 
 from pullback.cli.output import finite
 from pullback.cli.places import plain_arrays
-from pullback.errors import unknown
+from pullback.errors import ConfigError, unknown
 from pullback.files import atomic_write
 
 if TYPE_CHECKING:
@@ -80,16 +80,26 @@ def predicted(model: Model, source: Any, probabilities: bool) -> Predicted:
         PullbackError: A column is missing or holds what it must not, or probabilities are asked
             of a regression.
     """
+    from pullback.data import Arrays
+    from pullback.data.text import Corpus
     from pullback.nn.head import heads_by_output, needs_fit
     from pullback.nn.inference import outputs
     from pullback.nn.several import ONE
 
     needs_fit(probabilities, model.head)
+    if isinstance(source, Corpus):
+        raise ConfigError(
+            "a network of texts says what comes next",
+            "a text to be predicted row by row",
+            "Use pullback generate RUN --prompt TEXT, or pullback evaluate RUN FILE.",
+        )
     rows = source if model.encoder is not None else plain_arrays(model, source)[0]
     raw = outputs(model.network, model.features(rows))
     names = ("",) if model.encoder is None else model.encoder.target.names
     heads = {} if model.head is None else heads_by_output(model.head)
-    columns = {
+    files = getattr(source, "names", ()) if isinstance(source, Arrays) else ()
+    columns: dict[str, Any] = {"file": np.asarray(files)} if files else {}
+    columns |= {
         f"{output}_{column}" if output else column: values
         for output, said in raw.items()
         for column, values in _columns(heads.get(output), said, names, probabilities).items()

@@ -17,11 +17,13 @@ from pullback.errors import PullbackError, unknown
 
 COMMANDS = {
     "train": "Train a network on a table until it is good enough, and keep it.",
+    "generate": "Go on with a text as a network that was trained on one says.",
     "predict": "Say what a trained network predicts for new rows.",
     "evaluate": "Measure a trained network on rows whose answers are known.",
     "resume": "Go on with a training that was stopped.",
     "runs": "List the runs in a folder.",
     "show": "Show a run: its network, settings, columns, scores and history.",
+    "list": "List what can be chosen by name: layers, losses, optimizers and the rest.",
     "export": "Write the trained network, or how training went, to a file.",
 }
 

@@ -5,7 +5,16 @@ Each table is a group of the help text, and a table of the TOML file.
 
 from __future__ import annotations
 
-from pullback.cli.options import Decorator, Named, Pair, Sizes, Switchable, option
+from pullback.cli.options import (
+    Decorator,
+    ImageSize,
+    Named,
+    NetworkType,
+    Pair,
+    Sizes,
+    Switchable,
+    option,
+)
 
 DATA: list[Decorator] = [
     option(
@@ -87,14 +96,69 @@ DATA: list[Decorator] = [
         group="Data",
         help="Leave out rows without a target.",
     ),
+    option(
+        "--window",
+        type=int,
+        metavar="N",
+        group="Data",
+        help="The rows are a series: predict the target from the N rows before.",
+    ),
+    option(
+        "--horizon",
+        type=int,
+        metavar="N",
+        group="Data",
+        help="Rows ahead that are predicted, with --window.  [1]",
+    ),
+    option(
+        "--image-size",
+        type=ImageSize(),
+        metavar="HxW",
+        group="Data",
+        help="Resize pictures; needed where their sizes differ.",
+    ),
+    option(
+        "--skip-unreadable",
+        is_flag=True,
+        default=None,
+        group="Data",
+        help="Leave out pictures that cannot be read.",
+    ),
+    option(
+        "--length",
+        type=int,
+        metavar="N",
+        group="Data",
+        help="Tokens in a window of a text.  [128 characters, 32 words]",
+    ),
+    option(
+        "--unit",
+        metavar="UNIT",
+        group="Data",
+        help="What a text is made of: character or word.  [character]",
+    ),
+    option(
+        "--vocabulary",
+        "size",
+        type=int,
+        metavar="N",
+        group="Data",
+        help="Tokens of a text that are told apart, at most.",
+    ),
 ]
 """How a file is read, and what its columns and rows are for."""
 
 NETWORK: list[Decorator] = [
     option(
-        "--hidden",
         "--network",
-        "hidden",
+        type=NetworkType(),
+        metavar="NAME",
+        group="Network",
+        help="dense, lenet, convnet, lstm, gru, rnn, transformer; with settings: "
+        "'lstm, hidden=256, layers=2'.  [by the data]",
+    ),
+    option(
+        "--hidden",
         type=Sizes(),
         metavar="SIZES",
         group="Network",
@@ -104,7 +168,7 @@ NETWORK: list[Decorator] = [
         "--activation",
         metavar="NAME",
         group="Network",
-        help="relu, leaky_relu, elu, selu, gelu, silu, mish, sigmoid, tanh, softplus or another.",
+        help="relu, gelu, silu, tanh, ...: pullback list activations.",
     ),
     option(
         "--dropout",

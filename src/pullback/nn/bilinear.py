@@ -35,6 +35,9 @@ class Bilinear(Module):
         ConfigError: A size is no positive whole number.
         ShapeError: An input has another shape.
 
+    References:
+        J. Tenenbaum and W. Freeman, 2000, "Separating style and content with bilinear models".
+
     Example:
         >>> import pullback as pb
         >>> layer = pb.nn.Bilinear(3, 4, 2).initialise(seed=0)

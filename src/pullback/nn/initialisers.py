@@ -44,7 +44,11 @@ def get(value: Initialiser | str | dict[str, Any]) -> Initialiser:
 
 @register
 class Zeros(Initialiser):
-    """All 0."""
+    """All 0.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 8.4.
+    """
 
     name = "zeros"
 
@@ -54,7 +58,11 @@ class Zeros(Initialiser):
 
 @register
 class Ones(Initialiser):
-    """All 1."""
+    """All 1.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 8.4.
+    """
 
     name = "ones"
 
@@ -64,7 +72,11 @@ class Ones(Initialiser):
 
 @register
 class Constant(Initialiser):
-    """All `value`."""
+    """All `value`.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 8.4.
+    """
 
     name = "constant"
     value: float = 0.0
@@ -79,7 +91,11 @@ class Constant(Initialiser):
 
 @register
 class Normal(Initialiser):
-    """Normal with mean 0 and the given deviation."""
+    """Normal with mean 0 and the given deviation.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 8.4.
+    """
 
     name = "normal"
     deviation: float = 0.01
@@ -94,7 +110,11 @@ class Normal(Initialiser):
 
 @register
 class Uniform(Initialiser):
-    """Uniform within plus or minus `limit`."""
+    """Uniform within plus or minus `limit`.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 8.4.
+    """
 
     name = "uniform"
     limit: float = 0.05
@@ -112,6 +132,9 @@ class TruncatedNormal(Initialiser):
     """Normal with mean 0, drawn again where it is further out than `bound` deviations.
 
     What is left has a smaller deviation: 0.88 of `deviation` with a bound of 2.
+
+    References:
+        M. Abadi et al., 2016, "TensorFlow: a system for large-scale machine learning".
     """
 
     name = "truncated_normal"
@@ -147,6 +170,9 @@ class VarianceScaling(Initialiser):
 
     Raises:
         ConfigError: A setting that there is not.
+
+    References:
+        K. He, X. Zhang, S. Ren and J. Sun, 2015, "Delving deep into rectifiers", generalised.
     """
 
     name = "variance_scaling"
@@ -190,6 +216,10 @@ class FanInUniform(Initialiser):
     r"""Uniform within $\pm 1/\sqrt{\text{fan\_in}}$, for weights and biases alike.
 
     What PyTorch gives a linear layer.
+
+    References:
+        A. Paszke et al., 2019, "PyTorch: an imperative style, high-performance deep learning
+        library", whose layers begin so.
     """
 
     name = "fan_in_uniform"

@@ -93,6 +93,9 @@ class Flatten(Module):
         x: (batch, ...)
         output: (batch, product of the rest)
 
+    References:
+        C. Harris et al., 2020, "Array programming with NumPy".
+
     Example:
         >>> import pullback as pb
         >>> pb.nn.Flatten()(pb.ones((2, 28, 28))).shape

@@ -72,6 +72,10 @@ class MaxPool1d(MaxPool):
         x: (batch, length, channels)
         output: (batch, positions, channels)
 
+    References:
+        Y. Boureau, J. Ponce and Y. LeCun, 2010, "A theoretical analysis of feature pooling in
+        visual recognition".
+
     Example:
         >>> import pullback as pb
         >>> pb.nn.MaxPool1d(2)(pb.ones((1, 10, 4))).shape
@@ -121,6 +125,10 @@ class MaxPool3d(MaxPool):
         x: (batch, depth, height, width, channels)
         output: (batch, *positions, channels)
 
+    References:
+        Y. Boureau, J. Ponce and Y. LeCun, 2010, "A theoretical analysis of feature pooling in
+        visual recognition".
+
     Example:
         >>> import pullback as pb
         >>> pb.nn.MaxPool3d(2)(pb.ones((1, 4, 4, 4, 3))).shape
@@ -137,6 +145,10 @@ class AvgPool1d(AvgPool):
     Shape:
         x: (batch, length, channels)
         output: (batch, positions, channels)
+
+    References:
+        Y. Boureau, J. Ponce and Y. LeCun, 2010, "A theoretical analysis of feature pooling in
+        visual recognition".
 
     Example:
         >>> import pullback as pb
@@ -187,6 +199,10 @@ class AvgPool3d(AvgPool):
     Shape:
         x: (batch, depth, height, width, channels)
         output: (batch, *positions, channels)
+
+    References:
+        Y. Boureau, J. Ponce and Y. LeCun, 2010, "A theoretical analysis of feature pooling in
+        visual recognition".
 
     Example:
         >>> import pullback as pb

@@ -229,6 +229,10 @@ class Last(Module):
     Raises:
         ShapeError: The input is no series, or has no step.
 
+    References:
+        I. Sutskever, O. Vinyals and Q. Le, 2014, "Sequence to sequence learning with neural
+        networks".
+
     Example:
         >>> import pullback as pb
         >>> network = pb.nn.Sequential(pb.nn.GRU(3, 8), pb.nn.Last(), pb.nn.Linear(8, 2))

@@ -40,6 +40,10 @@ class Sequential(Module):
     Raises:
         ConfigError: A layer is neither.
 
+    References:
+        D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
+        back-propagating errors".
+
     Example:
         >>> import pullback as pb
         >>> network = pb.nn.Sequential(pb.nn.Linear(2, 8), "tanh", pb.nn.Linear(8, 1))

@@ -58,6 +58,9 @@ class ConvTranspose1d(TransposedConvolution):
         weight: (window, out_channels // groups, in_channels)
         bias: (out_channels,)
 
+    References:
+        M. Zeiler, D. Krishnan, G. Taylor and R. Fergus, 2010, "Deconvolutional networks".
+
     Example:
         >>> import pullback as pb
         >>> pb.nn.ConvTranspose1d(4, 2, 2, stride=2).initialise(seed=0)(pb.ones((1, 5, 4))).shape
@@ -120,6 +123,9 @@ class ConvTranspose3d(TransposedConvolution):
         output: (batch, *positions, out_channels)
         weight: (*window, out_channels // groups, in_channels)
         bias: (out_channels,)
+
+    References:
+        M. Zeiler, D. Krishnan, G. Taylor and R. Fergus, 2010, "Deconvolutional networks".
 
     Example:
         >>> import pullback as pb

@@ -134,6 +134,10 @@ class Concatenate(Module):
     Raises:
         ShapeError: The inputs do not fit together.
 
+    References:
+        G. Huang, Z. Liu, L. van der Maaten and K. Weinberger, 2017, "Densely connected
+        convolutional networks".
+
     Example:
         >>> import pullback as pb
         >>> pb.nn.Concatenate()(pb.ones((5, 3)), pb.ones((5, 1))).shape
@@ -176,6 +180,9 @@ class Reshape(Module):
     Raises:
         ConfigError: The shape is not made of lengths, or has more than one -1.
         ShapeError: The rows have another number of elements.
+
+    References:
+        C. Harris et al., 2020, "Array programming with NumPy".
 
     Example:
         >>> import pullback as pb

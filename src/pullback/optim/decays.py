@@ -23,6 +23,10 @@ class Exponential(Schedule):
     Raises:
         ConfigError: A setting out of range.
 
+    References:
+        C. Darken and J. Moody, 1990, "Note on learning rate schedules for stochastic
+        optimization".
+
     Example:
         >>> schedule = Exponential(gamma=0.25, every=2)
         >>> [schedule(step).item() for step in (1, 2, 3)]
@@ -98,6 +102,10 @@ class Polynomial(Schedule):
     Raises:
         ConfigError: A setting out of range.
 
+    References:
+        L. Chen, G. Papandreou, I. Kokkinos, K. Murphy and A. Yuille, 2018, "DeepLab: semantic
+        image segmentation with deep convolutional nets".
+
     Example:
         >>> [Polynomial(power=2)(step, 4).item() for step in (1, 3, 5)]
         [1.0, 0.25, 0.0]
@@ -134,6 +142,10 @@ class Linear(Schedule):
 
     Raises:
         ConfigError: A setting out of range.
+
+    References:
+        J. Devlin, M. Chang, K. Lee and K. Toutanova, 2019, "BERT: pre-training of deep
+        bidirectional transformers for language understanding".
 
     Example:
         >>> [Linear()(step, 4).item() for step in (1, 2, 5)]

@@ -29,6 +29,10 @@ class Joined(Schedule):
         ConfigError: Another number of boundaries, or one that does not come after the last.
         UnknownNameError: No such schedule.
 
+    References:
+        A. Paszke et al., 2019, "PyTorch: an imperative style, high-performance deep learning
+        library" (its `SequentialLR`).
+
     Example:
         >>> schedule = Joined(("constant", "linear"), at=(2,))
         >>> [schedule(step, 6).item() for step in (1, 2, 3, 4, 5)]

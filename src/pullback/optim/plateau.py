@@ -34,6 +34,10 @@ class ReduceOnPlateau(Schedule):
     Raises:
         ConfigError: A setting out of range.
 
+    References:
+        A. Krizhevsky, I. Sutskever and G. Hinton, 2012, "ImageNet classification with deep
+        convolutional neural networks", where it was done by hand.
+
     Example:
         >>> ReduceOnPlateau(gamma=0.5, patience=3)(7).item()
         1.0

@@ -128,6 +128,10 @@ class Schedule(named.Named):
 class Constant(Schedule):
     """The same rate throughout: the factor is 1.
 
+    References:
+        H. Robbins and S. Monro, 1951, "A stochastic approximation method", for what a constant
+        rate does not do.
+
     Example:
         >>> Constant()(7).item()
         1.0

@@ -20,6 +20,7 @@ from pullback.nn import Module, storage
 from pullback.nn.head import Head, Heads, heads_by_output
 from pullback.nn.inference import outputs, predict
 from pullback.nn.several import ONE, structured, targets_by_name
+from pullback.train.generate import generate
 from pullback.train.known import Known, own_units
 from pullback.train.measures import Wanted, measured, measures_of
 
@@ -73,6 +74,12 @@ class Model:
         """
         return predict(self.network, self.features(rows), 1024, probabilities)
 
+    def generate(
+        self, prompt: str = "", length: int = 200, *, temperature: float = 1.0, seed: int = 0
+    ) -> str:
+        """Go on with a text, token by token; see `pullback.train.generate`."""
+        return generate(self, prompt, length, temperature=temperature, seed=seed)
+
     def evaluate(self, data: Any, metrics: Wanted = None) -> dict[str, float]:
         """How good it is on rows whose answers are known.
 
@@ -122,8 +129,9 @@ class Model:
         heads = heads_by_output(self._fitted)
         if self.encoder is not None:
             found = self.encoder.read(data)
-            said = outputs(self.network, self.features(found))
-            y, target = self.encoder.targets(found), self.encoder.target
+            self.warnings = list(self.encoder.report(found).warnings)
+            x, y = self.encoder.examples(found)
+            said, target = outputs(self.network, x), self.encoder.target
             if target.task == "regression":
                 y = own_units(target).scores(y)
             elif target.task == "multilabel":

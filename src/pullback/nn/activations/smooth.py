@@ -142,7 +142,11 @@ class Exponential(Activation):
 
 @register
 class Identity(Activation):
-    """x itself, for places that ask for an activation."""
+    """x itself, for places that ask for an activation.
+
+    References:
+        I. Goodfellow, Y. Bengio and A. Courville, 2016, "Deep learning", section 6.3.
+    """
 
     name = "identity"
     aliases = ("linear", "none")

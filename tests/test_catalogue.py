@@ -1,0 +1,16 @@
+"""Every entry of every table has a line that says what it is, and a reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from pullback.catalogue import TABLES, Entry, entries
+
+ALL = [(table, entry) for table in TABLES for entry in entries(table)]
+
+
+@pytest.mark.parametrize(("table", "entry"), ALL, ids=lambda v: v if isinstance(v, str) else v.name)
+def test_an_entry_speaks_for_itself(table: str, entry: Entry) -> None:
+    assert 5 < len(entry.summary) <= 160, entry.summary
+    assert entry.summary.endswith((".", "$"))
+    assert table == "operations" or entry.reference, f"References: in {entry.cls.__name__}"
