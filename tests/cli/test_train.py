@@ -80,10 +80,10 @@ def test_the_library_gives_the_same_network() -> None:
 
 
 WISHES: list[tuple[list[Any], str, Any]] = [
-    (["--hidden", "none"], "network.hidden", []),
-    (["--network", "8, 4"], "network.hidden", [8, 4]),
-    (["--activation", "tanh"], "network.activation", "tanh"),
-    (["--dropout", "0.3"], "network.dropout", 0.3),
+    (["--hidden", "none"], "network.settings.hidden", []),
+    (["--network", "8, 4"], "network.settings.hidden", [8, 4]),
+    (["--activation", "tanh"], "network.settings.activation", "tanh"),
+    (["--dropout", "0.3"], "network.settings.dropout", 0.3),
     (["--learning-rate", "0.01"], "training.optimizer.learning_rate", 0.01),
     (["--optimizer", "sgd"], "training.optimizer.learning_rate", 0.01),
     (["--optimizer", "sgd, momentum=0.9"], "training.optimizer.momentum", 0.9),

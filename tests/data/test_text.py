@@ -92,6 +92,32 @@ def test_the_vocabulary_is_that_of_the_training_part() -> None:
     assert len(prepared.validation) == 0
 
 
+@pytest.mark.parametrize(("validation", "test"), [(0.1, 0.1), (0.2, 0.05), (0, 0.25), (0.3, 0.3)])
+def test_parts_are_spread_over_the_text(validation: float, test: float) -> None:
+    words = "".join(f"{i:06d}" for i in range(20_000))
+    prepared = prepare_text(words, length=10, validation=validation, test=test)
+    decode = prepared.encoder.inputs.vocabulary.decode
+    shares, seen = [], []
+    for part in (prepared.train, prepared.validation, prepared.test):
+        text = decode(part.x[:, :1]) + decode(part.y[part.y >= 0])
+        shares.append((part.y >= 0).sum() / len(words))
+        places = part.x.shape[0] and [words.find(decode(row[:12])) for row in part.x[::50]]
+        seen.append(places or [])
+        assert set(text) <= set(words)
+    assert shares[1:] == pytest.approx([validation, test], abs=0.011)
+    assert sum(shares) == pytest.approx(1, abs=0.002)
+    for places in seen:  # from the first quarter to the last
+        assert not places or (min(places) < 40_000 and max(places) > 80_000)
+    assert prepared.split == "100 stretches of the text"
+
+
+def test_the_end_can_be_held_out() -> None:
+    prepared = prepare_text(TEXT * 20, length=16, split="end")
+    assert prepared.split == "one after the other in the text"
+    with pytest.raises(UnknownNameError, match="ende"):
+        prepare_text(TEXT, split="ende")
+
+
 def test_files_zipped_or_not_and_their_encodings(tmp_path: Path) -> None:
     text = "Träume\n"
     (tmp_path / "a.txt").write_bytes("\ufeffTräume\r\n".encode())
