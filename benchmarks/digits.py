@@ -1,4 +1,4 @@
-"""MNIST-10k by a dense network, with nothing chosen: `pullback train mnist-10k.npz`.
+"""MNIST-10k with nothing chosen: `pullback train mnist-10k.npz`.
 
 Run as `python -m benchmarks digits`; the arrays are looked for as `benchmarks/places.py` says.
 """

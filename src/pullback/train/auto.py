@@ -24,6 +24,7 @@ ROWS_PER_BATCH = ((32, 4_000), (64, 16_000), (128, 64_000), (256, 256_000))
 LARGEST_BATCH = 512
 WIDE = 200
 LEAST_PICTURE = 8
+MANY_PICTURES = 20_000
 SHAPE = ("hidden", "activation", "dropout")
 TEXTS = (".txt", ".text")
 
@@ -129,7 +130,10 @@ def _for_table(prepared: Prepared, features: int) -> Choice:
 def _for_pictures(prepared: Prepared) -> Choice:
     batch, reasons = _batch(prepared)
     rule = optim.AdamW(4e-3, weight_decay=1e-2, schedule="cosine")
-    return Choice(ConvNet(), _usual_loss(prepared), rule, batch, 8, 4, reasons=reasons)
+    epochs = 12 if len(prepared.train) <= MANY_PICTURES else 6
+    reasons["epochs"] = reasons["batch_size"]
+    network, loss = ConvNet(dropout=0.3), _usual_loss(prepared)
+    return Choice(network, loss, rule, batch, epochs, 4, reasons=reasons)
 
 
 def _for_series(prepared: Prepared) -> Choice:
