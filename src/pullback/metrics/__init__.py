@@ -25,15 +25,7 @@ from pullback.metrics.base import (
 )
 from pullback.metrics.calibration import Bits, Brier, CalibrationError, Perplexity
 from pullback.metrics.checks import Needs, Task
-from pullback.metrics.classes import (
-    F1,
-    Accuracy,
-    BalancedAccuracy,
-    ConfusionMatrix,
-    Precision,
-    Recall,
-    Specificity,
-)
+from pullback.metrics.classes import Accuracy, BalancedAccuracy, ConfusionMatrix
 from pullback.metrics.correlation import Pearson, Spearman
 from pullback.metrics.deviations import ExplainedVariance, Mape, MaxError, MedianAbsoluteError
 from pullback.metrics.evaluate import (
@@ -56,6 +48,7 @@ from pullback.metrics.labels import (
     SubsetAccuracy,
 )
 from pullback.metrics.probabilities import AveragePrecision, LogLoss, RocAuc, TopK
+from pullback.metrics.scores import F1, Precision, Recall, Specificity
 from pullback.metrics.values import R2, Mae, Mse, Rmse
 
 __all__ = [

@@ -10,8 +10,9 @@ import numpy as np
 
 from pullback.metrics.base import Metric, register
 from pullback.metrics.checks import Array
-from pullback.metrics.classes import Average, ClassScore, ratio
+from pullback.metrics.classes import ratio
 from pullback.metrics.probabilities import precision_along_recall, ranked_above
+from pullback.metrics.scores import Average, ClassScore
 
 
 @register
