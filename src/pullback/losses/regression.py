@@ -78,7 +78,7 @@ class MAE(Loss):
 
 @register
 class Huber(Loss):
-    r"""Huber's loss: squared near 0, straight beyond $\delta$.
+    r"""Huber's loss: squared near 0, straight far from it.
 
     With $d = y - t$, an element counts $\tfrac12 d^2$ where $|d| \le \delta$, else
     $\delta\,(|d| - \tfrac12 \delta)$; so its derivative is d, cut to $[-\delta, \delta]$.
@@ -119,7 +119,7 @@ class Huber(Loss):
 
 @register
 class SmoothL1(Loss):
-    r"""Smooth absolute error: squared near 0, the absolute error less a constant beyond $\beta$.
+    r"""Smooth absolute error: squared near 0, the absolute error less a constant far from it.
 
     With $d = y - t$, an element counts $\tfrac{1}{2\beta} d^2$ where $|d| \le \beta$, else
     $|d| - \tfrac12 \beta$: Huber's loss with $\delta = \beta$, divided by $\beta$.
