@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pullback.train.callbacks import Callback
     from pullback.train.fit import fit
     from pullback.train.model import Model, load
+    from pullback.train.per_sample import per_sample_gradients
     from pullback.train.resume import resume
     from pullback.train.run import Run
     from pullback.train.training import Training
@@ -34,7 +35,17 @@ _HOMES = {
     "Tensor": "pullback.tensors",
     "tensor": "pullback.tensors",
     **dict.fromkeys(
-        ("Callback", "Model", "Run", "Training", "fit", "fit_table", "load", "resume"),
+        (
+            "Callback",
+            "Model",
+            "Run",
+            "Training",
+            "fit",
+            "fit_table",
+            "load",
+            "per_sample_gradients",
+            "resume",
+        ),
         "pullback.train",
     ),
     **dict.fromkeys(

@@ -7,7 +7,8 @@ import pytest
 
 import pullback as pb
 from pullback.execute import NumpyExecutor, ReferenceExecutor, State, find_origin
-from pullback.graph import Node, placeholder, slot
+from pullback.graph import Node, apply, constant, placeholder, slot
+from pullback.graph.body import Body
 from pullback.ops.loops import Scan
 from pullback.plan import Program, Step, plan
 
@@ -122,3 +123,13 @@ def test_the_origin_of_an_overflow_in_the_carry() -> None:
     assert origin is not None
     assert origin.operation == "mul in step 4 of a loop"
     assert (origin.what, origin.index) == ("inf", (1,))
+
+
+def test_a_value_that_is_known_within_the_body_is_read_as_it_is() -> None:
+    """What it was computed from is then no part of the body."""
+    carry, factor = placeholder("carry", (), "float32"), constant(0.5, "float64").astype("float32")
+    factor.value = np.float32(0.5) * np.ones((), "float32")
+    body = Body([carry], [carry * factor])
+    y = apply(Scan(body, carries=1, rows=0, length=3), slot("first", (), "float32"))
+    state = State({"first": np.asarray(8.0, "float32")})
+    assert NumpyExecutor(plan(Step({"y": y})), state).run({})["y"].tolist() == [1.0]

@@ -5,6 +5,7 @@ from pullback.train.callbacks import Callback
 from pullback.train.fit import fit
 from pullback.train.model import Model, load
 from pullback.train.own_step import OwnStep
+from pullback.train.per_sample import per_sample_gradients
 from pullback.train.resume import resume
 from pullback.train.run import Run
 from pullback.train.training import Training
@@ -20,5 +21,6 @@ __all__ = [
     "fit",
     "fit_table",
     "load",
+    "per_sample_gradients",
     "resume",
 ]

@@ -1,0 +1,148 @@
+"""The gradient of each sample by itself: what a batch gradient is the mean of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pullback import losses
+from pullback.autodiff import gradient, vmap
+from pullback.errors import ConfigError
+from pullback.execute import State, executor
+from pullback.graph.dtypes import INT64, Array
+from pullback.graph.node import Node, as_node, placeholder, slot
+from pullback.nn.inference import dtype_of
+from pullback.nn.mode import Mode, mode
+from pullback.nn.module import Module
+from pullback.nn.parameter import bound
+from pullback.nn.several import ONE, outputs_by_name, unlabelled
+from pullback.plan import Step
+from pullback.train.given import arrays_of, cast, rows_of
+from pullback.train.objective import Objective, check_targets
+
+Nodes = Mapping[str, Node]
+ROW = "row"
+
+
+def per_sample_gradients(
+    network: Module,
+    loss: losses.Loss | str | Mapping[str, losses.Loss | str],
+    x: Any,
+    y: Any,
+    weights: Any = None,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    step: int = 0,
+    row: int = 0,
+) -> dict[str, Array]:
+    r"""The gradient of each row's own loss, $g_i = \partial (w_i l_i) / \partial \theta$.
+
+    All rows at once: the gradient of one row, batched by `vmap`. With the mean of a loss,
+    $\sum_i w_i l_i / \sum_i w_i$, the batch gradient is $\sum_i g_i / \sum_i w_i$: the mean of
+    the $g_i$ where all weights are 1. Dropout draws in each row what it draws there in the batch.
+
+    Args:
+        network: With values. Frozen parameters have no gradient.
+        loss: One loss, or one for each output of the network, by name.
+        x: The features, (rows, ...); a dict or tuple of arrays for several inputs.
+        y: The targets as the loss takes them, (rows, ...); likewise for several outputs.
+        weights: (rows,), or None for 1 each.
+        training: Whether dropout drops.
+        seed: Keys all random numbers.
+        step: The number of the training step, which keys them too.
+        row: The number of the first row within the logical batch.
+
+    Returns:
+        One array `(rows, *shape)` for each trainable parameter, by its path.
+
+    Raises:
+        ConfigError: The network has no values or nothing to train, or it is called for training
+            and has a layer whose output for one row depends on the others (batch normalisation).
+        DataError: Features, targets and weights are not of the same rows, or no numbers.
+        ShapeError: The targets do not fit the outputs.
+
+    Example:
+        >>> import pullback as pb
+        >>> network = pb.nn.Linear(1, 1).initialise(seed=0)
+        >>> found = pb.per_sample_gradients(network, "mse", [[1.0], [2.0]], [[0.0], [0.0]])
+        >>> {path: gradients.shape for path, gradients in found.items()}
+        {'weight': (2, 1, 1), 'bias': (2, 1)}
+
+    References:
+        I. Goodfellow, 2015, "Efficient per-example gradient computations".
+    """
+    _check_network(network, training)
+    feeds = _feeds(network, x, y, weights)
+    count = len(feeds[next(iter(feeds))])
+    nodes = {value: slot(path, value.shape, value.dtype) for path, value in network.state().items()}
+    trained = {path: nodes[p] for path, p in network.parameters().items() if p.trainable}
+    objective = _objective(loss)
+
+    def of_one(given: Nodes, number: Node) -> dict[str, Node]:
+        here = Mode(training, as_node(seed), as_node(step), number)
+        with bound(nodes), mode(here):
+            total = _total(network, objective, given)
+        return dict(zip(trained, gradient(total, [*trained.values()]), strict=True))
+
+    stacks = {
+        label: placeholder(label, a.shape, a.dtype).reshape((count, 1, *a.shape[1:]))
+        for label, a in feeds.items()
+    }
+    found = vmap(of_one)(stacks, placeholder(ROW, (count,), INT64))
+    state = State({path: value.numpy() for path, value in network.state().items()})
+    ran = executor(Step(found, name="per-sample gradients"), state)
+    return dict(ran.run({**feeds, ROW: np.arange(row, row + count, dtype=INT64)}))
+
+
+def _total(network: Module, objective: Objective, given: Nodes) -> Node:
+    """The weighted loss of a batch of one row: $w_i l_i$."""
+    outputs = outputs_by_name(network, unlabelled("x", given))
+    targets = unlabelled("y", given)
+    check_targets(outputs, targets)
+    if set(objective.losses) != set(outputs):
+        raise ConfigError(
+            "every output of the network has its loss",
+            f"losses for {_shown(objective.losses)}, outputs {_shown(outputs)}",
+            "Pass a dict of losses with the names of the outputs, or one loss for one output.",
+        )
+    sums = objective.sums(outputs, targets, given.get("weights"))
+    return objective.weighed({name: total for name, (total, _) in sums.items()})
+
+
+def _objective(loss: Any) -> Objective:
+    each = loss if isinstance(loss, Mapping) else {ONE: loss}
+    return Objective({name: losses.get(one) for name, one in each.items()}, {})
+
+
+def _shown(names: Mapping[str, Any]) -> str:
+    return ", ".join(name or "the only one" for name in names)
+
+
+def _feeds(network: Module, x: Any, y: Any, weights: Any) -> dict[str, Array]:
+    """Features, targets and weights by label, in the dtypes in which they are computed with."""
+    given, dtype = arrays_of((x, y, weights), "the samples", network), dtype_of(network)
+    targets = {name: cast(a, dtype) if a.dtype.kind == "f" else a for name, a in given.y.items()}
+    return rows_of(given, targets, network).feeds(np.arange(len(given)))
+
+
+def _check_network(network: Module, training: bool) -> None:
+    if not network.is_initialised:
+        raise ConfigError(
+            "a network needs values before it has gradients",
+            "parameters that were never initialised",
+            "Fit it, load it, or call network.initialise(seed=0).",
+        )
+    if not any(p.trainable for p in network.parameters().values()):
+        raise ConfigError(
+            "a gradient is that of a trainable parameter", "none", "Call network.unfreeze()."
+        )
+    for path, module in network.modules():
+        if training and getattr(module, "batch_statistics", False):
+            raise ConfigError(
+                "the gradient of a sample needs an output that depends on no other sample",
+                f"layer {path!r}, {module!r}, which takes statistics of the batch in training",
+                "Pass training=False, or use LayerNorm or GroupNorm.",
+            )
