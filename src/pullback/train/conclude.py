@@ -20,9 +20,13 @@ from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
 from pullback.train.model import Model, stored_encoder
 from pullback.train.once import Passing
+from pullback.train.parts import Part, Rows
 from pullback.train.recorder import Recorder
 from pullback.train.run import Run
 from pullback.train.sources import Source
+
+MOST_TRAINING = 10_000
+"""So many training rows speak for all of them in the final scores."""
 
 
 def new_store(
@@ -125,7 +129,7 @@ def _run_of(session: Session, source: Source, path: Path | None, notes: list[str
         ending=session.ending,
         steps=session.steps,
         epochs=session.epochs,
-        scores=_scores(session),
+        scores=_scores(session, notes),
         elapsed=session.elapsed,
         step=session.step,
         best_step=session.best[0] if session.put_back and session.best else None,
@@ -135,7 +139,7 @@ def _run_of(session: Session, source: Source, path: Path | None, notes: list[str
     )
 
 
-def _scores(session: Session) -> dict[str, float]:
+def _scores(session: Session, notes: list[str]) -> dict[str, float]:
     """The final network's loss and metrics on every part.
 
     After Ctrl-C nobody waits for another look at all rows: those of the last epoch are given.
@@ -148,9 +152,20 @@ def _scores(session: Session) -> dict[str, float]:
         if isinstance(part, Passing):  # gone: the mean over its steps is what there is
             scores |= {k: v for k, v in session.values.items() if k == "train.loss"}
         elif part is not None:
-            found = session.evaluator.measure(part)
+            seen = _seen(session, name, part)
+            if len(seen) < len(part):
+                some = f"{len(seen):,} of {len(part):,}"
+                notes.append(f"scores of the {name} rows are of {some}, evenly spread")
+            found = session.evaluator.measure(seen)
             scores |= {f"{name}.{metric}": value for metric, value in found.items()}
     return scores
+
+
+def _seen(session: Session, name: str, part: Part) -> Part:
+    """The rows that the final scores are of; of many training rows, some."""
+    if name == "train" and isinstance(part, Rows) and len(part) > MOST_TRAINING:
+        part = part.some(MOST_TRAINING)
+    return session.evaluator.seen(part)
 
 
 def _classes(session: Session) -> dict[str, ClassReport]:

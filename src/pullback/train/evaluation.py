@@ -15,10 +15,14 @@ from pullback.nn.several import unlabelled
 from pullback.train.interrupt import Interrupt
 from pullback.train.known import Known, targets_of
 from pullback.train.measures import Measure, measured
-from pullback.train.parts import Part
+from pullback.train.parts import Part, Rows
 from pullback.train.step import Batch, Recipe
 
 BATCH = 1024
+TOKENS = 1 << 14
+"""Of rows of tokens, so many tokens are computed at a time: each becomes a whole vector."""
+MOST_OUTPUTS = 50_000_000
+"""So many numbers of outputs are kept for the metrics at most; beyond that, some rows speak."""
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Evaluator:
 
     def attempt(self, part: Part) -> None:
         """Measure a few rows for nothing, so that a metric that cannot work shows early."""
-        chosen = part.some(BATCH)
+        chosen = part.some(_at_a_time(part))
         known, _ = self.known(chosen)
         countable = {name: rows for name, rows in known.items() if rows.countable}
         measured([m for m in self.metrics if m.output in countable], countable)
@@ -63,9 +67,10 @@ class Evaluator:
         self, part: Part, interrupt: Interrupt | None = None
     ) -> tuple[dict[str, Known], dict[str, float]]:
         """What metrics take, by output; the objective, and the mean loss of each output."""
+        part = self.seen(part)
         pieces: dict[str, list[Array]] = {}
         sums: dict[str, float] = {}
-        for feeds in part.batches(BATCH):
+        for feeds in part.batches(_at_a_time(part)):
             if interrupt is not None:
                 interrupt.check()
             found = self._run(feeds)
@@ -77,6 +82,15 @@ class Evaluator:
                     sums[label] = sums.get(label, 0.0) + float(array)
         joined = {label: np.concatenate(arrays) for label, arrays in pieces.items()}
         return self._meant(joined), self._losses(sums)
+
+    def seen(self, part: Part) -> Part:
+        """The rows that are measured: all, or as many as keep the outputs within bounds."""
+        if not isinstance(part, Rows) or len(part) <= _at_a_time(part):
+            return part
+        first = self._run(part.some(1).arrays)  # type: ignore[arg-type]  # taken from the disk
+        numbers = sum(array.size for label, array in first.items() if label.startswith("output"))
+        most = max(MOST_OUTPUTS // max(numbers, 1), _at_a_time(part))
+        return part if len(part) <= most else part.some(most)
 
     def _meant(self, joined: Mapping[str, Array]) -> dict[str, Known]:
         """What metrics take, from outputs, targets and weights by label."""
@@ -103,3 +117,11 @@ class Evaluator:
             step = self.recipe.evaluation_step(batch)
             self._programs[batch] = executor(step, self.state, self.kind)
         return self._programs[batch].run(feeds)
+
+
+def _at_a_time(part: Part) -> int:
+    """How many rows are computed at a time."""
+    for label, array in part.some(1).arrays.items():
+        if label.partition(".")[0] == "x" and array.dtype.kind in "iu":
+            return max(1, min(BATCH, TOKENS // max(1, int(np.prod(array.shape[1:])))))
+    return BATCH
