@@ -105,3 +105,17 @@ def test_float32_over_its_range(name: str) -> None:
     f = getattr(pb, name)
     found, wanted = f(x).numpy(), f(x.astype(np.float64)).numpy()
     assert (np.abs(found - wanted) / np.spacing(np.abs(wanted.astype(np.float32)))).max() <= allowed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_extreme_number_leaves_its_neighbours_alone(dtype: str) -> None:
+    """Both have a short way for arrays without an overflow, and a long one for all others."""
+    x = np.linspace(-5, 5, 11, dtype=dtype)
+    for extreme, value in ((-1e4, 0), (1e4, 1), (np.nan, np.nan), (-np.inf, 0), (np.inf, 1)):
+        y = pb.sigmoid(np.append(x, np.asarray(extreme, dtype))).numpy()
+        np.testing.assert_allclose(y[:-1], pb.sigmoid(x).numpy(), rtol=3e-7)
+        np.testing.assert_array_equal(y[-1], value)
+    a = np.array([0, -0.0, 2, 0, 0], dtype)
+    for b in (np.ones(5, dtype), np.array([np.inf, np.nan, 1, -np.inf, 1], dtype)):
+        np.testing.assert_array_equal(pb.scale(a, b).numpy(), [0, 0, 2, 0, 0])
+    assert pb.scale(np.array([2, 0], dtype), np.array([np.inf] * 2, dtype)).numpy()[0] == np.inf

@@ -3,9 +3,9 @@ r"""Sums over the steps of a loop: $\bar w = \sum_t \bar w_t$, without a sum at 
 The cotangent of a weight matrix in one step is a product, $\bar w_t = h_t^\top \bar z_t$. Summed
 in the carry, all of the matrix would be read and written at every step. Stacked over the steps,
 the factors make one product of all: $[h_1; h_2; ...]^\top [\bar z_1; \bar z_2; ...]$, in which
-the sum over the steps is part of the sum over the rows. (An LSTM of 128 units, 64 steps, batches
-of 32: 0.9 ms for the product, 6 ms for 64 products and sums.) The same goes for a bias, a sum
-over the rows, and for what is added at indices. Anything else is summed in the carry.
+the sum over the steps is part of the sum over the rows. (For 128 units of an LSTM, 64 steps and
+batches of 32, 3.3 ms instead of 4.9 to 9 ms for 64 products and sums.) The same goes for a bias,
+a sum over the rows, and for what is added at indices. Anything else is summed in the carry.
 """
 
 from __future__ import annotations

@@ -110,7 +110,13 @@ class Sigmoid(Elementwise):
     hard_points = (0.0, 1000.0, -1000.0)
 
     def forward(self, x: Array) -> Array:
-        small = np.exp(-np.absolute(x))
+        y = np.asarray(np.negative(x))
+        np.exp(y, out=y)
+        y += 1
+        np.reciprocal(y, out=y)
+        if y.all():
+            return y
+        small = np.exp(-np.absolute(x))  # the exponential was infinite somewhere
         return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
