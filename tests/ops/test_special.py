@@ -113,7 +113,7 @@ def test_one_extreme_number_leaves_its_neighbours_alone(dtype: str) -> None:
     x = np.linspace(-5, 5, 11, dtype=dtype)
     for extreme, value in ((-1e4, 0), (1e4, 1), (np.nan, np.nan), (-np.inf, 0), (np.inf, 1)):
         y = pb.sigmoid(np.append(x, np.asarray(extreme, dtype))).numpy()
-        np.testing.assert_allclose(y[:-1], pb.sigmoid(x).numpy(), rtol=3e-7)
+        np.testing.assert_allclose(y[:-1], pb.sigmoid(x).numpy(), rtol=0)
         np.testing.assert_array_equal(y[-1], value)
     a = np.array([0, -0.0, 2, 0, 0], dtype)
     for b in (np.ones(5, dtype), np.array([np.inf, np.nan, 1, -np.inf, 1], dtype)):

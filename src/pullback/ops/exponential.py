@@ -114,10 +114,9 @@ class Sigmoid(Elementwise):
         np.exp(y, out=y)
         y += 1
         np.reciprocal(y, out=y)
-        if y.all():
-            return y
-        small = np.exp(-np.absolute(x))  # the exponential was infinite somewhere
-        return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+        if not y.all():  # where exp(-x) is infinite, the value is exp(x) to the last digit
+            y = np.where(y == 0, np.exp(x), y)
+        return y
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (scale(y_bar, y * (1 - y)),)
