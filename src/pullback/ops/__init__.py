@@ -18,7 +18,6 @@ from pullback.ops.indexing import *
 from pullback.ops.joining import *
 from pullback.ops.linear_algebra import *
 from pullback.ops.logarithms import *
-from pullback.ops.loops import *
 from pullback.ops.normal import *
 from pullback.ops.normalisation import *
 from pullback.ops.picking import *
@@ -28,6 +27,7 @@ from pullback.ops.random import *
 from pullback.ops.rectifiers import *
 from pullback.ops.reductions import *
 from pullback.ops.running import *
+from pullback.ops.scanning import *
 from pullback.ops.shaping import *
 from pullback.ops.shrinkage import *
 from pullback.ops.slicing import *
