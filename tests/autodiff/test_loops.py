@@ -179,6 +179,15 @@ def test_a_weight_matrix_is_not_summed_step_by_step() -> None:
         assert max(sizes) < w.size, "the loop hands matrices on"
 
 
+def test_a_sum_over_the_rows_is_made_after_the_loop() -> None:
+    a = pb.tensor([0.5, 0.25])
+    last, _ = pb.scan(lambda c, x: (c * a, None), pb.ones((3, 2)), None, length=4)
+    (bar,) = pb.gradient(last.sum(), [a])
+    (back,) = [op for op in loops_in([bar]) if op.reverse]
+    assert back.carries == 1, "the sum is carried along"
+    np.testing.assert_allclose(bar.numpy(), 3 * 4 * np.array([0.5, 0.25]) ** 3, rtol=1e-6)
+
+
 def test_nobody_pays_for_cotangents_that_are_not_wanted() -> None:
     x, c, w, b, v = (pb.tensor(a) for a in LOOPS["layer"][1])
     (bar,) = pb.gradient(layer(x, c, w, b, v).sum(), [w])

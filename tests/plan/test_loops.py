@@ -57,6 +57,24 @@ def test_the_loop_runs_once_forwards_and_once_back() -> None:
     assert len(loops(plan(step(), without=["merge_common"]))) == 3
 
 
+def test_loops_widened_in_different_ways_are_not_taken_for_each_other() -> None:
+    """Each gradient asks for residuals of its own; neither loop begins with the other."""
+    x, c = placeholder("x", (4, 3)), placeholder("c", (3,))
+
+    def f(c: Node, x: Node) -> tuple[Node, Node]:
+        a, b = pb.sin(x), pb.exp(c * 0.1)
+        return c * pb.tanh(a) + b, pb.cos(a * b)
+
+    last, ys = pb.scan(f, c, x)
+    made = Step({"x": pb.gradient(ys.sum(), [x])[0], "c": pb.gradient(last.sum(), [c])[0]})
+    random = np.random.default_rng(1)
+    feeds = {n: random.normal(size=s).astype("float32") for n, s in (("x", (4, 3)), ("c", (3,)))}
+    found = NumpyExecutor(plan(made), State({})).run(feeds)
+    wanted = ReferenceExecutor(made, State({})).run(feeds)
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, rtol=2e-5, atol=1e-6)
+
+
 def test_what_is_not_differentiated_keeps_nothing() -> None:
     made = step()
     (op,) = loops(plan(Step({"loss": made.outputs["loss"]})))
