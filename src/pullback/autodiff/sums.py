@@ -4,8 +4,9 @@ The cotangent of a weight matrix in one step is a product, $\bar w_t = h_t^\top 
 in the carry, all of the matrix would be read and written at every step. Stacked over the steps,
 the factors make one product of all: $[h_1; h_2; ...]^\top [\bar z_1; \bar z_2; ...]$, in which
 the sum over the steps is part of the sum over the rows. (For 128 units of an LSTM, 64 steps and
-batches of 32, 3.3 ms instead of 4.9 to 9 ms for 64 products and sums.) The same goes for a bias,
-a sum over the rows, and for what is added at indices. Anything else is summed in the carry.
+batches of 32, 3.3 ms instead of 4.9 to 9 ms for 64 products and sums.) The same goes for
+what is added at indices, and for whatever is stacked in any case: a bias beside a matrix. Anything
+else, no larger than the values of a step, is summed in the carry.
 """
 
 from __future__ import annotations
@@ -91,19 +92,18 @@ def step_sum(
         while isinstance(node.op, _LINEAR):
             linear.append(node.op)
             (node,) = node.inputs
-        if node in known or _is_stackable(node, linear, changing, set(rows)):
+        if node in known or _is_product(node, changing, set(rows)):
             found.after.append((node, linear))
         else:
             found.within = term if found.within is None else found.within + term
     return found
 
 
-def _is_stackable(node: Node, linear: Sequence[Op], changing: set[Node], rows: set[Node]) -> bool:
-    if isinstance(node.op, Matmul):
-        return all(x in changing for x in node.inputs)
-    if isinstance(node.op, ScatterAdd) and node.op.axis == 0:
-        return base(node.inputs[1]) in rows
-    return node in changing and any(isinstance(op, Sum) for op in linear)
+def _is_product(node: Node, changing: set[Node], rows: set[Node]) -> bool:
+    """Whether a node can be made for all steps at once from its factors in all steps."""
+    if isinstance(node.op, ScatterAdd):
+        return node.op.axis == 0 and base(node.inputs[1]) in rows
+    return isinstance(node.op, Matmul) and all(x in changing for x in node.inputs)
 
 
 def _factors(node: Node) -> tuple[Node, ...]:
