@@ -85,6 +85,22 @@ def passed_through(x: Node, c: Node, d: Node) -> Node:
     return a * b * same + ys.sum(0)
 
 
+def shared_cotangents(x: Node, b: Node, w: Node) -> Node:
+    """x and b have one cotangent: a product with a fixed factor, and what a slice leaves."""
+
+    def f(c: Node, x: Node) -> tuple[Node, Node]:
+        y = x + b
+        return pb.tanh(y @ w + c), pb.gather(y, pb.tensor([1, 0, 1]), axis=1)
+
+    last, ys = pb.scan(f, pb.zeros((2, 2), x.dtype), x)
+    return last.sum() + (ys * ys).sum()
+
+
+def only_gathered(x: Node, b: Node) -> Node:
+    ys = pb.scan(lambda c, x: (c, pb.gather(x + b, [1, 0, 1], axis=1)), None, x)[1]
+    return ys * ys
+
+
 def in_places(x: Node) -> Node:
     """An indexed body, with choices."""
 
@@ -109,6 +125,8 @@ LOOPS: dict[str, tuple[Loop, list[np.ndarray]]] = {
     "looked up": (looked_up, shaped((4, 3))),
     "nested": (nested, shaped((3, 2, 2), (2,), (2,))),
     "passed through": (passed_through, shaped((3, 2), (2,), (2,))),
+    "shared cotangents": (shared_cotangents, shaped((3, 2, 2), (2, 2), (2, 2))),
+    "only gathered": (only_gathered, shaped((3, 2, 2), (2, 2))),
     "a choice": (in_places, shaped((4, 3))),
     "nothing but a start": (
         lambda c: pb.scan(lambda c, x: (pb.sin(c), c), c, None, length=3)[1],

@@ -33,24 +33,24 @@ class StepSum:
     """A sum over the steps, split into what is added up after the loop and what within it.
 
     Attributes:
-        after: Terms made of stacked values: the node of one step, and the linear operations that
-            follow it.
+        after: Terms made of stacked values: the node of one step, what must be stacked for it
+            (its factors or itself), and the linear operations that follow it.
         within: The sum of the other terms, in one step; None where there are none.
     """
 
-    after: list[tuple[Node, list[Op]]] = field(default_factory=list)
+    after: list[tuple[Node, tuple[Node, ...], list[Op]]] = field(default_factory=list)
     within: Node | None = None
 
     def stacked(self) -> Iterable[Node]:
         """The values of a step that must be stacked."""
-        for node, _ in self.after:
-            yield from (base(x) for x in _factors(node))
+        for _, factors, _ in self.after:
+            yield from map(base, factors)
 
     def total(self, of_all_steps: Stacked, within: Node | None) -> Node:
         """The whole sum, from the stacked values and what was added up within the loop."""
         terms = [] if within is None else [within]
-        for node, linear in self.after:
-            term = _added_up(node, [lifted(x, of_all_steps) for x in _factors(node)])
+        for node, factors, linear in self.after:
+            term = _added_up(node, [lifted(x, of_all_steps) for x in factors])
             for op in reversed(linear):
                 term = apply(op, term)
             terms.append(term)
@@ -92,8 +92,10 @@ def step_sum(
         while isinstance(node.op, _LINEAR):
             linear.append(node.op)
             (node,) = node.inputs
-        if node in known or _is_product(node, changing, set(rows)):
-            found.after.append((node, linear))
+        if _is_product(node, changing, set(rows)):
+            found.after.append((node, node.inputs, linear))
+        elif node in known:
+            found.after.append((node, (node,), linear))
         else:
             found.within = term if found.within is None else found.within + term
     return found
@@ -106,16 +108,12 @@ def _is_product(node: Node, changing: set[Node], rows: set[Node]) -> bool:
     return isinstance(node.op, Matmul) and all(x in changing for x in node.inputs)
 
 
-def _factors(node: Node) -> tuple[Node, ...]:
-    return node.inputs if isinstance(node.op, (Matmul, ScatterAdd)) else (node,)
-
-
 def _added_up(node: Node, stacks: Sequence[Node]) -> Node:
     """The sum of a node over all steps, from its factors in all steps."""
+    if len(stacks) == 1:
+        return stacks[0].sum(0)
     if isinstance(node.op, ScatterAdd):
         return apply(node.op, *stacks)
-    if not isinstance(node.op, Matmul):
-        return stacks[0].sum(0)
     a, b = stacks  # (steps, ..., rows, inner) and (steps, ..., inner, columns)
     lead, last = range(1, a.ndim - 2), a.ndim - 1
     steps, inner = a.shape[0], a.shape[-1]
