@@ -1,13 +1,13 @@
 """Every derivative rule against finite differences: float64, 1e-6 normwise for each input.
 
-What is counted is what is run: `CHECKS` lists all of it.
+What is counted is what is run: `CHECKS` lists all of it, `LONG` what `make test-long` runs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ import pytest
 import pullback as pb
 from pullback.autodiff import gradcheck
 from pullback.graph import Node, registry
+from pullback.ops.families import Elementwise
 from pullback.ops.samples import Real, Sample
 
-SEEDS = range(6)
+SEEDS, LONG_SEEDS = range(6), range(6, 28)
 DIFFERENTIABLE = [name for name, op in registry().items() if op.differentiable and op.arity]
 
 
@@ -46,12 +47,30 @@ class Check:
         return self.sample.build(*views)
 
 
+def resized(sample: Sample, seed: int) -> Sample:
+    """An elementwise operation on a random shape; where inputs are broadcast, random axes of 1."""
+    if not isinstance(sample.op, Elementwise) or not all(type(r) is Real for r in sample.inputs):
+        return sample
+    random = np.random.default_rng(seed)
+    shape = random.integers(1, 6, random.integers(1, 4))
+    ones = [sample.spread * random.integers(0, 2, len(shape)) for _ in sample.inputs]
+    shapes = [tuple(np.where(one, 1, shape).tolist()) for one in ones]
+    rules = zip(sample.inputs, shapes, strict=True)
+    return replace(sample, inputs=tuple(replace(rule, shape=s) for rule, s in rules))
+
+
 CHECKS = [
     Check(name, sample, seed, order)
     for name in DIFFERENTIABLE
     for sample in registry()[name].samples()
     for seed in SEEDS
     for order in (1, 2)
+]
+LONG = [
+    replace(check, sample=resized(check.sample, seed), seed=seed)
+    for check in CHECKS
+    if check.seed == 0
+    for seed in LONG_SEEDS
 ]
 
 
@@ -62,11 +81,11 @@ def real_elements(sample: Sample) -> int:
 def test_there_are_enough_samples() -> None:
     counted = [check for check in CHECKS if real_elements(check.sample)]
     each = Counter(check.name for check in counted)
-    assert len(counted) >= 3000, f"only {len(counted)} gradient samples"
+    assert len(counted) >= 5000, f"only {len(counted)} gradient samples"
     few = {name: each[name] for name in DIFFERENTIABLE if each[name] < 30}
     assert not few, f"fewer than 30 gradient samples: {few}"
     second = Counter(check.order for check in counted)
-    assert second[2] >= 1500
+    assert second[2] >= 2500
 
 
 def test_the_samples_are_of_every_kind() -> None:
@@ -81,12 +100,30 @@ def test_the_samples_are_of_every_kind() -> None:
     assert len(widened) > 1000
 
 
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_derivatives(name: str) -> None:
-    for check in (c for c in CHECKS if c.name == name):
+def verify(checks: Iterable[Check]) -> None:
+    for check in checks:
         verdict = gradcheck(check.build, check.inputs(), order=check.order, seed=check.seed)
         assert verdict, f"{check.sample.op} {check.sample.inputs} seed {check.seed}\n{verdict}"
         assert not any(v and v.kinks for v in verdict.inputs), "a sample on a kink checks nothing"
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_derivatives(name: str) -> None:
+    verify(check for check in CHECKS if check.name == name)
+
+
+@pytest.mark.long
+def test_there_are_enough_long_samples() -> None:
+    counted = Counter(check.order for check in LONG if real_elements(check.sample))
+    assert min(counted[1], counted[2]) >= 10_000, f"only {counted} gradient samples"
+    sizes = {check.sample.inputs[0].shape for check in LONG if check.name == "mul"}
+    assert len(sizes) > 20, "random sizes"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_derivatives_of_many_more_samples(name: str) -> None:
+    verify(check for check in LONG if check.name == name)
 
 
 COMPOSED: dict[str, tuple[Callable[..., Any], Sequence[tuple[int, ...]]]] = {
