@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,35 @@ def test_a_parameter_that_is_not_passed_is_refused() -> None:
         lambda x: x @ pb.stop_gradient(w), lambda y_bar, y, x: y_bar @ w.T
     )
     assert stopped(X).shape == (4, 2)
+
+
+class Binary(pb.nn.Module):
+    """Hidden signs, learned through by the straight-through estimator."""
+
+    def __init__(self) -> None:
+        self.first, self.last = pb.nn.Linear(3, 16), pb.nn.Linear(16, 1)
+        self.drop = pb.nn.Dropout(0.1)
+
+    def forward(self, x: Node) -> Node:
+        signs = pb.custom_derivative(
+            lambda h: pb.where(h > 0, 1.0, -1.0), lambda y_bar, y, h: y_bar * (pb.abs(h) < 1)
+        )
+        return self.last(self.drop(signs(self.first(x))))
+
+
+@pytest.mark.parametrize("executor", ["numpy", "reference"])
+def test_it_trains_and_is_loaded(executor: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    y = np.sign(x[:, :1] * x[:, 1:2])
+    network = Binary().initialise(seed=0)
+    before = network["first.weight"].numpy()
+    settings = {"epochs": 15, "optimizer": pb.optim.Adam(0.02), "seed": 1, "progress": False}
+    run = pb.fit(network, (x, y), executor=executor, **settings)
+    after = pb.losses.mse(run.model.network(x), y).item()
+    assert after < 0.7 * pb.losses.mse(pb.zeros(y.shape), y).item()
+    assert (network["first.weight"].numpy() != before).any()  # the sign alone has no slope
+    run.model.save(tmp_path / "signs.pb")
+    loaded = pb.load(tmp_path / "signs.pb", custom=[Binary])
+    np.testing.assert_array_equal(loaded.predict(x), run.model.predict(x))
+    again = pb.per_sample_gradients(loaded.network, "mse", x, y)
+    assert again["first.weight"].any()
