@@ -11,7 +11,7 @@ built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test check test-long test-peers test-sanitize bench clean
+.PHONY: help demo venv test check test-long test-peers freeze test-sanitize bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
@@ -35,6 +35,9 @@ test-long: $(venv)/installed ## The tests that take minutes, and random hypothes
 
 test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (large downloads)
 	$(bin)/pytest -m peers --timeout=3600
+
+freeze: $(venv)/peers ## Compute again what PyTorch and Optax gave, which `make test` compares with
+	$(bin)/python -m tests.peers.freeze
 
 # Leaks are not looked for: the interpreter itself leaves memory behind at exit.
 test-sanitize: $(sanitize)/installed ## The native tests under the address and UB sanitizers

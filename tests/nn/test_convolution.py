@@ -12,7 +12,6 @@ import pullback as pb
 from pullback import nn
 from pullback.autodiff import gradcheck
 from pullback.errors import ConfigError, PullbackError, ShapeError
-from pullback.graph import constant
 from pullback.nn.description import describe, rebuild
 from pullback.nn.mode import Mode, mode
 from pullback.nn.summary import rows, summary
@@ -203,51 +202,6 @@ def test_a_small_network_learns_to_see_lines() -> None:
     )
     x, y = strokes(300, 1)
     assert (run.model.predict(x) == y).mean() > 0.9
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("transposed", [False, True])
-def test_a_network_trains_as_in_pytorch(transposed: bool) -> None:
-    """Values and gradients of all parameters, through convolution, pooling and a linear layer."""
-    torch = pytest.importorskip("torch")
-    first: Any = (
-        nn.ConvTranspose2d(2, 4, 3, 2, 1, 1, 2)
-        if transposed
-        else nn.Conv2d(2, 4, 3, 2, 1, groups=2)
-    )
-    ours = (
-        nn.Sequential(
-            first,
-            "tanh",
-            nn.MaxPool2d(3, 1, 1),
-            nn.AvgPool2d(2),
-            nn.Conv2d(4, 3, 1),
-            nn.GlobalAvgPool(),
-        )
-        .astype("float64")
-        .initialise(1)
-    )
-    T = torch.nn
-    its_first = (
-        T.ConvTranspose2d(2, 4, 3, 2, 1, 1, 2) if transposed else T.Conv2d(2, 4, 3, 2, 1, groups=2)
-    )
-    its = T.Sequential(
-        its_first, T.Tanh(), T.MaxPool2d(3, 1, 1), T.AvgPool2d(2), T.Conv2d(4, 3, 1),
-        T.AdaptiveAvgPool2d(1), T.Flatten(),
-    ).double()  # fmt: skip
-    turned = {"weight": (3, 2, 0, 1), "bias": (0,)}
-    for path, value in its.named_parameters():
-        value.data = torch.tensor(ours[path].numpy().transpose(turned[path[2:]]).copy())
-    x = np.random.default_rng(0).normal(size=(3, 8, 8, 2))
-    y = its(torch.tensor(x.transpose(0, 3, 1, 2)))
-    y.square().sum().backward()
-    z = ours(constant(x))
-    np.testing.assert_allclose(z.numpy(), y.detach().numpy(), rtol=1e-10)
-    parameters = ours.parameters()
-    bars = pb.gradient((z * z).sum(), list(parameters.values()))
-    for (path, value), bar in zip(its.named_parameters(), bars, strict=True):
-        expected = bar.numpy().transpose(turned[path[2:]])
-        np.testing.assert_allclose(expected, value.grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.long

@@ -197,64 +197,6 @@ def test_messages(number: int) -> None:
         call()
 
 
-@pytest.mark.peers
-@pytest.mark.parametrize("op", SETTINGS, ids=str)
-def test_it_agrees_with_pytorch(op: Conv) -> None:
-    torch = pytest.importorskip("torch")
-    x, k = image(2, 6, 7, 4), image(2, 3, 4 // op.groups, 8, seed=1)
-    y = pb.conv(x, k, op.stride, op.padding, op.dilation, op.groups)
-    y_bar = image(*y.shape, seed=2)
-    bars = [b.numpy() for b in pb.gradient((y * y_bar).sum(), [x, k])]
-    its_x = torch.tensor(x.numpy().transpose(0, 3, 1, 2), requires_grad=True)
-    its_k = torch.tensor(k.numpy().transpose(3, 2, 0, 1), requires_grad=True)
-    (top, bottom), (left, right) = op.padding
-    wide = torch.nn.functional.pad(its_x, (left, right, top, bottom))
-    its_y = torch.nn.functional.conv2d(wide, its_k, None, op.stride, 0, op.dilation, op.groups)
-    its_y.backward(torch.tensor(y_bar.numpy().transpose(0, 3, 1, 2)))
-    close = {"rtol": 1e-10, "atol": 1e-12}
-    np.testing.assert_allclose(y.numpy(), its_y.detach().numpy().transpose(0, 2, 3, 1), **close)
-    np.testing.assert_allclose(bars[0], its_x.grad.numpy().transpose(0, 2, 3, 1), **close)
-    np.testing.assert_allclose(bars[1], its_k.grad.numpy().transpose(2, 3, 1, 0), **close)
-    back = pb.conv_transpose(y_bar, k, 2, 1, 1, 2, op.groups).numpy()
-    its = torch.nn.functional.conv_transpose2d(
-        torch.tensor(y_bar.numpy().transpose(0, 3, 1, 2)), its_k, None, 2, 1, 1, op.groups, 2
-    )
-    np.testing.assert_allclose(back, its.detach().numpy().transpose(0, 2, 3, 1), **close)
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("window", [(2, 2), (3, 2), (1, 3)])
-@pytest.mark.parametrize("stride", [None, 1, (2, 3)])
-@pytest.mark.parametrize("padding", [0, (1, 0)])
-def test_pooling_agrees_with_pytorch(window: Any, stride: Any, padding: Any) -> None:
-    torch = pytest.importorskip("torch")
-    if padding and window[0] < 2:
-        padding = 0
-    x = image(2, 7, 8, 3)
-    turned = torch.tensor(x.numpy().transpose(0, 3, 1, 2), requires_grad=True)
-    F = torch.nn.functional
-    for ours, theirs in (
-        (pb.max_pool(x, window, stride, padding), F.max_pool2d(turned, window, stride, padding)),
-        (pb.avg_pool(x, window, stride, padding), F.avg_pool2d(turned, window, stride, padding)),
-        (
-            pb.avg_pool(x, window, stride, padding, False),
-            F.avg_pool2d(turned, window, stride, padding, count_include_pad=False),
-        ),
-        (
-            pb.max_pool(x, window, stride, padding, 2),
-            F.max_pool2d(turned, window, stride, padding, 2),
-        ),
-    ):
-        turned.grad = None
-        theirs.square().sum().backward(retain_graph=True)
-        (bar,) = pb.gradient((ours * ours).sum(), [x])
-        its = theirs.detach().numpy().transpose(0, 2, 3, 1)
-        np.testing.assert_allclose(ours.numpy(), its, rtol=1e-12)
-        np.testing.assert_allclose(
-            bar.numpy(), turned.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-10, atol=1e-12
-        )
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_pullback_of_rectifiers_keeps_or_drops_every_bit(dtype: str) -> None:
     x = np.array([1.0, -2.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 0.0] * 2).astype(dtype)

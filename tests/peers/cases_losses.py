@@ -1,4 +1,4 @@
-"""Every loss beside PyTorch, in float64: values and gradients to 1e-10.
+"""Losses beside PyTorch's, in all their settings.
 
 Where PyTorch has the loss, its own function is called; else the formula is written in its
 operations, so that its automatic differentiation is compared all the same.
@@ -9,13 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
-import pullback as pb
-from pullback import losses
-from tests.losses.cases import CASES, drawn
-
-pytestmark = pytest.mark.peers
+from tests.losses.cases import drawn
+from tests.peers.case import Arrays, Case, Table, by_pullback, by_torch
 
 
 def flat(z: Any, t: Any) -> tuple[Any, Any, bool]:
@@ -211,24 +207,26 @@ TORCH: dict[str, Any] = {
 }
 
 
-def test_every_loss_has_a_peer() -> None:
-    assert set(TORCH) == set(losses.registry())
+COUNT = 12
+"""How many drawings of each loss, over its settings in turn."""
 
 
-@pytest.mark.parametrize("number", range(24))
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_values_and_gradients_are_those_of_pytorch(name: str, number: int) -> None:
-    import torch
-
+def compared(name: str, number: int) -> Case:
     loss, outputs, targets, _ = drawn(name, number)
     if getattr(loss, "epsilon", 1) == 0.7:
         outputs = np.maximum(outputs, np.log(0.71))  # up to 0.7, ours has no slope
-    y = torch.tensor(outputs, requires_grad=True)
-    theirs = TORCH[name](torch, loss, y, torch.tensor(targets))
-    theirs.backward()
-    x = pb.tensor(outputs)
-    ours = loss(x, targets)
-    close = {"rtol": 1e-10, "atol": 1e-10}
-    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), **close)
-    (bar,) = pb.gradient(ours, [x])
-    np.testing.assert_allclose(bar.numpy(), y.grad.numpy(), **close)
+    inputs: Arrays = {"outputs": outputs, "targets": targets}
+    return Case(
+        inputs,
+        lambda given: by_torch(
+            lambda torch, x: TORCH[name](torch, loss, x["outputs"], x["targets"]),
+            given,
+            ["targets"],
+        ),
+        lambda given: by_pullback(
+            lambda x: loss(x["outputs"], given["targets"]), given, ["targets"]
+        ),
+    )
+
+
+LOSSES: Table = {name: [compared(name, number) for number in range(COUNT)] for name in TORCH}

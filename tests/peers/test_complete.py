@@ -1,0 +1,42 @@
+"""Everything in the library's tables is compared with a peer, or says why it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+import pullback as pb
+from pullback.losses import registry as losses
+from pullback.nn import layers
+from pullback.nn.activations import registry as activations
+from pullback.optim import registry as optimizers
+from pullback.optim.schedules import registry as schedules
+from tests.peers.tables import TABLES
+from tests.peers.without import WITHOUT
+
+ACTIVATION_LAYERS = {cls.__name__ for cls in activations().values()}
+LISTED: dict[str, set[str]] = {
+    "activations": set(activations()),
+    "layers": set(layers()) - ACTIVATION_LAYERS,
+    "losses": set(losses()),
+    "operations": set(pb.registry()),
+    "optimizers": set(optimizers()),
+    "schedules": set(schedules()),
+}
+
+
+def test_the_tables_are_all_there() -> None:
+    assert set(TABLES) == set(LISTED) == set(WITHOUT)
+
+
+@pytest.mark.parametrize("table", LISTED)
+def test_each_is_compared_or_says_why_not(table: str) -> None:
+    compared, without = {name for name, cases in TABLES[table].items() if cases}, WITHOUT[table]
+    assert LISTED[table] - compared - set(without) == set(), "neither compared nor without a peer"
+    assert compared & set(without) == set(), "both compared and without a peer"
+    assert set(without) <= LISTED[table], "no longer in the library"
+    known = LISTED[table] | (set(dir(pb)) if table == "operations" else set())
+    assert compared <= known, "no longer in the library"
+
+
+def test_the_reasons_are_words() -> None:
+    assert all(len(reason.split()) > 2 for table in WITHOUT.values() for reason in table.values())
