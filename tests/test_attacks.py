@@ -316,3 +316,126 @@ def test_a_full_disk_is_told_of_for_parquet_too(
     monkeypatch.setattr(predictions, "atomic_write", full)
     with pytest.raises(OSError, match="No space left"):
         predictions.write(polars.DataFrame({"a": [1]}), str(tmp_path / "t.parquet"))
+
+
+class Circle(pb.nn.Module):
+    """A layer that calls itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = pb.nn.Linear(3, 3)
+        self.again = self
+
+    def forward(self, x: Any) -> Any:
+        return self.again(self.first(x))
+
+
+def tokens(most: int, least: int = 0) -> pb.Run:
+    """A fit of an embedding of five tokens on numbers from `least` to below `most`."""
+    made = [pb.nn.Embedding(5, 3), pb.nn.Flatten(), pb.nn.Linear(12, 2)]
+    numbers = np.random.default_rng(0).integers(least, most, (40, 4))
+    return fitted(network=pb.nn.Sequential(*made), data=(numbers, Y))
+
+
+def unending() -> Iterator[Any]:
+    """One chunk of rows, then one with other columns."""
+    yield X[:8], Y[:8]
+    yield X[:8, :2], Y[:8]
+
+
+SMALL = pb.nn.Sequential(pb.nn.Conv2d(1, 2, 3), pb.nn.Flatten(), pb.nn.Linear(2))
+# what is done, words of the message
+CALLS: dict[str, tuple[Callable[[], Any], str]] = {
+    "a layer that calls itself": (lambda: fitted(network=Circle()), "must come to an end"),
+    "a kernel beyond all memory": (
+        lambda: pb.nn.Conv2d(1, 1, 10**9).initialise(), "weight of shape .* must fit",
+    ),
+    "an embedding beyond all memory": (
+        lambda: pb.nn.Embedding(10**12, 10).initialise(), "weight of shape .* must fit",
+    ),
+    "a token beyond the embedding": (lambda: tokens(9), r"layer '0', test_attacks\.py:"),
+    "a token below 0": (lambda: tokens(4, -3), r"layer '0', test_attacks\.py:"),
+    "a token beyond it in the oracle": (
+        lambda: pb.fit(
+            pb.nn.Sequential(pb.nn.Embedding(5, 2), pb.nn.Flatten(), pb.nn.Linear(2)),
+            (np.full((40, 4), 7), Y), epochs=1, executor="reference", progress=False,
+        ), r"layer '0', test_attacks\.py:",
+    ),
+    "a token beyond it in use": (
+        lambda: pb.nn.Sequential(pb.nn.Embedding(5, 2)).initialise().predict([[9]]), "layer '0'",
+    ),
+    "a loop without a body": (lambda: pb.scan(3, 0.0, X), "needs a body"),
+    "a loop of half a step": (lambda: pb.scan(lambda c, x: (c, x), 0.0, None, length=0.5), "steps"),
+    "a carry that grows": (
+        lambda: pb.scan(lambda c, x: (pb.stack([c, c]), x), 0.0, X), "keeps its shapes",
+    ),
+    "an axis that no argument has": (lambda: pb.vmap(pb.sin, in_axes=2)(X), "the axis 2"),
+    "fewer than no classes": (lambda: pb.one_hot([0], -1), "number of classes"),
+    "chunks of other columns": (lambda: fitted(data=unending(), epochs=1), "rows of one shape"),
+    "an iterator that is spent": (lambda: fitted(data=iter([]), epochs=1), "chunks of rows"),
+    "a kernel larger than the picture": (
+        lambda: SMALL.build((2, 2, 1)), "must fit into its padded input",
+    ),
+    "pictures without channels": (
+        lambda: fitted(network=SMALL, data=(np.zeros((40, 8, 8)), Y)), "channel axis",
+    ),
+    "a window of padding only": (
+        lambda: pb.nn.MaxPool2d(2, padding=2)(pb.zeros((1, 5, 5, 1))), "cover some of the input",
+    ),
+    "more places than positions": (
+        lambda: pb.nn.LearnedPositions(4, 8)(pb.zeros((2, 5, 8))), "knows 4 places",
+    ),
+    "a mask of another length": (
+        lambda: pb.nn.LSTM(3, 4)(pb.zeros((2, 5, 3)), mask=np.ones((2, 4), bool)), "a mask",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_calls_are_refused_in_words(case: str) -> None:
+    call, said = CALLS[case]
+    with pytest.raises(errors.PullbackError, match=said) as caught:
+        call()
+    assert caught.value.must
+    assert caught.value.received
+    assert caught.value.do
+
+
+def test_nothing_is_the_result_of_nothing() -> None:
+    assert pb.vmap(lambda x: None)(X) is None
+    assert pb.vmap(lambda x: (2 * x, None))(X)[1] is None
+
+
+def test_trainings_side_by_side_do_not_touch_each_other() -> None:
+    """Threads, and a training within a callback of another, end as trainings by themselves."""
+    import threading
+
+    alone = [fitted(seed=seed).model.network["0.weight"].numpy() for seed in (0, 1)]
+    found: dict[int, np.ndarray] = {}
+
+    class Another(pb.Callback):
+        def on_epoch(self, session: Any) -> None:
+            fitted(seed=7)
+
+    def train(number: int) -> None:
+        run = fitted(seed=number % 2, callbacks=[Another()])
+        found[number] = run.model.network["0.weight"].numpy()
+
+    threads = [threading.Thread(target=train, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(4):
+        np.testing.assert_array_equal(found[number], alone[number % 2])
+
+
+def test_a_table_of_confusions_is_not_kept_of_very_many_classes() -> None:
+    random = np.random.default_rng(0)
+    for classes, kept in ((200, True), (201, False)):
+        y = np.concatenate([np.arange(classes), random.integers(0, classes, 100)])
+        run = fitted(
+            network=pb.nn.dense(3, [4], classes), validation=0.5, epochs=1,
+            data=(random.normal(size=(len(y), 3)), y), loss="cross_entropy",
+        )  # fmt: skip
+        assert ("validation" in run.classes) is kept

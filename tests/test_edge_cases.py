@@ -20,6 +20,7 @@ import pullback as pb
 from pullback import losses, nn
 from pullback.errors import LabelError, PullbackError, ShapeError, TraceError
 from pullback.graph import placeholder
+from pullback.nn.parameter import bound
 
 Numbers = list[float] | float
 
@@ -99,6 +100,16 @@ def test_row_06_softmax_of_a_masked_row() -> None:
     rows = pb.tensor([[-inf, -inf], [0.0, -inf]])
     weighted = (pb.softmax(rows, axis=1) * [[1.0, 2.0], [3.0, 4.0]]).sum()
     assert pb.gradient(weighted, [rows])[0].numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_row_06_attention_without_a_place_to_look_at() -> None:
+    q = pb.tensor(np.random.default_rng(0).normal(size=(1, 2, 3)))
+    mask = np.array([[[False, False], [True, False]]])
+    y = pb.scaled_dot_product_attention(q, q, q, mask=mask)
+    assert y.numpy()[0, 0].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(y.numpy()[0, 1], q.numpy()[0, 0])
+    (bar,) = pb.gradient(y[0, 0].sum(), [q])
+    assert not bar.numpy().any()
 
 
 @pytest.mark.parametrize(
@@ -216,6 +227,12 @@ def test_row_19_products_with_zeros() -> None:
     assert pb.gradient(first[0], [x])[0].numpy().tolist() == [0, 3, 0]
 
 
+def test_row_19_running_products_with_zeros() -> None:
+    assert slope(pb.cumprod, [0.0, 2.0, 3.0]) == [1 + 2 + 6, 0, 0]
+    assert slope(pb.cumprod, [2.0, 0.0, 3.0]) == [1, 2 + 6, 0]
+    assert slope(lambda x: pb.cumprod(x)[2], [0.0, 0.0, 3.0]) == [0, 0, 0]
+
+
 @pytest.mark.parametrize("number", [2.0, 0.1, 1e10 / 3, -1e-20])
 @pytest.mark.parametrize("count", [1, 3, 10])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -242,6 +259,25 @@ def test_row_22_duplicate_indices() -> None:
     assert bar.numpy().tolist() == [[100, 200], [11, 22], [0, 0]]
     added = pb.scatter_add(pb.tensor([1.0, 2.0, 4.0]), [1, 1, 0], length=3)
     assert added.numpy().tolist() == [4, 3, 0]
+
+
+def test_row_22_of_puts_in_one_place_the_last_wins() -> None:
+    x, values = pb.tensor([1.0, 2.0]), pb.tensor([5.0, 6.0, 7.0])
+    y = pb.put(x, np.array([1, 0, 1]), values)
+    assert y.numpy().tolist() == [6, 7]
+    x_bar, values_bar = pb.gradient((y * [10.0, 100.0]).sum(), [x, values])
+    assert x_bar.numpy().tolist() == [0, 0]
+    assert values_bar.numpy().tolist() == [0, 10, 100]
+
+
+def test_row_22_embeddings_of_a_repeated_token() -> None:
+    layer = nn.Embedding(3, 2).initialise(0)
+    weight = pb.tensor(layer.weight.numpy())
+    with bound({layer.weight: weight}):
+        y = layer(pb.tensor([[1, 1], [0, 1]]))
+        nothing = layer(pb.tensor(np.zeros((2, 0), np.int64)))
+    assert pb.gradient(y.sum(), [weight])[0].numpy().tolist() == [[1, 1], [3, 3], [0, 0]]
+    assert pb.gradient(nothing.sum(), [weight])[0].numpy().tolist() == [[0, 0]] * 3
 
 
 def test_row_22_an_empty_index() -> None:
@@ -337,6 +373,15 @@ def test_row_27_normalising_nothing() -> None:
     assert np.isfinite(bar).all()
 
 
+def test_row_27_the_library_s_own_directions_of_nothing() -> None:
+    zero, other = [0.0, 0.0], pb.tensor([1.0, 2.0], dtype="float64")
+    for f in (pb.normalise, lambda x: pb.cosine_similarity(x, other)):
+        y, bar = value_and_slope(f, zero)
+        assert not y.any()
+        assert np.isfinite(bar).all()
+        assert np.isfinite(slope(f, zero, order=2)).all()
+
+
 def test_row_28_the_mean_and_the_largest_of_nothing() -> None:
     y, bar = value_and_slope(pb.mean, [])
     assert np.isnan(y)
@@ -371,6 +416,36 @@ def test_row_29_parts_of_unequal_size(parts: int) -> None:
         pb.fit(
             network, (X, y, weights), loss="cross_entropy", optimizer=pb.optim.SGD(0.5),
             batch_size=7, steps=3, accumulate=accumulate, progress=False,
+        )  # fmt: skip
+        ends.append([p.numpy() for p in network.parameters().values()])
+    for whole, cut in zip(*ends, strict=True):
+        np.testing.assert_allclose(cut, whole, rtol=2e-5, atol=2e-6)
+
+
+def conv() -> nn.Sequential:
+    return nn.Sequential(nn.Reshape((4, 3, 1)), nn.Conv2d(1, 2, 2), "relu", nn.Flatten())
+
+
+SEQUENCE_LAYERS = {
+    "convolution": lambda: nn.Sequential(conv(), nn.Linear(12, 2)),
+    "LSTM": lambda: nn.Sequential(nn.LSTM(3, 4, last=True), nn.Linear(4, 2)),
+    "attention": lambda: nn.Sequential(
+        nn.Linear(3, 4), nn.TransformerBlock(4, 2), nn.Flatten(), nn.Linear(16, 2)
+    ),
+    "dropout": lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", SEQUENCE_LAYERS)
+def test_row_29_parts_of_unequal_size_of_pictures_and_sequences(kind: str) -> None:
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(7, 4, 3)).astype(np.float32), random.integers(0, 2, 7)
+    ends = []
+    for accumulate in (1, 3):
+        network = SEQUENCE_LAYERS[kind]()
+        pb.fit(
+            network, (X, y), loss="cross_entropy", optimizer=pb.optim.SGD(0.5), batch_size=7,
+            steps=3, accumulate=accumulate, progress=False,
         )  # fmt: skip
         ends.append([p.numpy() for p in network.parameters().values()])
     for whole, cut in zip(*ends, strict=True):

@@ -36,6 +36,11 @@ class PullbackError(Exception):
         self.do = _shortened(do)
         super().__init__(self.must, self.received, self.do)
 
+    def found_at(self, place: str) -> None:
+        """Add to what was received where that was: a layer, a line."""
+        self.received = _shortened(f"{self.received} ({place})")
+        self.args = (self.must, self.received, self.do)
+
     def __str__(self) -> str:
         lines = [self.must]
         if self.received:

@@ -53,7 +53,7 @@ def test_pictures_of_several_sizes(photos: Path) -> None:
     assert "--image-size" in result.stderr
     made = plain("train", "photos", "--skip-unreadable", "--image-size", "8", "--epochs", 1)
     assert made["network"]["inputs"] == [8, 8, 1]
-    assert "1 pictures could not be read and are left out" in made["data"]["warnings"]
+    assert "left out: 1 picture that could not be read" in made["data"]["warnings"]
 
 
 @pytest.mark.parametrize("network", ["lenet", "convnet, channels=[4,8], shift=0", "dense", "16,8"])
@@ -91,6 +91,38 @@ def test_a_text_of_words_that_goes_on(here: Path) -> None:
     assert len(result.stdout.split()) == 6
     same = [plain("generate", run, "--prompt", "the", "--seed", 3)["text"] for _ in range(2)]
     assert same[0] == same[1]
+
+
+def test_the_closing_words_of_a_text(here: Path) -> None:
+    """Readable with any number of tokens, blanks among them; it shows a text, and how to go on."""
+    book = "".join(chr(0x21 + i % 80) + " \n"[i % 2] for i in range(4000))
+    Path("book.txt").write_text(book)
+    words = ["--network", "rnn, hidden=8", "--epochs", 1]
+    result = pullback("train", "book.txt", *words)
+    assert result.exit_code == 0
+    run = pb.load("runs/book-1")
+    shown = pullback("show", "runs/book-1").stdout
+    measured = pullback("evaluate", "runs/book-1", "book.txt").stdout
+    for text in (result.stdout, shown, measured):
+        assert max(map(len, text.splitlines())) <= 100
+        assert "the 12 most frequent of 83" in text
+        assert "' '" in text
+        assert r"'\n'" in text
+        assert len(text.splitlines()) < 80
+        assert "bits" in text
+    assert repr(run.generate("", 80)) in result.stdout.replace("\n", "")
+    assert "pullback generate runs/book-1 --prompt TEXT" in result.stdout
+    assert "pullback predict" not in result.stdout
+    assert set(plain("evaluate", "runs/book-1", "book.txt")["scores"]) == {"bits", "accuracy"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("temperature", ["0", "1e-320", "1e308"])
+def test_a_text_at_any_temperature(here: Path, temperature: str) -> None:
+    Path("fox.txt").write_text(TEXT)
+    words = ["--network", "rnn, hidden=8", "--epochs", 1, "--quiet"]
+    run = pullback("train", "fox.txt", *words).stdout.strip()
+    assert len(plain("generate", run, "--temperature", temperature, "--length", 9)["text"]) == 9
 
 
 def test_a_series(here: Path) -> None:

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from pullback.metrics import ClassReport
-    from pullback.train import Run
+    from pullback.train import Model, Run
 
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
 MOST_CLASSES = 12
 """With more classes than this, the confusions are listed instead of drawn as a matrix."""
+MOST_LISTED = 30
+"""With more classes than this, only the most frequent ones are shown."""
+SAMPLE = 80
 STATUS = {"finished": 0, "interrupted": 130, "failed": 2}
 
 
@@ -36,6 +39,9 @@ def show(run: Run) -> None:
         if part in run.classes:
             blocks += ["", *class_tables(run.classes[part], f"the {PARTS[part]} rows")]
             break
+    if run.ending == "finished" and writes_text(run.model):
+        sample = repr(run.model.generate("", SAMPLE))
+        blocks += ["", output.heading("A text that it writes by itself"), sample]
     if run.notes:
         blocks += ["", *(f"note: {note}" for note in run.notes)]
     output.show(*blocks, "", *_next(run))
@@ -55,7 +61,7 @@ def scores_table(scores: dict[str, float]) -> RenderableType:
 
 def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
     """The confusion matrix with precision and recall beside it."""
-    names = [row.name for row in report.rows]
+    names = [visible(row.name) for row in report.rows]
     rows: list[list[str]] = []
     scores = [
         [output.number(value) for value in (row.precision, row.recall, row.f1)]
@@ -66,14 +72,17 @@ def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
     shorter = [name if len(name) <= 12 else name[:11] + "…" for name in names]
     room = output.width() - 34 - max(map(len, names)) - sum(len(name) + 2 for name in shorter)
     if len(names) > MOST_CLASSES or room < 0:
-        rows = [[name, *score] for name, score in zip(names, scores, strict=True)]
-        blocks: list[RenderableType] = [
-            output.heading(f"Classes of {what}"),
-            output.table(headers, rows[:30], right=range(1, 5)),
+        listed = list(range(len(names)))
+        which = f"Classes of {what}"
+        if len(names) > MOST_LISTED:  # those that matter most, not the first in the alphabet
+            listed = sorted(listed, key=lambda i: -report.rows[i].support)[:MOST_CLASSES]
+            which += f": the {MOST_CLASSES} most frequent of {len(names)} (--json has them all)"
+        rows = [[names[i], *scores[i]] for i in listed]
+        return [
+            output.heading(which),
+            output.table(headers, rows, right=range(1, 5)),
+            *_confusions(report),
         ]
-        if len(rows) > 30:
-            blocks.append(f"... and {len(rows) - 30} more; --json has them all")
-        return blocks + _confusions(report)
     for name, counts, score in zip(names, report.matrix, scores, strict=True):
         rows.append([name, *map(_count, counts), *score])
     headers = ["actual", *shorter, *headers[1:]]
@@ -85,9 +94,19 @@ def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
     ]
 
 
+def visible(name: str) -> str:
+    r"""The name of a class on one line, also where it is a blank or the end of a line.
+
+    Example:
+        >>> print(visible("red"), visible(" "), visible(chr(10)))
+        red ' ' '\n'
+    """
+    return name if name.strip() and name.isprintable() else repr(name)
+
+
 def _confusions(report: ClassReport) -> list[RenderableType]:
     """The most frequent mistakes, where a matrix would be too wide."""
-    names = [row.name for row in report.rows]
+    names = [visible(row.name) for row in report.rows]
     pairs = [
         (count, names[i], names[j])
         for i, counts in enumerate(report.matrix)
@@ -129,12 +148,22 @@ def _next(run: Run) -> list[RenderableType]:
         return ["Nothing was saved."]
     if run.ending == "interrupted":
         return [f"Saved in {run.path}. Go on with:", "", f"  pullback resume {run.path}"]
+    first = (f"  pullback predict {run.path} FILE", "predictions for new rows")
+    if writes_text(run.model):
+        first = (f"  pullback generate {run.path} --prompt TEXT", "how a text goes on")
     rows = [
-        (f"  pullback predict {run.path} FILE", "predictions for new rows"),
+        first,
         (f"  pullback evaluate {run.path} FILE", "scores on rows whose answers are known"),
         (f"  pullback show {run.path} --history", "the network, its settings, how it learned"),
     ]
     return [f"Saved in {run.path}. Next:", "", output.table(["", ""], rows, dim=[1])]
+
+
+def writes_text(model: Model) -> bool:
+    """Whether a model was trained on a text, and can go on with one."""
+    from pullback.data.text import TextInputs
+
+    return model.encoder is not None and isinstance(model.encoder.inputs, TextInputs)
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,8 @@ def command(
     from pullback.cli import closing, places
     from pullback.metrics import as_metrics, defaults, evaluate, report
     from pullback.nn.head import Head
+    from pullback.train.auto import TEXT_METRICS
+    from pullback.train.evaluation import MOST_REPORTED
 
     loaded = places.load(model)
     wanted = words(metrics)
@@ -47,9 +49,12 @@ def command(
     (known,) = loaded.known(places.plain_arrays(loaded, source)).values()
     head, said, answers = known.head, known.scores, known.targets
     warnings = [*loaded.warnings, *_trained_on(model, source)]
-    names: Any = wanted or defaults(head.task, said.shape[1]).shown
+    usual = (
+        TEXT_METRICS if closing.writes_text(loaded) else defaults(head.task, said.shape[1]).shown
+    )
+    names: Any = wanted or usual
     scores = evaluate(as_metrics(names, head.task), said, answers)
-    classed = head.task == "classification"
+    classed = head.task == "classification" and said.shape[1] <= MOST_REPORTED
     classes = report(said, answers, names=head.classes) if classed else None
     if as_json:
         found = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from pullback.cli import output
 from pullback.cli.choices import described, optimizer_text
-from pullback.cli.closing import class_tables, scores_table
+from pullback.cli.closing import class_tables, scores_table, visible
 
 if TYPE_CHECKING:
     from pullback.metrics import ClassReport
@@ -77,7 +77,7 @@ def network_tables(loaded: Model) -> list[Any]:
             names = ", ".join(map(str, each.classes or ["the labels"]))
             lines.append(f"{answers}: yes or no to each of {names}")
         elif each.classes is not None:
-            some = ", ".join(map(str, each.classes[:12]))
+            some = ", ".join(visible(str(name)) for name in each.classes[:12])
             more = ", ..." if len(each.classes) > 12 else ""
             lines.append(f"{answers}: one of the classes {some}{more}")
         elif loaded.encoder is not None:

@@ -111,9 +111,11 @@ def prepare(
     parts = partition(rows, goal, split, validation, test, seed, apart, held, **steering)
     goal = goal.fit(rows.take(parts.train))
     left = table.rows - len(kept)
-    warnings = [f"{left} rows without a target are left out"] if left else []
+    is_are = ("row", "is") if left == 1 else ("rows", "are")
+    warnings = [f"{left} {is_are[0]} without a target {is_are[1]} left out"] if left else []
     if isinstance(found, Arrays) and found.left_out:
-        warnings.append(f"{found.left_out} pictures could not be read and are left out")
+        some = "1 picture" if found.left_out == 1 else f"{found.left_out} pictures"
+        warnings.append(f"left out: {some} that could not be read")
     if isinstance(found, Arrays) and found.whole:
         encoder, x = _whole(found, goal, parts, kept)
     else:

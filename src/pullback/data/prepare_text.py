@@ -86,7 +86,12 @@ def prepare_text(
     detail = f"{len(vocabulary):,} {unit}s, windows of {steps}"
     roles = (ColumnRole("text", "text", f"{corpus.rows:,} characters", detail),)
     strange = sum(vocabulary.count_unknown(piece) for part in parts[1:] for piece in part)
-    warnings = (f"{strange} {unit}s of validation and test are {UNKNOWN}",) if strange else ()
+    some = (
+        f"1 {unit} of validation and test is"
+        if strange == 1
+        else (f"{strange:,} {unit}s of validation and test are")
+    )
+    warnings = (f"{some} {UNKNOWN}",) if strange else ()
     return Prepared(
         encoder=Encoder(inputs, target, roles),
         train=train,

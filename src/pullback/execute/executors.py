@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback.errors import LabelError
 from pullback.execute.state import State
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
@@ -62,11 +63,27 @@ class NumpyExecutor:
         for label, number in self._feeds:
             values[number] = feeds[label]
         with np.errstate(all="ignore"):
-            run(self._code, values)
+            try:
+                run(self._code, values)
+            except LabelError as error:
+                self._name_place(error, feeds)
+                raise
             outputs = {name: np.array(values[number]) for name, number in self._outputs}
             if self._allows(values):
                 self._write(values)
         return outputs
+
+    def _name_place(self, error: LabelError, feeds: Mapping[str, Array]) -> None:
+        """Say which layer and line an index out of range belongs to, by running all again."""
+        values = self._known.copy()
+        for label, number in self._feeds:
+            values[number] = feeds[label]
+        for instruction, code in zip(self.program.instructions, self._code, strict=True):
+            try:
+                run([code], values)
+            except LabelError:
+                error.found_at(str(instruction.origin))
+                return
 
     def _allows(self, values: list[Any]) -> bool:
         program = self.program
@@ -151,7 +168,11 @@ class ReferenceExecutor:
 def widened(node: Node, values: Mapping[Node, Array]) -> Array:
     """The value of one operation, computed in float64 and rounded to its own dtype."""
     wide = [values[x].astype(np.float64) if is_float(x.dtype) else values[x] for x in node.inputs]
-    return np.asarray(node.op.forward(*wide), node.dtype)
+    try:
+        return np.asarray(node.op.forward(*wide), node.dtype)
+    except LabelError as error:
+        error.found_at(str(node.origin))
+        raise
 
 
 Executor = NumpyExecutor | ReferenceExecutor

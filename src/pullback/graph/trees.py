@@ -58,6 +58,8 @@ def along(f: Callable[[Any, Any, str], Any], axes: Any, tree: Any, place: str) -
         raise ConfigError(
             "an axis must be a whole number, or None", f"{axes!r} for {place}", "Use 0, the first."
         )
+    if tree is None:  # no leaf, as everywhere
+        return None
     if isinstance(tree, dict):
         if upper and (not isinstance(axes, dict) or set(axes) != set(tree)):
             raise _other_form(axes, tree, place)

@@ -285,6 +285,13 @@ class Module(metaclass=Sized):
                     must_be_dry(self)
                     self._set_found(self.size_from(*given, **by_name))
                 y = self.forward(*given, **by_name)
+        except RecursionError as error:
+            raise ConfigError(
+                "the calls of layers must come to an end",
+                f"{type(self).__name__}, made in {self._source}, within which calls go round "
+                "in a circle, or nest too deeply for Python",
+                "Look for a layer that calls itself, or that holds itself.",
+            ) from error
         finally:
             _RUNNING.reset(running)
         if y is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from pullback.errors import ConfigError, DtypeError, ShapeError, TraceError
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, as_dtype, is_float
 from pullback.graph.node import Node, Operators, constant
 from pullback.graph.origin import user_line
+from pullback.memory import must_fit
 from pullback.nn.initialisers import Initialiser
 from pullback.ops.shaping import checked_shape
 
@@ -111,7 +113,13 @@ class Value(Operators):
         self._array = view
 
     def initialise(self, seed: int, path: str) -> None:
-        """Give it its first value, a function of the seed and of its path in the network."""
+        """Give it its first value, a function of the seed and of its path in the network.
+
+        Raises:
+            DataError: It cannot fit into memory.
+        """
+        size = math.prod(self.shape) * self.dtype.itemsize
+        must_fit(size, f"the {self.kind} {path} of shape {self.shape}", "Make the layer smaller.")
         self.assign(self.initialiser(self.shape, self.dtype, seed=seed, path=path, fans=self.fans))
 
     def _bound(self) -> Node | None:
@@ -133,8 +141,7 @@ class Value(Operators):
             raise ConfigError(
                 f"a {self.kind} must have a value before it is used",
                 f"a {self.kind} of shape {self.shape} that was not initialised",
-                "Call network.initialise(seed=0), or fit the network. A layer or parameter in a "
-                "list or dict is not found: set it as an attribute, or use pb.nn.Sequential.",
+                "Call network.initialise(seed=0), or fit the network that it is an attribute of.",
             )
         return self._array
 

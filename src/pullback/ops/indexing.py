@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pullback.errors import DtypeError, LabelError, ShapeError
+from pullback.errors import ConfigError, DtypeError, LabelError, ShapeError
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -237,5 +237,11 @@ def scatter_add(x: Operand, indices: Operand, length: int, axis: int = 0) -> Nod
 
 @function
 def one_hot(indices: Operand, classes: int, dtype: str = "float32") -> Node:
-    """A row of `classes` numbers an index: 1 at the index, 0 elsewhere."""
+    """A row of `classes` numbers an index: 1 at the index, 0 elsewhere.
+
+    Raises:
+        ConfigError: `classes` is negative.
+    """
+    if classes < 0:
+        raise ConfigError("the number of classes is 0 or more", str(classes), "Count them anew.")
     return apply(OneHot(classes, dtype), as_node(indices))

@@ -116,6 +116,12 @@ def _length(rows: Sequence[Node], length: int | None) -> int:
 
 
 def _called(f: Callable[[Any, Any], Any], carry: Any, x: Any) -> tuple[Any, Any]:
+    if not callable(f):
+        raise ConfigError(
+            "a loop needs a body, a function of the carry and a row of xs",
+            type(f).__name__,
+            "Pass a function: pb.scan(f, carry, xs).",
+        )
     result = f(carry, x)
     if not isinstance(result, tuple) or len(result) != 2:
         raise ConfigError(

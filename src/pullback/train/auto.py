@@ -27,6 +27,7 @@ LEAST_PICTURE = 8
 MANY_PICTURES = 20_000
 SHAPE = ("hidden", "activation", "dropout")
 TEXTS = (".txt", ".text")
+TEXT_METRICS = ("bits_per_token", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _for_series(prepared: Prepared) -> Choice:
 def _for_text(prepared: Prepared) -> Choice:
     batch, reasons = _batch(prepared)
     rule = optim.AdamW(4e-3, weight_decay=1e-2, schedule="warmup")
-    loss, metrics = losses.cross_entropy, ("bits_per_token", "accuracy")
+    loss, metrics = losses.cross_entropy, TEXT_METRICS
     return Choice(
         *(LSTMNetwork(hidden=128), loss, rule, min(batch, 64), 4, 2),
         clip_norm=1.0,

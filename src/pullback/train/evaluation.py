@@ -21,6 +21,8 @@ from pullback.train.step import Batch, Recipe
 BATCH = 1024
 TOKENS = 1 << 14
 """Of rows of tokens, so many tokens are computed at a time: each becomes a whole vector."""
+MOST_REPORTED = 200
+"""Of more classes than this no table of confusions is kept: it grows with their square."""
 MOST_OUTPUTS = 50_000_000
 """So many numbers of outputs are kept for the metrics at most; beyond that, some rows speak."""
 
@@ -60,7 +62,7 @@ class Evaluator:
         return {
             name: report(rows.scores, rows.targets, rows.weights, names=rows.head.classes)
             for name, rows in known.items()
-            if rows.head.task == "classification"
+            if rows.head.task == "classification" and rows.scores.shape[-1] <= MOST_REPORTED
         }
 
     def known(

@@ -86,5 +86,6 @@ def _drawn(logits: Array, temperature: float, uniform: float) -> int:
     """The token at which the cumulative probability passes a uniform number."""
     if temperature == 0:
         return int(logits.argmax())
-    weights = np.exp((logits - logits.max()) / temperature)
+    with np.errstate(over="ignore"):  # the temperature may be next to 0
+        weights = np.exp((logits - logits.max()) / temperature)
     return int(np.searchsorted(np.cumsum(weights), uniform * weights.sum(), side="right"))
