@@ -14,3 +14,11 @@ def test_an_entry_speaks_for_itself(table: str, entry: Entry) -> None:
     assert 5 < len(entry.summary) <= 160, entry.summary
     assert entry.summary.endswith((".", "$"))
     assert table == "operations" or entry.reference, f"References: in {entry.cls.__name__}"
+
+
+def test_settings_are_those_of_the_constructor() -> None:
+    found = {(table, entry.name): entry.settings for table, entry in ALL}
+    assert found["activations", "leaky_relu"] == "slope=0.01"
+    assert found["activations", "relu"] == ""
+    assert found["layers", "Dropout"] == "p=0.5"
+    assert not [key for key, settings in found.items() if "kwargs" in settings]

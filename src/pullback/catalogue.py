@@ -39,12 +39,22 @@ class Entry:
     @property
     def settings(self) -> str:
         """What it can be told, as `name=default`."""
-        parameters = list(inspect.signature(self.cls).parameters.values())
+        # A module's class takes anything, and hands it to `__init__`.
+        made: Callable[..., Any] = self.cls.__init__
+        if made is object.__init__:
+            return ""
+        parameters = list(inspect.signature(made).parameters.values())[1:]
         return ", ".join(str(p).split(":")[0] + _default(p) for p in parameters)
 
     def section(self, name: str) -> str:
         """A section of its docstring, without its heading; empty where there is none."""
         return section(self.cls, name)
+
+    @property
+    def text(self) -> str:
+        """What its docstring says before the first section, formulas included."""
+        text = inspect.cleandoc(self.cls.__doc__ or "")
+        return re.split(rf"^(?:{_SECTIONS}):$", text, maxsplit=1, flags=re.MULTILINE)[0].strip()
 
 
 def _default(p: inspect.Parameter) -> str:

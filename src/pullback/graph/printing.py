@@ -49,12 +49,16 @@ def _written(node: Node, names: dict[Node, str], style: Style) -> tuple[str, int
     if op.name in {"broadcast_to", "cast", "custom_derivative"}:  # not shown: the shapes say it
         return _written(node.inputs[0], names, style)
     written = [_written(x, names, style) for x in node.inputs]
+    template = (op.latex if style == "latex" else "") or op.text
     prefix = style == "latex" and op.binding == 0 and op.latex.endswith(" {0}")
     arguments = []
     for place, (text, binding) in enumerate(written):
-        # Sums and products group from the left by themselves; powers and signs do not.
-        grouped = place == 0 and op.binding > 3
-        loose = binding > op.binding or (binding == op.binding and not grouped)
+        # Sums and products group from the left by themselves; powers and signs do not, nor does
+        # what stands below a stroke (1 / x).
+        grouped = place == 0 and op.binding > 3 and template.startswith("{0}")
+        # A fraction's bar groups what is above and below it.
+        barred = template.startswith(r"\frac")
+        loose = not barred and (binding > op.binding or (binding == op.binding and not grouped))
         if binding and (prefix or (op.binding and loose)):
             text = rf"\left({text}\right)" if style == "latex" else f"({text})"
         arguments.append(text)
