@@ -206,6 +206,8 @@ SETTINGS = [
          f"{TRAIN} --executor nunpy", fitted(executor="nunpy")),
     Case("a negative seed", ConfigError, ("seed", "-1", "0"),
          f"{TRAIN} --seed -1", fitted(seed=-1)),
+    Case("a horizon without a window", ConfigError, ("a series", "horizon=3", "--window"),
+         f"{TRAIN} --horizon 3", lambda: pb.fit_table("table.csv", "label", horizon=3)),
     Case("text for a number", PullbackError, ("Invalid value", "ten", "help"),
          "train table.csv -t label --epochs ten"),
     Case("no such option", PullbackError, ("No such option", "--epochs", "help"),

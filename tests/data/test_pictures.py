@@ -107,7 +107,7 @@ def test_a_picture_that_cannot_be_read_is_named(folder: Path, damage: str) -> No
     assert len(arrays.x) == len(arrays.names) == 20
     assert arrays.left_out == 1
     prepared = pb.data.prepare(folder, skip_unreadable=True)
-    assert "1 pictures could not be read and are left out" in prepared.warnings
+    assert "left out: 1 picture that could not be read" in prepared.warnings
 
 
 @pytest.mark.parametrize(

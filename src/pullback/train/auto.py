@@ -13,7 +13,7 @@ from pullback import losses, optim
 from pullback.data import Prepared, prepare, prepare_series, prepare_text
 from pullback.data.series import SeriesInputs
 from pullback.data.text import Corpus, TextInputs
-from pullback.errors import unknown
+from pullback.errors import ConfigError, unknown
 from pullback.nn import Module, Sequential, activations, architectures
 from pullback.nn.architectures import Architecture, ConvNet, Dense, Inputs, LSTMNetwork
 from pullback.train.fit import fit
@@ -202,6 +202,7 @@ def read_for(source: Any, target: Any = None, **options: Any) -> Prepared:
 
     Raises:
         UnknownNameError: An option that this kind of data does not have.
+        ConfigError: A horizon without a window.
     """
     make: Callable[..., Prepared] = prepare
     kind, given = "a table", {"target": target}
@@ -211,8 +212,15 @@ def read_for(source: Any, target: Any = None, **options: Any) -> Prepared:
         kind, make = "a series", prepare_series
     known = inspect.signature(make).parameters
     for option in options:
-        if option not in known:
-            raise unknown(f"option of {kind}", option, [name for name in known if name != "source"])
+        if option in known:
+            continue
+        if option == "horizon":
+            raise ConfigError(
+                "a horizon belongs to a series, which has a window",
+                f"horizon={options[option]} for {kind}",
+                "Say how many rows a prediction is made from, such as window=32 (--window 32).",
+            )
+        raise unknown(f"option of {kind}", option, [name for name in known if name != "source"])
     return make(source, **given, **options)
 
 
