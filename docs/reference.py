@@ -1,49 +1,56 @@
-"""Write the reference pages: one for each table of names, from the classes themselves.
+"""Write the reference: a page a table, from the tables and docstrings, with pictures.
 
-`python docs/reference.py` writes docs/reference/ anew; tests/docs compares. The curves of
-activations and of schedules, and the derivatives of operations, are computed by the library.
+Run as `python -m docs.reference`; tests/docs/test_reference.py compares. What is said of an entry
+is its docstring; the derivative of an operation is printed from its rule; the curves are computed
+by the library.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from docs.curves import activation_picture, schedule_picture
+from docs.derivatives import printed, signature
 
-import pullback as pb
-from pullback.autodiff import backward
 from pullback.catalogue import TABLES, Entry, entries
-from pullback.graph import Node, constant, placeholder
-from pullback.graph.dtypes import is_float
-from pullback.graph.printing import formula
-from pullback.nn import activations
-from pullback.optim import schedules
 
 HERE = Path(__file__).resolve().parent / "reference"
-SECTION = re.compile(r"^(Args|Attributes|Shape|Returns|Raises|Example|References):$", re.MULTILINE)
-WIDTH, HEIGHT, MARGIN = 360, 200, 32
-POINTS = 121
-COLOURS = ("#1f6feb", "#d1495b")
-STEPS = 200
 
-Curve = tuple[str, np.ndarray, np.ndarray]
+INTRODUCTIONS = {
+    "layers": "`pb.nn`: the parts of networks, by the names of their classes. Activations have "
+    "[a page of their own](activations.md), and so have [whole networks](networks.md); "
+    "[a layer of your own](../own-layer.md) is a small class.",
+    "activations": '`pb.nn`: as a layer, `pb.nn.GELU()`, or by name, `activation="gelu"`. Each '
+    "picture shows the function and its derivative, both computed by the library.",
+    "networks": "`pullback train --network NAME`, or in Python `pb.nn.architectures.get(NAME)`: "
+    "whole networks, built for the form of the data.",
+    "initialisers": '`pb.nn.initialisers`: first values of weights, as `weight_init="he_normal"` '
+    "of a layer, or with settings, `weight_init=pb.nn.initialisers.Normal(0.02)`.",
+    "losses": '`pb.losses`: by name, `loss="huber"`, with settings, `loss=pb.losses.Huber(2.0)`, '
+    'or on the command line, `--loss "huber, delta=2"`.',
+    "optimizers": '`pb.optim`: by name, `optimizer="adamw"`, with settings, '
+    '`optimizer=pb.optim.AdamW(1e-3)`, or on the command line, `--optimizer "sgd, momentum=0.9"`.',
+    "schedules": '`pb.optim`: factors of the learning rate, as `schedule="cosine"` of an optimizer '
+    "or `--schedule` on the command line. Each picture shows a run of 100 steps, with the "
+    "settings that the schedule has by itself.",
+    "metrics": '`pb.metrics`: by name, `metrics=["accuracy", "f1"]`, with settings, '
+    '`pb.metrics.TopK(3)`; a level to reach is `until="f1 >= 0.9"`.',
+    "operations": "`pb`: what every graph is made of. Below each stands its derivative as the "
+    "library runs it, printed from the rule: `y_bar` is the cotangent of the output y, `x_bar` "
+    "that of the input x, `@` the matrix product and `^T` the transpose; `where(c, a, b)` is a "
+    "where c holds, and b elsewhere. A product with a cotangent is safe: 0 where the "
+    "cotangent is 0. What is repeated in a formula stands above it, as t1, t2, ...",
+}
 
 
 def pages() -> dict[str, str]:
-    """Every file of docs/reference by its name."""
-    found = {"index.md": index()}
-    for table in TABLES:
-        found[f"{table}.md"] = page(table)
-    for name in activations.registry():
-        curves = activation_curves(name)
-        if curves:
-            found[f"activation-{name}.svg"] = drawing(curves)
-    for name in schedules.registry():
-        found[f"schedule-{name}.svg"] = drawing(schedule_curves(name), low=0.0)
-    return found
+    """Every file of the reference by its name in docs/reference, as it should be."""
+    files = {"index.md": index()} | {f"{table}.md": page(table) for table in TABLES}
+    for table, draw in PICTURES.items():
+        files |= {_picture(table, e): draw(e.name, e.cls) for e in entries(table)}
+    return files
 
 
 def index() -> str:
@@ -52,8 +59,8 @@ def index() -> str:
         "# Reference",
         "",
         "What can be chosen by name, table by table. These pages are written from the classes "
-        "themselves, by `python docs/reference.py`; `pullback list TABLE NAME` and `help` say the "
-        "same.",
+        "themselves, by `python -m docs.reference`; `pullback list TABLE NAME` and `help` say the "
+        "same, with errors and an example.",
         "",
         "| table | entries |",
         "|---|---|",
@@ -63,176 +70,107 @@ def index() -> str:
 
 
 def page(table: str) -> str:
-    """The page of one table: an index, then each entry."""
+    """The page of a table: an index, then its entries."""
     found = entries(table)
-    rows = [
-        f"| [`{e.name}`](#{e.name.lower()}) | {cell(e.summary)} | {cell(short(e.reference))} |"
-        for e in found
-    ]
-    head = ["name", "what it is", "reference"]
-    lines = [
-        f"# {table.capitalize()}",
-        "",
-        f"{len(found)} entries; `pullback list {table}` lists them in the terminal.",
-        "",
-        f"| {' | '.join(head)} |",
-        "|---|---|---|",
-        *rows,
-    ]
+    lines = [f"# {table.capitalize()}", "", INTRODUCTIONS[table], ""]
+    lines += ["| name | what it is | reference |", "|---|---|---|"]
     for entry in found:
-        lines += ["", f"## {entry.name}", "", *described(table, entry)]
-    return "\n".join(lines).rstrip() + "\n"
+        said = [_cell(entry.summary), _cell(_short(entry.reference))]
+        lines.append(f"| [{entry.name}](#{entry.name.lower()}) | {' | '.join(said)} |")
+    for entry in found:
+        lines += ["", *_entry(table, entry)]
+    return "\n".join(lines) + "\n"
 
 
-def cell(text: str) -> str:
-    """Text in a cell of a Markdown table."""
-    return text.replace("|", r"\|") or "-"
-
-
-def short(reference: str) -> str:
-    """The authors and the year of a reference."""
-    found = re.match(r"(.*?, \d{4})", reference)
-    return found[1] if found else reference
-
-
-def described(table: str, entry: Entry) -> list[str]:
-    """What a page says of one entry."""
-    text = inspect.getdoc(entry.cls) or ""
-    body = SECTION.split(text)[0].strip()
-    lines = [f"`{entry.cls.__name__}({entry.settings})`", "", body]
-    aliases = getattr(entry.cls, "aliases", ())
-    if aliases:
-        lines += ["", "Also called " + ", ".join(f"`{a}`" for a in aliases) + "."]
+def _entry(table: str, entry: Entry) -> list[str]:
+    """All that a page says of an entry."""
+    lines = [f"## {entry.name}", "", f"`{_call(table, entry)}`{_beside(entry)}", ""]
+    lines += [_mathematics(entry.text), ""]
+    if table in PICTURES:
+        lines += [f"![{entry.name}]({_picture(table, entry)})", ""]
     if table == "operations":
-        lines += derivative(entry)
-    for section in ("Args", "Shape"):
-        found = entry.section(section)
-        if found and table != "operations":
-            lines += ["", f"{section}:", "", *listed(found)]
-    picture = {"activations": "activation", "schedules": "schedule"}.get(table)
-    if picture and (table == "schedules" or activation_curves(entry.name)):
-        what = "and its derivative" if picture == "activation" else "in the course of a run"
-        lines += ["", f"![{entry.name} {what}]({picture}-{entry.name}.svg)"]
+        lines += _derivative(entry)
+    if arguments := _arguments(entry.section("Args")):
+        lines += [*arguments, ""]
+    if shape := entry.section("Shape"):
+        lines += ["Shape:", "", *(f"- {_mathematics(line)}" for line in _items(shape)), ""]
     if entry.reference:
-        lines += ["", f"From: {entry.reference}"]
-    return lines
+        lines += [f"From: {_mathematics(entry.reference)}", ""]
+    return lines[:-1]
 
 
-def listed(section: str) -> list[str]:
-    """A section of a docstring as a list: one item for each line that is not a continuation."""
-    items: list[str] = []
-    for line in section.splitlines():
-        if line.startswith(" ") and items:
-            items[-1] += f" {line.strip()}"
-        elif line.strip():
-            items.append(line.strip())
-    return [f"- {item}" for item in items]
+def _call(table: str, entry: Entry) -> str:
+    """How it is made, with its settings."""
+    call = signature(entry.cls) if table == "operations" else None
+    return call or f"{entry.cls.__name__}({entry.settings})"
 
 
-def derivative(entry: Entry) -> list[str]:
-    """The pullback of an operation, printed from its rule."""
-    if not entry.cls.differentiable:
-        return ["", "It has no derivative."]
-    sample = next(
-        (s for s in entry.cls.samples() if all(np.prod(i.shape) > 1 for i in s.inputs)), None
-    )
-    if sample is None:
-        return []
-    random = np.random.default_rng(0)
-    drawn = [constant(rule.draw(random)) for rule in sample.inputs]
-    names = "xyzw" if len(drawn) > 1 else "x"
-    xs = [placeholder(names[i % 4], x.shape, x.dtype) for i, x in enumerate(drawn)]
-    y = sample.build(*xs)
-    y_bar = placeholder("y_bar", y.shape, y.dtype)
-    real = [x for x in xs if is_float(x.dtype)]
-    known: dict[Node, str] = {**{x: x.op.label for x in xs}, y: "f", y_bar: "f_bar"}
-    lines = ["", "```text", f"f = {formula(y, {x: x.op.label for x in xs})}"]
-    for x, bar in zip(real, backward([y], [y_bar], real, within=xs), strict=True):
-        if bar is not None:
-            said = formula(bar, known)
-            lines.append(f"{x.op.label}_bar = {said if len(said) < 400 else said[:396] + ' ...'}")
-    return [*lines, "```"]
+def _beside(entry: Entry) -> str:
+    """What stands beside the call: other names, an operation's family."""
+    said = []
+    if family := getattr(entry.cls, "family", ""):
+        said.append(f"family {family.lower()}")
+    if aliases := getattr(entry.cls, "aliases", ()):
+        said.append("also called " + ", ".join(f"`{alias}`" for alias in aliases))
+    return f" ({'; '.join(said)})" if said else ""
 
 
-# ---------------------------------------------------------------- curves
+def _derivative(entry: Entry) -> list[str]:
+    """What it computes and its pullback, as printed by the library."""
+    found = printed(entry.cls)
+    return ["```text", found.value, *found.pullbacks, "```", ""] if found else []
 
 
-def activation_curves(name: str) -> list[Curve]:
-    """The function and its derivative; nothing for what acts on whole rows."""
-    layer: Any = activations.get(name).initialise()
-    x = pb.tensor(np.linspace(-4, 4, POINTS), name="x")
-    if name in ("softmax", "log_softmax", "sparsemax", "glu"):
-        return []
-    layer = layer.astype("float64")
-    column = x.reshape((POINTS, 1))
-    y = layer(column)
-    (slope,) = pb.gradient(y.sum(), [x])
-    at = x.numpy()
-    return [(name, at, y.numpy()[:, 0]), ("derivative", at, slope.numpy())]
+def _items(section: str) -> list[str]:
+    """The items of a section, each on one line."""
+    return re.sub(r"\n\s+", " ", section).splitlines()
 
 
-def schedule_curves(name: str) -> list[Curve]:
-    """The factor of the learning rate over a run."""
-    schedule = schedules.get(name)
-    at = np.arange(1, STEPS + 1)
-    factors = np.array([schedule(int(step), STEPS).item() for step in at])
-    return [("factor of the rate", at.astype(float), factors)]
+def _arguments(section: str) -> list[str]:
+    """The arguments as a list."""
+    pairs = (item.partition(": ") for item in _items(section))
+    return [f"- `{name}`: {_mathematics(said)}" for name, _, said in pairs]
 
 
-def drawing(curves: list[Curve], low: float | None = None) -> str:
-    """Curves as a small SVG picture with axes and a legend."""
-    xs = np.concatenate([x for _, x, _ in curves])
-    ys = np.concatenate([y for _, _, y in curves])
-    left, right = float(xs.min()), float(xs.max())
-    bottom = min(float(ys.min()), 0.0) if low is None else low
-    top = max(float(ys.max()), 1.0)
-    bottom, top = max(bottom, -4.0), min(top, 4.0)
+def _mathematics(text: str) -> str:
+    """Formulas in the form that Markdown leaves alone."""
+    return re.sub(r"\$([^$`]+)\$", r"$`\1`$", text)
 
-    def place(x: float, y: float) -> str:
-        across = MARGIN + (x - left) / (right - left) * (WIDTH - MARGIN - 8)
-        down = HEIGHT - MARGIN - (y - bottom) / (top - bottom) * (HEIGHT - MARGIN - 28)
-        return f"{across:.1f},{down:.1f}"
 
-    def text(at: str, words: str, anchor: str = "middle", colour: str = "#57606a") -> str:
-        x, y = at.split(",")
-        return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+def _cell(text: str) -> str:
+    """A text in a table, where a stroke would end the cell."""
+    inside = re.sub(r"\$([^$]+)\$", lambda m: m[0].replace("|", r"\vert{}"), text)
+    return _mathematics(inside.replace("|", r"\|"))
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<polyline points="{place(left, top)} {place(left, bottom)} {place(right, bottom)}" '
-        'fill="none" stroke="#8c959f"/>',
-    ]
-    if bottom < 0 < top:
-        parts.append(f'<polyline points="{place(left, 0)} {place(right, 0)}" stroke="#d0d7de"/>')
-    for x in (left, (left + right) / 2, right):
-        across, down = place(x, bottom).split(",")
-        parts.append(text(f"{min(float(across), WIDTH - 14):.1f},{float(down) + 14:.1f}", f"{x:g}"))
-    for y in (bottom, top):
-        across, down = place(left, y).split(",")
-        parts.append(text(f"{float(across) - 4:.1f},{float(down) + 4:.1f}", f"{y:.3g}", "end"))
-    for number, (label, x, y) in enumerate(curves):
-        inside = np.clip(y, bottom, top)
-        points = " ".join(place(float(a), float(b)) for a, b in zip(x, inside, strict=True))
-        colour = COLOURS[number]
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" '
-                     'stroke-width="2"/>')  # fmt: skip
-        parts.append(text(f"{MARGIN + 8 + 150 * number},16", label, "start", colour))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+
+def _short(reference: str) -> str:
+    """The authors and the year of a reference."""
+    found = re.match(r".*?\d{4}\)?", reference)
+    return found[0] if found else reference
+
+
+def _picture(table: str, entry: Entry) -> str:
+    return f"{table.removesuffix('s')}-{entry.name}.svg"
+
+
+PICTURES: dict[str, Callable[[str, type], str]] = {
+    "activations": activation_picture,
+    "schedules": schedule_picture,
+}
 
 
 def main() -> None:
-    """Write all pages, and remove those of entries that are gone."""
+    """Write what has changed, and delete what belongs to nothing."""
+    files = pages()
     HERE.mkdir(exist_ok=True)
-    found = pages()
-    for old in HERE.iterdir():
-        if old.name not in found:
-            old.unlink()
-    for name, content in found.items():
-        (HERE / name).write_text(content, "utf-8")
-    size = sum(len(content) for content in found.values())
-    print(f"docs/reference: {len(found)} files, {size / 1024:.0f} KiB")
+    for path in HERE.iterdir():
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
+        path = HERE / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            print(f"{name}: written")
 
 
 if __name__ == "__main__":
