@@ -11,8 +11,9 @@ ALL = [(table, entry) for table in TABLES for entry in entries(table)]
 
 @pytest.mark.parametrize(("table", "entry"), ALL, ids=lambda v: v if isinstance(v, str) else v.name)
 def test_an_entry_speaks_for_itself(table: str, entry: Entry) -> None:
-    assert 5 < len(entry.summary) <= 160, entry.summary
-    assert entry.summary.endswith((".", "$"))
+    assert 3 < len(entry.summary) <= 160, entry.summary
+    assert entry.summary.endswith(".")
+    assert not set(entry.summary) & set("$\\"), "words first, then the formula"
     assert table == "operations" or entry.reference, f"References: in {entry.cls.__name__}"
 
 

@@ -100,10 +100,10 @@ def entries(table: str) -> list[Entry]:
 
 
 def summary(cls: type[Any]) -> str:
-    """The first line of a class's docstring, its formulas in plain text."""
+    """The first line of a class's docstring, up to the colon before a formula."""
     text = inspect.getdoc(cls) or ""
-    first = text.split("\n\n")[0].replace("\n", " ")
-    return re.sub(r"\s+", " ", first).strip()
+    first = " ".join(text.split("\n\n")[0].split())
+    return re.sub(r": \$.*", ".", first)
 
 
 def section(cls: type[Any], name: str) -> str:

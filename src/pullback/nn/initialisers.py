@@ -158,7 +158,7 @@ CUT_AT_TWO = 0.87962566103423978
 
 @register
 class VarianceScaling(Initialiser):
-    r"""Numbers of mean 0 and variance $s / n$, where n is `fan_in`, `fan_out` or their mean.
+    r"""Numbers of mean 0 and variance `scale / n`, where n is `fan_in`, `fan_out` or their mean.
 
     Glorot is s = 1 with `fan_mean`, He s = 2 and LeCun s = 1 with `fan_in`.
 
@@ -213,7 +213,7 @@ def _truncated(shape: Shape, bound: float, seed: int, stream: int) -> Array:
 
 @register
 class FanInUniform(Initialiser):
-    r"""Uniform within $\pm 1/\sqrt{\text{fan\_in}}$, for weights and biases alike.
+    r"""Uniform within plus or minus 1 / sqrt(fan_in), for weights and biases alike.
 
     What PyTorch gives a linear layer.
 
@@ -230,7 +230,7 @@ class FanInUniform(Initialiser):
 
 @register
 class GlorotUniform(Initialiser):
-    r"""Uniform within $\pm\sqrt{6 / (\text{fan\_in} + \text{fan\_out})}$.
+    r"""Uniform within plus or minus sqrt(6 / (fan_in + fan_out)).
 
     References:
         Glorot and Bengio, 2010, "Understanding the difficulty of training deep feedforward neural
@@ -246,7 +246,7 @@ class GlorotUniform(Initialiser):
 
 @register
 class GlorotNormal(Initialiser):
-    r"""Normal with deviation $\sqrt{2 / (\text{fan\_in} + \text{fan\_out})}$.
+    r"""Normal with deviation sqrt(2 / (fan_in + fan_out)).
 
     References:
         Glorot and Bengio, 2010, "Understanding the difficulty of training deep feedforward neural
@@ -262,7 +262,7 @@ class GlorotNormal(Initialiser):
 
 @register
 class HeUniform(Initialiser):
-    r"""Uniform within $\pm\sqrt{6 / \text{fan\_in}}$, for rectifiers.
+    r"""Uniform within plus or minus sqrt(6 / fan_in), for rectifiers.
 
     References:
         He, Zhang, Ren and Sun, 2015, "Delving deep into rectifiers".
@@ -277,7 +277,7 @@ class HeUniform(Initialiser):
 
 @register
 class HeNormal(Initialiser):
-    r"""Normal with deviation $\sqrt{2 / \text{fan\_in}}$, for rectifiers.
+    r"""Normal with deviation sqrt(2 / fan_in), for rectifiers.
 
     References:
         He, Zhang, Ren and Sun, 2015, "Delving deep into rectifiers".
@@ -292,7 +292,7 @@ class HeNormal(Initialiser):
 
 @register
 class LecunUniform(Initialiser):
-    r"""Uniform within $\pm\sqrt{3 / \text{fan\_in}}$.
+    r"""Uniform within plus or minus sqrt(3 / fan_in).
 
     References:
         LeCun, Bottou, Orr and Mueller, 1998, "Efficient backprop".
@@ -306,7 +306,7 @@ class LecunUniform(Initialiser):
 
 @register
 class LecunNormal(Initialiser):
-    r"""Normal with deviation $\sqrt{1 / \text{fan\_in}}$.
+    r"""Normal with deviation sqrt(1 / fan_in).
 
     References:
         LeCun, Bottou, Orr and Mueller, 1998, "Efficient backprop".

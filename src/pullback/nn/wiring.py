@@ -18,7 +18,7 @@ Join = Literal["concatenate", "sum", "stack"]
 
 @register_layer
 class Residual(Module):
-    r"""What a body adds to its input: $y = x + f(x)$, or $s(x) + f(x)$ with a shortcut s.
+    r"""The output of a body added to its input: $y = x + f(x)$, or $s(x) + f(x)$ with a shortcut s.
 
     Backward, $\bar y$ reaches x unchanged beside what comes through the body, so deep stacks of
     such blocks learn.

@@ -94,7 +94,7 @@ class Mul(Elementwise):
 
 @register
 class Scale(Elementwise):
-    r"""The safe product: 0 where $a = 0$, else $a b$.
+    r"""The safe product: 0 where a = 0, else a b.
 
     Derivative rules use it to multiply a cotangent $a$ by a local derivative $b$ that may be
     infinite or, where the input is NaN, NaN: once a rule, `scale(y_bar, everything else)`. It is a

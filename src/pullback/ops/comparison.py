@@ -34,7 +34,7 @@ __all__ = [
 
 @register
 class Equal(Predicate):
-    """Whether $a = b$."""
+    """Whether a = b."""
 
     name = "equal"
     arity = 2
@@ -48,7 +48,7 @@ class Equal(Predicate):
 
 @register
 class NotEqual(Predicate):
-    r"""Whether $a \ne b$."""
+    r"""Whether a and b differ."""
 
     name = "not_equal"
     arity = 2
@@ -62,7 +62,7 @@ class NotEqual(Predicate):
 
 @register
 class Less(Predicate):
-    """Whether $a < b$."""
+    """Whether a < b."""
 
     name = "less"
     arity = 2
@@ -76,7 +76,7 @@ class Less(Predicate):
 
 @register
 class LessEqual(Predicate):
-    r"""Whether $a \le b$."""
+    r"""Whether a <= b."""
 
     name = "less_equal"
     arity = 2

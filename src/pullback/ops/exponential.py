@@ -39,7 +39,7 @@ class Exp(Elementwise):
 
 @register
 class Expm1(Elementwise):
-    r"""$y = e^x - 1$, exact near 0, so $\bar x = \bar y\,(y + 1)$."""
+    r"""exp(x) - 1, exact near 0: $y = e^x - 1$, so $\bar x = \bar y\,(y + 1)$."""
 
     name = "expm1"
     latex = "(e^{{{0}}} - 1)"
@@ -69,7 +69,7 @@ class Log(Elementwise):
 
 @register
 class Log1p(Elementwise):
-    r"""$y = \ln(1 + x)$, exact near 0, so $\bar x = \bar y / (1 + x)$."""
+    r"""Logarithm of 1 + x, exact near 0: $y = \ln(1 + x)$, so $\bar x = \bar y / (1 + x)$."""
 
     name = "log1p"
     latex = r"\ln(1 + {0})"

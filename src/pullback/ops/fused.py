@@ -64,7 +64,9 @@ def softmax_values(x: Array, axes: tuple[int, ...]) -> Array:
 
 @register
 class Softmax(AlongAxes):
-    r"""$y_i = e^{x_i} / \sum_j e^{x_j}$, so $\bar x = y \odot (\bar y - \sum_j \bar y_j y_j)$.
+    r"""Positive numbers that sum to 1, in proportion to exp(x).
+
+    $y_i = e^{x_i} / \sum_j e^{x_j}$, so $\bar x = y \odot (\bar y - \sum_j \bar y_j y_j)$.
 
     A row of -inf (fully masked) gives zeros with a zero derivative.
     """

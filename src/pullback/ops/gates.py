@@ -43,7 +43,7 @@ class Silu(Elementwise):
 
 @register
 class Mish(Elementwise):
-    r"""$y = x \tanh(\ln(1 + e^x))$.
+    r"""x times tanh of the smooth ramp: $y = x \tanh(\ln(1 + e^x))$.
 
     So $\bar x = \bar y\,(t + x\,(1 - t^2)\,\sigma(x))$ with $t = \tanh \ln(1 + e^x)$.
     """
@@ -66,7 +66,7 @@ class Mish(Elementwise):
 
 @register
 class Softsign(Elementwise):
-    r"""$y = x / (1 + |x|)$, so $\bar x = \bar y / (1 + |x|)^2$; smooth at 0."""
+    r"""A slow sigmoid, smooth at 0: $y = x / (1 + |x|)$, so $\bar x = \bar y / (1 + |x|)^2$."""
 
     name = "softsign"
     latex = r"\operatorname{{softsign}}({0})"

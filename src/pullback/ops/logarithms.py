@@ -49,7 +49,9 @@ class Log10(Elementwise):
 
 @register
 class LogAddExp(Elementwise):
-    r"""$y = \ln(e^a + e^b)$ without overflow, so $\bar a = \bar y\, \sigma(a - b)$.
+    r"""Logarithm of exp(a) + exp(b), without overflow.
+
+    $y = \ln(e^a + e^b)$, so $\bar a = \bar y\, \sigma(a - b)$.
 
     Where both are -inf, or both +inf, each gets half.
     """
@@ -69,7 +71,9 @@ class LogAddExp(Elementwise):
 
 @register
 class XLogY(Elementwise):
-    r"""$y = a \ln b$, and 0 where $a = 0$, so $\bar a = \bar y \ln b$ and $\bar b = \bar y a / b$.
+    r"""a times the logarithm of b, and 0 where a = 0.
+
+    $y = a \ln b$, so $\bar a = \bar y \ln b$ and $\bar b = \bar y a / b$.
 
     At $a = b = 0$ both derivatives are taken as 0.
     """

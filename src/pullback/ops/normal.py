@@ -89,7 +89,9 @@ class NormalCdf(Elementwise):
 
 @register
 class GeluTanh(Elementwise):
-    r"""$y = \tfrac12 x\,(1 + \tanh u) = x\,\sigma(2u)$, $u = \sqrt{2/\pi}\,(x + 0.044715\,x^3)$.
+    r"""GELU in its near form, with tanh.
+
+    $y = \tfrac12 x\,(1 + \tanh u) = x\,\sigma(2u)$, $u = \sqrt{2/\pi}\,(x + 0.044715\,x^3)$.
 
     The near relative of gelu. So $\bar x = \bar y\,(s + 2 y\,(1 - s)\,u')$ with $s = \sigma(2u)$;
     written with $\sigma$ rather than 1 + tanh, the tail below 0 keeps its digits.

@@ -138,7 +138,7 @@ class Standardise(Normalising):
 
 @register
 class StandardisePullback(Normalising):
-    r"""The cotangent of what was standardised, from $\bar y$, y and the moments of x.
+    r"""The cotangent of what was standardised, from that of the result.
 
     $\bar x = (\bar y - \operatorname{mean} \bar y - y \operatorname{mean}(\bar y y)) /
     \sqrt{v + \epsilon}$.
@@ -202,7 +202,7 @@ class RmsNormalise(Normalising):
 
 @register
 class RmsNormalisePullback(Normalising):
-    r"""The cotangent of what was brought to mean square 1, from $\bar y$ and x.
+    r"""The cotangent of what was brought to mean square 1, from that of the result.
 
     $\bar x = r (\bar y - r^2 x \operatorname{mean}(\bar y x))$ with $r = 1 / \sqrt{q + \epsilon}$.
     """

@@ -130,7 +130,7 @@ class Sum(Reduction):
 
 @register
 class Mean(Reduction):
-    r"""Mean of n numbers: each gets $\bar y / n$. The mean of nothing is NaN."""
+    r"""Mean of n numbers: $y = \frac1n \sum_i x_i$, so $\bar x_i = \bar y / n$; NaN of nothing."""
 
     name = "mean"
     text = "mean({0}, axes={axes})"
@@ -223,7 +223,9 @@ class Prod(Reduction):
 
 @register
 class LogSumExp(Reduction):
-    r"""$y = \ln \sum_i e^{x_i}$, so $\bar x = \bar y \operatorname{softmax} x$.
+    r"""Logarithm of a sum of exponentials.
+
+    $y = \ln \sum_i e^{x_i}$, so $\bar x = \bar y \operatorname{softmax} x$.
 
     Rows of -inf give -inf with a zero derivative; a row with +inf gives +inf, and the derivative
     goes to the infinite places.

@@ -36,7 +36,10 @@ class Shrink(Elementwise):
 
 @register
 class HardShrink(Shrink):
-    r"""$y = 0$ where $|x| \le s$, else x; $\bar x = \bar y$ where $|x| > s$, else 0."""
+    r"""0 within plus or minus `size`, x beyond.
+
+    $y = 0$ where $|x| \le s$, else x; $\bar x = \bar y$ where $|x| > s$, else 0.
+    """
 
     name = "hard_shrink"
     latex = r"\operatorname{{hard\_shrink}}({0})"
@@ -47,7 +50,10 @@ class HardShrink(Shrink):
 
 @register
 class SoftShrink(Shrink):
-    r"""$y = x - \operatorname{clip}(x, -s, s)$; $\bar x = \bar y$ where $|x| > s$, else 0."""
+    r"""x moved towards 0 by `size`, and 0 within it.
+
+    $y = x - \operatorname{clip}(x, -s, s)$; $\bar x = \bar y$ where $|x| > s$, else 0.
+    """
 
     name = "soft_shrink"
     latex = r"\operatorname{{soft\_shrink}}({0})"
@@ -59,7 +65,10 @@ class SoftShrink(Shrink):
 
 @register
 class Threshold(Elementwise):
-    r"""$y = v$ where $x \le l$, else x; $\bar x = \bar y$ where $x > l$, else 0."""
+    r"""x above a limit, a fixed value up to it.
+
+    $y = v$ where $x \le l$, else x; $\bar x = \bar y$ where $x > l$, else 0.
+    """
 
     name = "threshold"
     latex = r"\operatorname{{threshold}}({0})"

@@ -60,7 +60,7 @@ class OneCycle(Schedule):
 
 @register
 class CosineRestarts(Schedule):
-    r"""Half a cosine from 1 to `final`, again and again, each cycle longer than the last.
+    r"""Half a cosine from 1 to `final`, again and again, in cycles of one length or growing ones.
 
     At step t of a cycle of n steps the factor is
     $f + (1 - f)\, \tfrac12 (1 + \cos(\pi (t - 1) / n))$; the next cycle has $g\, n$ steps.
