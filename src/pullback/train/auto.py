@@ -131,9 +131,10 @@ def _for_table(prepared: Prepared, features: int) -> Choice:
 def _for_pictures(prepared: Prepared) -> Choice:
     batch, reasons = _batch(prepared)
     rule = optim.AdamW(4e-3, weight_decay=1e-2, schedule="cosine")
-    epochs = 12 if len(prepared.train) <= MANY_PICTURES else 6
-    reasons["epochs"] = reasons["batch_size"]
-    network, loss = ConvNet(dropout=0.3), _usual_loss(prepared)
+    many = len(prepared.train) > MANY_PICTURES
+    epochs, dropout = (8, 0.0) if many else (12, 0.3)
+    reasons |= dict.fromkeys(("epochs", "dropout"), reasons["batch_size"])
+    network, loss = ConvNet(dropout=dropout), _usual_loss(prepared)
     return Choice(network, loss, rule, batch, epochs, 4, reasons=reasons)
 
 
