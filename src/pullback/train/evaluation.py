@@ -89,7 +89,7 @@ class Evaluator:
         """The rows that are measured: all, or as many as keep the outputs within bounds."""
         if not isinstance(part, Rows) or len(part) <= _at_a_time(part):
             return part
-        first = self._run(part.some(1).arrays)  # type: ignore[arg-type]  # taken from the disk
+        first = self._run(next(part.batches(1)))
         numbers = sum(array.size for label, array in first.items() if label.startswith("output"))
         most = max(MOST_OUTPUTS // max(numbers, 1), _at_a_time(part))
         return part if len(part) <= most else part.some(most)
