@@ -16,7 +16,7 @@ from pullback.cli import failure, output
 from pullback.errors import PullbackError, unknown
 
 COMMANDS = {
-    "train": "Train a network on a table until it is good enough, and keep it.",
+    "train": "Train a network on data until it is good enough, and keep it.",
     "generate": "Go on with a text as a network that was trained on one says.",
     "predict": "Say what a trained network predicts for new rows.",
     "evaluate": "Measure a trained network on rows whose answers are known.",
@@ -113,7 +113,7 @@ class Program(click.Group):
 @click.version_option(__version__, "--version", message="pullback %(version)s")
 @click.pass_context
 def program(ctx: click.Context, debug: bool) -> None:
-    """Neural networks you can see through: from a table of data to a trained network.
+    """Neural networks you can see through: from data to a trained network.
 
     pullback train FILE --target COLUMN needs nothing else; COMMAND --help lists all that can
     be changed. With --json a command prints one documented JSON object.

@@ -37,8 +37,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """Train a network on FILE until it is good enough, and keep it.
 
     FILE is a CSV, TSV (either may be gzipped), Parquet, Arrow or .npz file, or the name of a table
-    that comes along: penguins or auto-mpg. Everything that is not asked for is chosen, and shown
-    with the flag that changes it.
+    that comes along: penguins or auto-mpg. A folder with pictures in one folder a class, or with
+    MNIST's IDX files, is a set of images; a .txt file without --target is a text to go on with.
+    Everything that is not asked for is chosen, and shown with the flag that changes it.
     """
     from pullback.cli import config
     from pullback.cli.plan import plan_of
