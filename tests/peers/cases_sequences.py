@@ -20,13 +20,14 @@ def recurrent_state(torch: Any, kind: str, state: State, hidden: int, directions
     for i, place in enumerate(places):
         end = place and f".{place}"
         suffix = f"_l{i // directions}" + "_reverse" * (i % directions)
-        bias = state[f"bias{end}"]
-        second = torch.zeros_like(bias)
-        if kind == "GRU":
-            second = torch.cat([second[: 2 * hidden], state[f"recurrent_bias{end}"]])
         found[f"weight_ih{suffix}"] = state[f"input_weight{end}"].T
         found[f"weight_hh{suffix}"] = state[f"recurrent_weight{end}"].T
-        found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = bias, second
+        if f"bias{end}" not in state:
+            continue
+        second = torch.zeros_like(state[f"bias{end}"])
+        if kind == "GRU":
+            second = torch.cat([second[: 2 * hidden], state[f"recurrent_bias{end}"]])
+        found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = state[f"bias{end}"], second
     return found
 
 
@@ -38,7 +39,7 @@ def recurrent(kind: str, layers: int, bidirectional: bool, **settings: Any) -> C
     def theirs(torch: Any, state: State, x: Any, *start: Any) -> Any:
         made = getattr(torch.nn, kind)(
             3, 4, layers, batch_first=True, bidirectional=bidirectional,
-            **({"nonlinearity": settings["activation"]} if settings else {}),
+            **{{"activation": "nonlinearity"}.get(k, k): v for k, v in settings.items()},
         )  # fmt: skip
         named = recurrent_state(torch, kind, state, 4, directions)
         first = [s if count > 1 else s[None] for s in start]
@@ -89,6 +90,8 @@ def attention_state(torch: Any, state: State, before: str = "") -> State:
 
 LATER = ~np.tri(5, dtype=bool)
 KEPT = np.arange(5) < np.array([[3], [5]])
+SEEN = (np.arange(100).reshape(2, 2, 5, 5) % 3 > 0) | np.eye(5, dtype=bool)
+MASKS = {"padding": KEPT, "each head": SEEN, "all heads": SEEN[:, :1]}
 
 
 def attention(kind: str) -> Case:
@@ -99,17 +102,18 @@ def attention(kind: str) -> Case:
         settings: State = {"need_weights": False}
         if causal:
             settings["attn_mask"] = torch.tensor(LATER)
-        if kind == "padding":
+        if kind in MASKS:
             *inputs, kept = inputs  # type: ignore[assignment]
-            settings["key_padding_mask"] = ~kept
+            hidden = ~kept if kept.ndim < 3 else ~kept.expand(2, 2, 5, 5).reshape(4, 5, 5)
+            settings["key_padding_mask" if kept.ndim == 2 else "attn_mask"] = hidden
         three = inputs if kind == "cross" else inputs[:1] * 3
         return called(torch, made, attention_state(torch, state), *three, **settings)[0]
 
     inputs: list[Any] = [(2, 5, 8)]
-    inputs += [(2, 7, 8), (2, 7, 8)] * (kind == "cross") + [KEPT] * (kind == "padding")
+    inputs += [(2, 7, 8), (2, 7, 8)] * (kind == "cross") + [MASKS.get(kind)] * (kind in MASKS)
 
     def call(made: Any, *xs: Any) -> Any:
-        return made(xs[0], mask=xs[1]) if kind == "padding" else made(*xs)
+        return made(xs[0], mask=xs[1]) if kind in MASKS else made(*xs)
 
     make = lambda: nn.MultiHeadAttention(8, 2, causal=causal, bias=bias)  # noqa: E731
     return layer(make, theirs, *inputs, call=call)
@@ -169,6 +173,7 @@ SEQUENCE_LAYERS: Table = {
     **{
         kind: [
             *(recurrent(kind, *s) for s in itertools.product((1, 2), (False, True))),
+            recurrent(kind, 2, True, bias=False),
             padded(kind),
         ]
         for kind in ("GRU", "LSTM")
@@ -176,12 +181,13 @@ SEQUENCE_LAYERS: Table = {
     "RNN": [
         *(recurrent("RNN", *s) for s in itertools.product((1, 2), (False, True))),
         recurrent("RNN", 2, False, activation="relu"),
+        recurrent("RNN", 1, True, bias=False),
         padded("RNN"),
     ],
     "Embedding": [embedding(None), embedding(2)],
     "LearnedPositions": [layer(lambda: nn.LearnedPositions(9, 4), learned_positions, (2, 5, 4))],
     "MultiHeadAttention": [
-        attention(kind) for kind in ("self", "causal", "padding", "cross", "no bias")
+        attention(kind) for kind in ("self", "causal", "cross", "no bias", *MASKS)
     ],
     "Tied": [layer(tied_network, tied, whole(6, 2, 3))],
     "TransformerBlock": [

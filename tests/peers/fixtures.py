@@ -52,3 +52,9 @@ def read(name: str) -> dict[str, Record]:
         array, left[kind] = left[kind][:size].reshape(shape), left[kind][size:]
         records.setdefault(case, ({}, {}))[part][key] = array
     return records
+
+
+def versions(name: str) -> dict[str, str]:
+    """The libraries that a table was computed by, with their versions."""
+    with np.load(FOLDER / f"{name}.npz") as file:
+        return dict(library.split() for library in str(file["versions"]).split(", "))
