@@ -21,8 +21,8 @@ demo: $(venv)/installed ## Install, then train a network on the shipped penguins
 
 venv: $(venv)/installed ## Make .venv: the package, editable, and the developer's tools
 
-test: check ## Every check and every quick test
-	$(bin)/pytest
+test: check ## Every check and every quick test, on every core
+	$(bin)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 check: $(venv)/installed ## Lint, formatting and types, without the tests
 	$(bin)/ruff check

@@ -202,7 +202,9 @@ def test_arguments_that_can_be_kept(thing: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "thing", [np.zeros(3), lambda x: x, {1: 2}, {1, 2}, object(), b"x"], ids=str
+    "thing",
+    [np.zeros(3), lambda x: x, {1: 2}, {1, 2}, object(), b"x"],
+    ids=lambda thing: type(thing).__name__,
 )
 def test_arguments_that_cannot_be_kept(thing: Any) -> None:
     with pytest.raises(ConfigError, match=r"Holder\(thing="):

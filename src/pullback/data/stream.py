@@ -25,7 +25,7 @@ class Stream:
     Example:
         >>> import numpy as np
         >>> stream = Stream([lambda i=i: (np.full((2, 1), i), np.zeros(2)) for i in range(3)])
-        >>> [X[0, 0] for _, (X, y) in stream.passed([2, 0, 1])]
+        >>> [int(X[0, 0]) for _, (X, y) in stream.passed([2, 0, 1])]
         [2, 0, 1]
     """
 
