@@ -95,11 +95,24 @@ def test_a_pattern_must_match() -> None:
     assert "Did you mean '0.weight'" in str(caught.value)
 
 
+def test_a_pattern_of_muon_s_others_must_match() -> None:
+    with pytest.raises(UnknownNameError, match=r"the optimizer's others.*\n.*'7\.\*'"):
+        fitted(optim.Muon(others=("7.*",)))
+
+
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
         ("0.*", "must map patterns"),
         ({"0.*": 0.1}, "must map patterns"),
+        ({"0.*": optim.SGD(0.1)}, "must map patterns"),
+        ([], "must map patterns"),
+        (0, "must map patterns"),
+        ({3: {"learning_rate": 1e-4}}, r'the key 3 of layers\n.*Write "3\.\*"'),
+        ({None: {"learning_rate": 1e-4}}, "the key None of layers"),
+        ({("0", "bias"): {"learning_rate": 1e-4}}, "the key .'0', 'bias'. of layers"),
+        ({"": {"learning_rate": 1e-4}}, "the key '' of layers"),
+        ({"0.*": {}}, "must name settings: learning_rate or weight_decay"),
         ({"0.*": {"learning_rate": -1}}, "learning_rate=-1"),
         ({"0.*": {"weight_decay": float("nan")}}, "weight_decay=nan"),
         ({"0.*": {"weight_decay": True}}, "weight_decay=True"),

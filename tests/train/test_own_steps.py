@@ -82,6 +82,25 @@ def test_only_what_is_named_is_updated() -> None:
     assert same(weights(b), before[1])
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"optimizer": pb.optim.SGD(layers={"a.9.*": {"learning_rate": 0.1}})}, r"'a\.9\.\*'"),
+        ({"optimizer": "sgd", "constraints": {"a.0.wieght": "max_norm"}}, r"a\.0\.weight"),
+    ],
+)
+def test_a_pattern_must_match(settings: dict[str, Any], said: str) -> None:
+    a = network(1)
+    training = pb.Training(a=a)
+
+    @training.step(**settings)
+    def only(x: Any) -> Any:
+        return (a(x) ** 2).mean()
+
+    with pytest.raises(UnknownNameError, match=said):
+        only(X)
+
+
 def test_two_steps_remember_apart() -> None:
     shared = network()
     training = pb.Training(net=shared)

@@ -174,6 +174,7 @@ def test_both_gradients_see_the_same_dropout() -> None:
         ({"clip_value": 0}, "clip_value"),
         ({"clip_each_norm": float("nan")}, "clip_each_norm"),
         ({"constraints": "max_norm"}, "must map patterns"),
+        ({"constraints": {3: "max_norm"}}, "must map patterns"),
         ({"constraints": {"0.weight": {"name": "max_norm", "limit": 0}}}, "limit"),
         ({"ema": 0.9, "optimizer": "schedule_free"}, "ema does not go with schedule_free"),
         ({"accumulate": 2, "optimizer": "sam"}, "accumulate does not go with sam"),

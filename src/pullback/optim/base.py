@@ -8,7 +8,7 @@ the training step keeps the slots, in one block with the parameters.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -88,6 +88,10 @@ class Optimizer(named.Named):
             object.__setattr__(made, name, value)
         object.__setattr__(made, "layers", None)
         return made
+
+    def patterns(self) -> dict[str, Iterable[str]]:
+        """The patterns of parameter paths that it was given, by the setting they belong to."""
+        return {"the optimizer's layers": self.layers or ()}
 
     def slots(self, shape: Shape, dtype: Dtype) -> Mapping[str, float | Array]:
         """What is remembered about a parameter: each slot's name and how it starts.

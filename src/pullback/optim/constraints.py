@@ -139,12 +139,12 @@ def checked(value: Any) -> dict[str, dict[str, Any]] | None:
     Raises:
         ConfigError: It is no mapping from patterns.
     """
-    if not value:
+    if value is None or value == {}:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not all(isinstance(p, str) for p in value):
         raise ConfigError(
             "constraints must map patterns of parameter paths to constraints",
             f"constraints={value!r}",
             'Write for instance constraints={"0.weight": "max_norm"}.',
         )
-    return {str(pattern): get(each).to_config() for pattern, each in value.items()}
+    return {pattern: get(each).to_config() for pattern, each in value.items()}

@@ -25,7 +25,7 @@ def checked(value: Any) -> dict[str, dict[str, float]] | None:
         ConfigError: It is no such mapping, or a number is negative or not finite.
         UnknownNameError: A setting that a layer cannot have; the nearest is named.
     """
-    if not value:
+    if value is None or value == {}:
         return None
     if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
         raise ConfigError(
@@ -34,6 +34,20 @@ def checked(value: Any) -> dict[str, dict[str, float]] | None:
             'Write for instance layers={"0.*": {"learning_rate": 1e-4}}.',
         )
     for pattern, own in value.items():
+        if not isinstance(pattern, str) or not pattern:
+            raise ConfigError(
+                "layers are named by patterns of parameter paths, which are text",
+                f"the key {pattern!r} of layers",
+                f'Write "{pattern}.*" for the layer of that place in a Sequential.'
+                if isinstance(pattern, int)
+                else 'Write a path as network.state() has it, with * for any part: "0.*".',
+            )
+        if not own:
+            raise ConfigError(
+                f"a pattern of layers must name settings: {' or '.join(OWN)}",
+                f"{pattern!r}: {own!r}",
+                "Give it a setting, or leave the pattern out.",
+            )
         for name, number in own.items():
             if name not in OWN:
                 raise unknown("setting of a layer", name, OWN)

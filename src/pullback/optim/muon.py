@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
@@ -80,6 +80,10 @@ class Muon(Optimizer):
         others = (self.others,) if isinstance(self.others, str) else tuple(self.others)
         object.__setattr__(self, "others", others)
         self._adamw()
+
+    def patterns(self) -> dict[str, Iterable[str]]:
+        """Those of `layers`, and `others`."""
+        return {**super().patterns(), "the optimizer's others": self.others}
 
     def for_layer(self, path: str, *, indexed: bool = False) -> Optimizer:
         """AdamW for tables and for what `others` names; else Muon, as for any layer."""

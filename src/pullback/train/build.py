@@ -14,7 +14,6 @@ from pullback.metrics import Better, Metric
 from pullback.nn.head import Heads, heads_by_output
 from pullback.nn.module import Module, uses_batch_statistics
 from pullback.nn.several import ONE, passed, unlabelled
-from pullback.optim.layers import check_found
 from pullback.train.batches import Batches, FromRows, Plan
 from pullback.train.evaluation import Evaluator
 from pullback.train.loop import Session
@@ -28,6 +27,7 @@ from pullback.train.settings import Settings, check_together
 from pullback.train.sources import Source
 from pullback.train.step import Batch, Recipe
 from pullback.train.streaming import FromStream, Streamed
+from pullback.train.update import check_patterns
 
 
 def prepared_network(network: Module, seed: int, rows: Part) -> list[str]:
@@ -82,9 +82,7 @@ def session_of(
         metrics: What to measure; what `until` and `monitor` name comes on top.
         total_steps: The length of the schedule; found from the settings when None.
     """
-    paths = network.parameters()
-    check_found(optimizer.layers or (), paths, "the optimizer's layers")
-    check_found(settings.constraints or (), paths, "constraints")
+    check_patterns(optimizer, settings.constraints or (), network.parameters())
     check_together(optimizer, settings)
     plan = _plan(source, network, settings)
     total = total_steps or _total_steps(settings, plan)

@@ -21,7 +21,7 @@ from pullback.nn.mode import Mode, mode
 from pullback.nn.module import inside
 from pullback.nn.parameter import Value, bound
 from pullback.plan import Program, Step, plan
-from pullback.train.update import RATE, Update
+from pullback.train.update import RATE, Update, check_patterns
 
 if TYPE_CHECKING:
     from pullback.train.training import Training
@@ -68,6 +68,7 @@ class OwnStep:
     def update(self) -> Update:
         """What follows the backward pass; found once the networks' sizes are known."""
         optimizer, total, clipping, constraints, parts = self._settings
+        check_patterns(optimizer, constraints, self.training.networks.parameters())
         return Update(
             self.training.networks,
             optimizer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -17,7 +17,7 @@ from pullback.nn.inference import dtype_of
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
 from pullback.optim.adam import collected
-from pullback.optim.layers import rate_pattern
+from pullback.optim.layers import check_found, rate_pattern
 
 RATE = "learning_rate"
 
@@ -157,3 +157,16 @@ class Update:
         kept = float(self.ema or 0.0)
         share = (1 - kept) / collected(kept, now.astype(new.dtype))
         return old + ops.minimum(share, 1) * (new - old)
+
+
+def check_patterns(
+    optimizer: optim.Optimizer, constraints: Iterable[str], paths: Iterable[str]
+) -> None:
+    """Refuse a pattern of an optimizer or a constraint that no parameter has.
+
+    Raises:
+        UnknownNameError: One that matches none; the nearest path is named.
+    """
+    known = list(paths)
+    for what, patterns in {**optimizer.patterns(), "constraints": constraints}.items():
+        check_found(patterns, known, what)
