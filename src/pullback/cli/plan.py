@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pullback.data import Prepared
     from pullback.nn import Module
     from pullback.train.auto import Choice
+    from pullback.train.progress import Shower
 
 Asked = Mapping[str, Any]
 READING = ("separator", "encoding", "missing")
@@ -92,20 +93,28 @@ class Plan:
         }
 
 
-def plan_of(asked: Asked) -> Plan:
+def plan_of(asked: Asked, shower: Shower | None = None) -> Plan:
     """Read the data and settle every setting; nothing is written.
+
+    Args:
+        asked: What the user asked for, by option.
+        shower: Shows what is being done; None shows nothing.
 
     Raises:
         PullbackError: The data or a setting cannot be used.
     """
     from pullback.train import auto
+    from pullback.train.progress import progress
 
+    shower = shower or progress("none")
     file, usual = find(str(asked["file"]))
     target = list(asked.get("target") or ([usual] if usual else []))
-    source = _read(file, target, asked)
+    with shower.doing(f"reading {file.name}"):
+        source = _read(file, target, asked)
     target = _each(target, getattr(source, "names", ()))
     names: Any = target[0] if len(target) == 1 else target or None
-    prepared = auto.read_for(source, names, **_prepare_arguments(asked))
+    with shower.doing("preparing the rows"):
+        prepared = auto.read_for(source, names, **_prepare_arguments(asked))
     choice = _chosen(auto.choose(prepared), asked)
     settings = _settings(choice, asked, prepared)
     network = choice.network(prepared, settings["loss"])

@@ -43,12 +43,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """
     from pullback.cli import config
     from pullback.cli.plan import plan_of
+    from pullback.train.progress import progress as shown
 
     own = {name: given.pop(name) for name in OWN}
     asked = config.merged(ctx, own["config"], given)
     if "file" not in asked:
         raise click.UsageError("A file of data must be named, such as penguins", ctx)
-    plan = plan_of(asked)
+    plan = plan_of(asked, shown(progress(own["as_json"], own["quiet"])))
     tell = not (own["as_json"] or own["quiet"])
     if tell:
         from pullback.cli.choices import show_choices

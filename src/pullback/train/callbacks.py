@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pullback.train.loop import Session
 
 
-MOMENTS = ("on_start", "on_step", "on_epoch", "on_stop")
+MOMENTS = ("on_start", "on_step", "on_measure", "on_epoch", "on_stop")
 
 
 class Callback:
@@ -37,6 +37,9 @@ class Callback:
 
     def on_step(self, session: Session) -> None:
         """After every step."""
+
+    def on_measure(self, session: Session, part: str, share: float) -> None:
+        """While a part is measured, after an epoch and at the end: how much of it is done."""
 
     def on_epoch(self, session: Session) -> None:
         """After every epoch, when its metrics are known."""

@@ -14,13 +14,14 @@ from pullback.large import Lazy, place_of
 from pullback.metrics import ClassReport
 from pullback.nn import storage
 from pullback.nn.description import rebuildable
-from pullback.nn.head import heads_by_output
 from pullback.runs.store import RunStore
 from pullback.train.callbacks import Callback
+from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.loop import Session
 from pullback.train.model import Model, stored_encoder
 from pullback.train.once import Passing
-from pullback.train.parts import Part, Rows
+from pullback.train.parts import PARTS, Part, Rows
+from pullback.train.progress import Shower
 from pullback.train.recorder import Recorder
 from pullback.train.run import Run
 from pullback.train.sources import Source
@@ -88,7 +89,7 @@ def trained(
     source: Source,
     store: RunStore | None,
     callbacks: Sequence[Callback],
-    shower: Callback,
+    shower: Shower,
     notes: list[str],
 ) -> Run:
     """Run the loop, measure the final network, save it, and say what came out.
@@ -123,42 +124,60 @@ def trained(
 
 
 def _run_of(session: Session, source: Source, path: Path | None, notes: list[str]) -> Run:
+    scores, classes = _scored(session, notes)
     return Run(
         model=Model(session.recipe.network, source.encoder),
         reason=session.reason,
         ending=session.ending,
         steps=session.steps,
         epochs=session.epochs,
-        scores=_scores(session, notes),
+        scores=scores,
         elapsed=session.elapsed,
         step=session.step,
         best_step=session.best[0] if session.put_back and session.best else None,
         path=path,
         notes=notes,
-        classes=_classes(session),
+        classes=classes,
     )
 
 
-def _scores(session: Session, notes: list[str]) -> dict[str, float]:
-    """The final network's loss and metrics on every part.
+def _scored(session: Session, notes: list[str]) -> tuple[dict[str, float], dict[str, ClassReport]]:
+    """The final network's loss and metrics on every part, and how each class fares.
 
     After Ctrl-C nobody waits for another look at all rows: those of the last epoch are given.
     """
     if session.ending == "interrupted":
-        return {key: value for key, value in session.values.items() if "." in key}
+        return {key: value for key, value in session.values.items() if "." in key}, {}
     scores: dict[str, float] = {}
-    for name in ("train", "validation", "test"):
-        part = getattr(session.parts, name)
-        if isinstance(part, Passing):  # gone: the mean over its steps is what there is
-            scores |= {k: v for k, v in session.values.items() if k == "train.loss"}
-        elif part is not None:
-            seen = _seen(session, name, part)
-            if len(seen) < len(part):
-                some = f"{len(seen):,} of {len(part):,}"
-                notes.append(f"scores of the {name} rows are of {some}, evenly spread")
-            found = session.evaluator.measure(seen)
+    classes: dict[str, ClassReport] = {}
+    parts = {name: part for name in PARTS if (part := getattr(session.parts, name)) is not None}
+    with Interrupt() as interrupt:
+        for name, part in parts.items():
+            if isinstance(part, Passing):  # gone: the mean over its steps is what there is
+                scores |= {k: v for k, v in session.values.items() if k == "train.loss"}
+                continue
+            try:
+                with interrupt.at_once():
+                    found, reports = _measured(session, name, part, notes)
+            except Interrupted:
+                notes.append(f"{interrupt.reason} came before the {name} rows were scored")
+                break
             scores |= {f"{name}.{metric}": value for metric, value in found.items()}
-    return scores
+            if name != "train" or len(parts) == 1:  # of the rows held out, if there are any
+                classes |= {f"{name}.{output}" if output else name: r for output, r in reports}
+    return scores, classes
+
+
+def _measured(
+    session: Session, name: str, part: Part, notes: list[str]
+) -> tuple[dict[str, float], list[tuple[str, ClassReport]]]:
+    """The metrics of one part, and how each class fares in it, by output."""
+    seen = _seen(session, name, part)
+    if len(seen) < len(part):
+        some = f"{len(seen):,} of {len(part):,}"
+        notes.append(f"scores of the {name} rows are of {some}, evenly spread")
+    found, reports = session.evaluator.measure_with_classes(seen, session.watched(name))
+    return found, list(reports.items())
 
 
 def _seen(session: Session, name: str, part: Part) -> Part:
@@ -166,22 +185,3 @@ def _seen(session: Session, name: str, part: Part) -> Part:
     if name == "train" and isinstance(part, Rows) and len(part) > MOST_TRAINING:
         part = part.some(MOST_TRAINING)
     return session.evaluator.seen(part)
-
-
-def _classes(session: Session) -> dict[str, ClassReport]:
-    """How each class fares in the rows held out (or in all, if none were)."""
-    if session.ending == "interrupted":
-        return {}
-    heads = heads_by_output(session.evaluator.head)
-    if all(head.task != "classification" for head in heads.values()):
-        return {}
-    parts = {name: getattr(session.parts, name) for name in ("validation", "test")}
-    held_out = {name: part for name, part in parts.items() if part is not None}
-    reported = held_out or {"train": session.parts.train}
-    if isinstance(reported.get("train"), Passing):
-        return {}
-    return {
-        f"{name}.{output}" if output else name: found
-        for name, part in reported.items()
-        for output, found in session.evaluator.report(part).items()
-    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from pullback.graph.dtypes import Array
 from pullback.metrics import ClassReport, report
 from pullback.nn.head import Head, Heads, heads_by_output
 from pullback.nn.several import unlabelled
-from pullback.train.interrupt import Interrupt
 from pullback.train.known import Known, targets_of
 from pullback.train.measures import Measure, measured
 from pullback.train.parts import Part, Rows
@@ -25,6 +25,9 @@ MOST_REPORTED = 200
 """Of more classes than this no table of confusions is kept: it grows with their square."""
 MOST_OUTPUTS = 50_000_000
 """So many numbers of outputs are kept for the metrics at most; beyond that, some rows speak."""
+
+Watch: TypeAlias = Callable[[float], None]
+"""What is told which share of the rows is done."""
 
 
 @dataclass
@@ -40,14 +43,17 @@ class Evaluator:
     def __post_init__(self) -> None:
         self._programs: dict[Batch, Executor] = {}
 
-    def measure(self, part: Part, interrupt: Interrupt | None = None) -> dict[str, float]:
-        """The loss and every metric on one part, by name; of several outputs each one's too.
-
-        Raises:
-            Interrupted: A signal came meanwhile.
-        """
-        known, losses = self.known(part, interrupt)
+    def measure(self, part: Part, watch: Watch | None = None) -> dict[str, float]:
+        """The loss and every metric on one part, by name; of several outputs each one's too."""
+        known, losses = self.known(part, watch)
         return losses | measured(self.metrics, known)
+
+    def measure_with_classes(
+        self, part: Part, watch: Watch | None = None
+    ) -> tuple[dict[str, float], dict[str, ClassReport]]:
+        """What `measure` gives, and how each class fares by output, from one pass over the rows."""
+        known, losses = self.known(part, watch)
+        return losses | measured(self.metrics, known), _reports(known)
 
     def attempt(self, part: Part) -> None:
         """Measure a few rows for nothing, so that a metric that cannot work shows early."""
@@ -56,32 +62,27 @@ class Evaluator:
         countable = {name: rows for name, rows in known.items() if rows.countable}
         measured([m for m in self.metrics if m.output in countable], countable)
 
-    def report(self, part: Part) -> dict[str, ClassReport]:
-        """How each class fares in one part, with the confusion matrix, by output."""
-        known, _ = self.known(part)
-        return {
-            name: report(rows.scores, rows.targets, rows.weights, names=rows.head.classes)
-            for name, rows in known.items()
-            if rows.head.task == "classification" and rows.scores.shape[-1] <= MOST_REPORTED
-        }
-
     def known(
-        self, part: Part, interrupt: Interrupt | None = None
+        self, part: Part, watch: Watch | None = None
     ) -> tuple[dict[str, Known], dict[str, float]]:
         """What metrics take, by output; the objective, and the mean loss of each output."""
         part = self.seen(part)
         pieces: dict[str, list[Array]] = {}
         sums: dict[str, float] = {}
+        done = 0
         for feeds in part.batches(_at_a_time(part)):
-            if interrupt is not None:
-                interrupt.check()
+            if watch is not None:
+                watch(done / len(part))
             found = self._run(feeds)
+            done += len(next(iter(feeds.values())))
             for label, array in (*feeds.items(), *found.items()):
                 kind = label.partition(".")[0]
                 if kind in ("output", "y", "weights"):
                     pieces.setdefault(label, []).append(array)
                 elif kind != "x":
                     sums[label] = sums.get(label, 0.0) + float(array)
+        if watch is not None:
+            watch(1.0)
         joined = {label: np.concatenate(arrays) for label, arrays in pieces.items()}
         return self._meant(joined), self._losses(sums)
 
@@ -119,6 +120,15 @@ class Evaluator:
             step = self.recipe.evaluation_step(batch)
             self._programs[batch] = executor(step, self.state, self.kind)
         return self._programs[batch].run(feeds)
+
+
+def _reports(known: Mapping[str, Known]) -> dict[str, ClassReport]:
+    """How each class fares, with the confusion matrix, by output."""
+    return {
+        name: report(rows.scores, rows.targets, rows.weights, names=rows.head.classes)
+        for name, rows in known.items()
+        if rows.head.task == "classification" and rows.scores.shape[-1] <= MOST_REPORTED
+    }
 
 
 def _at_a_time(part: Part) -> int:

@@ -136,15 +136,17 @@ def fit(
         )
     callbacks = as_callbacks(callbacks)
     _check_own(save, name, record)
-    source = source_of(
-        data,
-        network,
-        validation=validation,
-        loss=loss,
-        class_weight=class_weight,
-        seed=seed,
-        loss_weights=loss_weights,
-    )
+    shower = shown(progress)
+    with shower.doing("preparing the rows"):
+        source = source_of(
+            data,
+            network,
+            validation=validation,
+            loss=loss,
+            class_weight=class_weight,
+            seed=seed,
+            loss_weights=loss_weights,
+        )
     measured = measures_of(metrics, source.head)
     once = isinstance(source.parts.train, Passing)
     if once and epochs not in (None, 1):
@@ -178,16 +180,18 @@ def fit(
         executor=executor,
     )
     notes = [ONCE] if once else []
-    notes += prepared_network(network, seed, source.parts.train)
-    session = session_of(network, source, optim.get(optimizer), settings, measured)
+    with shower.doing("preparing the network"):
+        notes += prepared_network(network, seed, source.parts.train)
+        session = session_of(network, source, optim.get(optimizer), settings, measured)
     notes += list(session.until.notes) if session.until else []
     if patience is None and (monitor != "loss" or min_delta):
         notes.append("monitor and min_delta do nothing without patience")
-    check_fits(session)
-    shower = shown(progress)
+    with shower.doing("planning the step"):
+        check_fits(session)
     store = None
     if save is not None:
-        store = new_store(Path(save), name, session, source, dict(record or {}))
+        with shower.doing("writing the run's folder"):
+            store = new_store(Path(save), name, session, source, dict(record or {}))
     return trained(session, source, store, callbacks, shower, notes)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
-class Interrupted(Exception):  # noqa: N818  # it is no error
-    """Raised inside the library to leave off something that can be done again."""
+class Interrupted(BaseException):
+    """Raised to leave off something that can be done again; no `except Exception` stops it."""
 
 
 class Interrupt:
@@ -26,6 +28,7 @@ class Interrupt:
     def __init__(self) -> None:
         self.reason = ""
         self._old: dict[signal.Signals, Any] = {}
+        self._at_once = False
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
@@ -48,7 +51,19 @@ class Interrupt:
         if self.reason:
             raise Interrupted
 
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Inside the block a signal raises Interrupted: what is done there leaves no trace."""
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.reason and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.reason = NAMES[signal.Signals(number)]
+        if self._at_once:
+            raise Interrupted

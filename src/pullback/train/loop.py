@@ -20,7 +20,7 @@ from pullback.optim.driver import Driver
 from pullback.train.batches import Plan
 from pullback.train.callbacks import Callback
 from pullback.train.driving import Driving
-from pullback.train.evaluation import Evaluator
+from pullback.train.evaluation import Evaluator, Watch
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
@@ -275,7 +275,8 @@ class Session:
     def _end_epoch(self, interrupt: Interrupt) -> None:
         """Measure, tell, and ask the rules; left for later if an interrupt comes meanwhile."""
         try:
-            found = self._measure(interrupt)
+            with interrupt.at_once():
+                found = self._measure()
         except Interrupted:
             return
         mean = self._loss_sum / self._loss_weight if self._loss_weight else 0.0
@@ -290,7 +291,7 @@ class Session:
         self._call("on_epoch")
         self.reason = self.reason or self.why_over()
 
-    def _measure(self, interrupt: Interrupt) -> dict[str, float]:
+    def _measure(self) -> dict[str, float]:
         """The metrics after an epoch, by part and name."""
         parts = {}
         if self.wants_training_metrics():
@@ -299,10 +300,14 @@ class Session:
             parts["validation"] = self.parts.validation
         values: dict[str, float] = {}
         for name, part in parts.items():
-            found = self.evaluator.measure(part, interrupt)
+            found = self.evaluator.measure(part, self.watched(name))
             values |= {f"{name}.{metric}": value for metric, value in found.items()}
         values.pop("train.loss", None)  # the mean over the epoch's steps is shown instead
         return values
+
+    def watched(self, part: str) -> Watch:
+        """Tells the callbacks how much of a part is measured."""
+        return lambda share: self._call("on_measure", part, share)
 
     def _watch(self) -> None:
         """Keep the weights of the best epoch."""
@@ -338,8 +343,8 @@ class Session:
             for path, array in self.best[1].items():
                 self.state[self.recipe.update.evaluated(path)] = array
 
-    def _call(self, moment: str) -> None:
+    def _call(self, moment: str, *more: Any) -> None:
         for callback in self.callbacks:
             hook = getattr(callback, moment, None)  # one of the user's own may lack some
             if hook is not None:
-                hook(self)
+                hook(self, *more)

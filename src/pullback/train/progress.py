@@ -1,9 +1,12 @@
-"""What a person sees while training goes on: a bar on a terminal, or lines."""
+"""What a person sees while a training is prepared, goes on and is scored: a bar, or lines."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal
 
 from pullback.errors import unknown
@@ -14,11 +17,15 @@ from pullback.train.run import headline
 Show = Literal["auto", "bar", "plain", "none"]
 SHOWS: tuple[Show, ...] = ("auto", "bar", "plain", "none")
 LINE_SECONDS = 1.0
+QUIET_SECONDS = 1.0
+"""What takes no longer than this is not spoken of."""
+SCORING_SECONDS = 10.0
+"""Between two lines that say how far the scoring is."""
 BAR_WIDTH = 35
 """Columns that the bar takes, with the share that is done and the time left."""
 
 
-def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callback:
+def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Shower:
     """The callback that shows progress.
 
     Args:
@@ -36,20 +43,53 @@ def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Callb
     out = stream or sys.stderr
     if show == "bar" or (show == "auto" and out.isatty()):
         return Bar(out)
-    return Callback() if show == "none" else Lines(out)
+    return Shower() if show == "none" else Lines(out)
 
 
-class Lines(Callback):
+class Shower(Callback):
+    """Shows nothing; those below show what is done outside the steps too."""
+
+    def doing(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """Inside the block, it is shown what is being done, if that takes over a second."""
+        return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _later(show: Callable[[], None]) -> Iterator[None]:
+    """Call `show` from another thread, unless the block ends within a second."""
+    timer = threading.Timer(QUIET_SECONDS, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+class Lines(Shower):
     """A line about the newest epoch, at most one a second; none for what takes no second."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
         self._last = 0.0
         self._began = (0.0, 0.0)
+        self._scoring = 0.0
+
+    def doing(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return _later(lambda: self._print(f"{what} ..."))
 
     def on_start(self, session: Session) -> None:
         self._last = time.monotonic()
         self._began = (self._last, done(session))
+
+    def on_step(self, session: Session) -> None:
+        self._scoring = time.monotonic() + SCORING_SECONDS
+
+    def on_measure(self, session: Session, part: str, share: float) -> None:
+        if time.monotonic() >= self._scoring:
+            self._scoring = time.monotonic() + SCORING_SECONDS
+            self._print(scoring(part, share))
 
     def on_epoch(self, session: Session) -> None:
         now = time.monotonic()
@@ -57,11 +97,16 @@ class Lines(Callback):
             self._last = now
             share, rate = done(session), done(session) - self._began[1]
             left = (1 - share) * (now - self._began[0]) / rate if rate > 0 else 0.0
-            text = f"epoch {session.epoch}  {status(session)}  at most {left:.0f} s left"
-            print(text, file=self.stream, flush=True)
+            self._print(f"epoch {session.epoch}  {status(session)}  at most {left:.0f} s left")
+
+    def on_stop(self, session: Session) -> None:
+        self._scoring = time.monotonic() + QUIET_SECONDS
+
+    def _print(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
 
 
-class Bar(Callback):
+class Bar(Shower):
     """A bar with loss, metric and the time left."""
 
     def __init__(self, stream: IO[str]) -> None:
@@ -70,8 +115,30 @@ class Bar(Callback):
         self._task: Any = None
         self._room = 0
         self._last = 0.0
+        self._scoring = 0.0
+
+    @contextlib.contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        shown: list[Any] = []
+
+        def show() -> None:
+            from rich.console import Console
+
+            shown.append(Console(file=self.stream).status(f"{what} ..."))
+            shown[0].start()
+
+        try:
+            with _later(show):
+                yield
+        finally:
+            for spinner in shown:
+                spinner.stop()
 
     def on_start(self, session: Session) -> None:
+        self._start(done(session), lambda: status(session, self._room))
+
+    def _start(self, share: float, said: Callable[[], str]) -> None:
+        """Show the bar; `said` is asked once its room is known."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -86,19 +153,43 @@ class Bar(Callback):
             transient=True,
         )
         self._shown.start()
-        self._task = self._shown.add_task(
-            "training", total=1.0, completed=done(session), status=status(session, self._room)
-        )
+        self._task = self._shown.add_task("", total=1.0, completed=share, status=said())
 
     def on_step(self, session: Session) -> None:
-        if time.monotonic() - self._last >= 0.1:
-            self._last = time.monotonic()
+        now = time.monotonic()
+        self._scoring = now + QUIET_SECONDS
+        if now - self._last >= 0.1:
+            self._last = now
             said = status(session, self._room)
             self._shown.update(self._task, completed=done(session), status=said)
 
+    def on_measure(self, session: Session, part: str, share: float) -> None:
+        now, said = time.monotonic(), scoring(part, share)
+        if now < self._scoring:
+            return
+        self._scoring = now + 0.1
+        if self._shown is None:  # training is over
+            self._start(share, lambda: said)
+        elif session.reason:
+            self._shown.update(self._task, completed=share, status=said)
+        else:  # the bar stays where training is
+            self._shown.update(self._task, status=said)
+
     def on_stop(self, session: Session) -> None:
+        self._scoring = time.monotonic() + QUIET_SECONDS
         if self._shown is not None:
             self._shown.stop()
+            self._shown = None
+
+
+def scoring(part: str, share: float) -> str:
+    """Which rows are being measured, and how far that is.
+
+    Example:
+        >>> scoring("train", 0.25)
+        'scoring the training rows: 25%'
+    """
+    return f"scoring the {'training' if part == 'train' else part} rows: {share:.0%}"
 
 
 def done(session: Session) -> float:
@@ -116,7 +207,7 @@ def done(session: Session) -> float:
 
 def status(session: Session, room: int = 100) -> str:
     """The loss and the metric that matters, in at most `room` characters."""
-    words = [f"loss {session.last_loss:.4f}"]
+    words = [f"loss {session.last_loss:.4f}" if len(session.steps) else "the first step"]
     name, value = headline(session.values)
     if value is not None and not name.endswith(".loss"):
         words.append(f"{name.replace('.', ' ').replace('_', ' ')} {value:.3f}")

@@ -86,7 +86,7 @@ def resume(
     changed = {name: value for name, value in wanted.items() if value is not None}
     with RunStore.open(path, write=True) as store:
         checkpoint = store.load_checkpoint(step)
-        with _as_fit_wrote_it(store.path):
+        with shower.doing("preparing the rows and the network"), _as_fit_wrote_it(store.path):
             session, source = _resumed_session(
                 store, checkpoint, (data, validation), list(custom), metrics, changed
             )
