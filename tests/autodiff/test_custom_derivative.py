@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.errors import DifferentiationError, PullbackError, ShapeError
+from pullback.errors import DifferentiationError, DtypeError, PullbackError, ShapeError
 from pullback.graph import Node, placeholder, slot
 from pullback.plan import Step, plan
 
@@ -112,9 +112,14 @@ def test_none_for_an_input_without_derivative() -> None:
 @pytest.mark.parametrize(
     ("rule", "error", "said"),
     [
-        (lambda y_bar, y, a, b: y_bar, DifferentiationError, "1 cotangents for 2 inputs"),
+        (lambda y_bar, y, a, b: y_bar, DifferentiationError, "1 cotangent for 2 inputs"),
         (lambda y_bar, y, a, b: (y_bar, y_bar), ShapeError, r"cotangent \(4, 2\) for input 0"),
-        (lambda y_bar, y, a, b: (None,) * 3, DifferentiationError, "3 cotangents"),
+        (lambda y_bar, y, a, b: (None,) * 3, DifferentiationError, "3 cotangents for 2 inputs"),
+        (lambda y_bar, y, a, b: (), DifferentiationError, "0 cotangents for 2 inputs"),
+        (lambda y_bar, y, a, b: None, DifferentiationError, "None for 2 inputs"),
+        (lambda y_bar, y, a, b: (np.ones((4, 3), int), None), DtypeError, "int64 for input 0"),
+        (lambda y_bar, y, a, b: (a > 0, None), DtypeError, "bool for input 0 of dtype float64"),
+        (lambda y_bar, y, a, b: (None, b), DifferentiationError, "pullback gives None for it"),
     ],
 )
 def test_mistakes_are_named(rule: Any, error: type[PullbackError], said: str) -> None:
@@ -123,6 +128,29 @@ def test_mistakes_are_named(rule: Any, error: type[PullbackError], said: str) ->
     with pytest.raises(error, match=said) as caught:
         pb.gradient(f(a, b).sum(), [a])
     assert "to do:" in str(caught.value)
+    with pytest.raises(error):
+        pb.vmap(lambda b: pb.gradient(f(a, b).sum(), [a])[0])(pb.stack([b, b]))
+
+
+def test_none_is_not_zero() -> None:
+    """None closes one way; others stay open, and behind a stopped gradient it is zero."""
+    f = pb.custom_derivative(lambda x: x * x, lambda y_bar, y, x: (None,))
+    nothing = pb.custom_derivative(lambda x: x * x, lambda y_bar, y, x: None)
+    x = pb.tensor([1.0, 2.0])
+    assert pb.gradient((f(x) + 3 * x).sum(), [x])[0].numpy().tolist() == [3, 3]
+    assert pb.gradient(f(pb.stop_gradient(x)).sum(), [x])[0].numpy().tolist() == [0, 0]
+    assert pb.gradient(f(f(pb.tensor(1.0))), [x])[0].numpy().tolist() == [0, 0]
+    with pytest.raises(DifferentiationError, match="pullback gives None for it"):
+        pb.gradient(f(x).sum(), [x])
+    with pytest.raises(DifferentiationError, match="None for 1 input "):
+        pb.gradient(nothing(x).sum(), [x])
+
+
+def test_cotangents_are_rounded_to_the_precision_of_their_input() -> None:
+    f = pb.custom_derivative(lambda x: 2 * x, lambda y_bar, y, x: np.full(2, 0.1))
+    (x_bar,) = pb.gradient(f(x := pb.tensor([1.0, 2.0])).sum(), [x])
+    assert x_bar.dtype == np.float32
+    assert x_bar.numpy().tolist() == [np.float32(0.1)] * 2
 
 
 def test_a_cotangent_of_a_whole_number_is_refused() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pullback.autodiff.batching import batched
-from pullback.errors import DifferentiationError, ShapeError
+from pullback.errors import DifferentiationError, DtypeError, ShapeError
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node, Operand, Slot, as_node, placeholder
 from pullback.graph.op import apply
@@ -31,17 +31,21 @@ def custom_derivative(
         forward: A function of tensors to one tensor. Tensors that it takes from elsewhere are
             constants for the derivative: pass as an argument what is to be differentiated.
         pullback: `pullback(y_bar, y, *xs)` gives the cotangents of the inputs: a tuple with one
-            tensor of the input's shape each, or a tensor alone where there is one input; None for
-            an input without derivative. It is linear in `y_bar`.
+            tensor of the input's shape each, or a tensor alone where there is one input; None in
+            its place for an input without derivative, which is not zero: a gradient with respect
+            to what nothing else carries back to is refused. It is linear in `y_bar`. Real
+            cotangents of another precision are rounded to that of their input.
 
     Returns:
         A function of the tensors that `forward` takes. `pb.gradcheck` compares its derivative
         with finite differences, and `vmap` and the other transforms take it like any other.
 
     Raises:
-        DifferentiationError: When differentiated, if the number of cotangents is not that of the
-            inputs; when called, if it reads a parameter in training that was not passed.
+        DifferentiationError: When differentiated, if `pullback` returns nothing, or the number of
+            cotangents is not that of the inputs, or all that leads to what is differentiated is
+            None; when called, if it reads a parameter in training that was not passed.
         ShapeError: When differentiated, if a cotangent has not the shape of its input.
+        DtypeError: When differentiated, if a cotangent is not made of real numbers.
 
     Example:
         The straight-through estimator: rounding has slope 0 almost everywhere, so nothing could
@@ -72,17 +76,24 @@ def custom_derivative(
 class Stated(Rule):
     """A pullback that the user wrote."""
 
+    stated: ClassVar[bool] = True
     function: Callable[..., Any]
 
     def pullback(
         self, y_bar: Node, y: Node, inner: Node, xs: Sequence[Node]
     ) -> Sequence[Node | None]:
         found = self.function(y_bar, y, *xs)
+        if found is None:
+            raise DifferentiationError(
+                "a pullback returns the cotangents of its inputs",
+                f"None for {_counted(len(xs), 'input')} ({y.origin})",
+                "Return them; (None,) says that an only input has no derivative.",
+            )
         bars = found if isinstance(found, (tuple, list)) else (found,)
         if len(bars) != len(xs):
             raise DifferentiationError(
                 "a pullback gives one cotangent for each input",
-                f"{len(bars)} cotangents for {len(xs)} inputs ({y.origin})",
+                f"{_counted(len(bars), 'cotangent')} for {_counted(len(xs), 'input')} ({y.origin})",
                 "Return a tuple; None stands for an input without derivative.",
             )
         return [self._checked(i, x, bar) for i, (x, bar) in enumerate(zip(xs, bars, strict=True))]
@@ -102,6 +113,12 @@ class Stated(Rule):
                 "Return None in its place.",
             )
         node = as_node(bar)
+        if not is_float(node.dtype):
+            raise DtypeError(
+                "a cotangent is made of real numbers",
+                f"cotangent of dtype {node.dtype} for input {i} of dtype {x.dtype} ({x.origin})",
+                "Multiply by y_bar what it is multiplied with, or convert it with .astype.",
+            )
         if node.shape != x.shape:
             raise ShapeError(
                 "a cotangent has the shape of its input",
@@ -117,6 +134,11 @@ class OfStack(Rule):
 
     rule: Rule
     mapped: tuple[bool, ...]
+
+    @property
+    def stated(self) -> bool:  # type: ignore[override]  # that of the rule of one example
+        """Whether the user wrote the rule."""
+        return self.rule.stated
 
     def pullback(
         self, y_bar: Node, y: Node, inner: Node, xs: Sequence[Node]
@@ -141,6 +163,10 @@ class OfStack(Rule):
         """The cotangents of all examples, or their sum for an input that all share."""
         whole = bar.broadcast_to((length, *bar.shape)) if stack is None else stack
         return whole if mapped else whole.sum(0)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _check_captured(inner: Node, xs: Sequence[Node]) -> None:

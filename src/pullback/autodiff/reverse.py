@@ -16,7 +16,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from pullback import ops
 from pullback.errors import DifferentiationError, ShapeError
@@ -25,6 +25,7 @@ from pullback.graph.node import Node
 from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import Origin, entered
 from pullback.ops.comparison import StopGradient
+from pullback.ops.custom import CustomDerivative
 
 
 def backward(
@@ -115,6 +116,13 @@ def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
     order = topological([loss], stop=_is_stopped)
     reached = depends_on([node for node in order if not _is_stopped(node)], [x])
     for node in order:
+        if _states_none(node, reached):
+            raise DifferentiationError(
+                "the loss must depend on x through operations that have a derivative",
+                f"{node.op.name} ({node.origin}), whose pullback gives None for it",
+                "Return the cotangent, zeros where it is zero, or read pb.stop_gradient(x).",
+            )
+    for node in order:
         real = any(is_float(i.dtype) and i in reached for i in node.inputs)
         if real and not is_float(node.dtype) and node.origin.role == "forward":
             raise DifferentiationError(
@@ -123,6 +131,15 @@ def _or_zero(loss: Node, x: Node, x_bar: Node | None) -> Node:
                 "Use a smooth stand-in (softmax for argmax, sigmoid for a comparison).",
             )
     return ops.full_like(x, 0.0)
+
+
+def _states_none(y: Node, reached: Container[Node]) -> bool:
+    """Whether a rule that the user wrote gives None for an input that depends on x."""
+    if not isinstance(y.op, CustomDerivative) or not y.op.rule.stated:
+        return False
+    bars = pullback(y, ops.full_like(y, 0.0))
+    pairs = zip(y.inputs[1:], bars[1:], strict=True)
+    return any(bar is None and is_float(x.dtype) and x in reached for x, bar in pairs)
 
 
 def _is_stopped(node: Node) -> bool:

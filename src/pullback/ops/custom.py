@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
@@ -23,7 +24,12 @@ class Rule:
     """How the cotangents of a computation's inputs follow from that of its output.
 
     Two equal rules are one rule, so a rule is a frozen record.
+
+    Class attributes:
+        stated: Whether the user wrote it, so that a None in it is the user's word.
     """
+
+    stated: ClassVar[bool] = False
 
     def pullback(
         self, y_bar: Node, y: Node, inner: Node, xs: Sequence[Node]
