@@ -401,6 +401,8 @@ def test_row_28_a_shape_beyond_all_memory() -> None:
         pb.tensor(1.0).broadcast_to((2**62, 4))
     with pytest.raises(ShapeError):
         pb.tensor([1.0]).reshape((2**40, 2**40))
+    with pytest.raises(ShapeError, match="2\\*\\*63"):  # each input has a shape that fits
+        pb.ones((2**40, 1)) * pb.ones((1, 2**40))
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])

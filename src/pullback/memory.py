@@ -7,13 +7,17 @@ to fit is refused beforehand.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pullback.errors import DataError
+from pullback.errors import DataError, ShapeError
 
 LARGEST_SHARE = 0.25
 """Of all memory: what is read is copied more than once on its way to a network."""
+SMALL = 2**28
+"""Bytes below which nobody asks how much memory there is."""
 CONTROL_GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -40,15 +44,48 @@ def must_fit(size: int, what: str, do: str = "Use fewer rows or columns.") -> No
         )
 
 
+def must_be_held(shape: Sequence[int], bytes_each: int, what: Callable[[], str]) -> None:
+    """Refuse to compute one value that takes more than all the memory there is.
+
+    Args:
+        shape: Its shape.
+        bytes_each: How many bytes an element takes.
+        what: Says what it is, and where: asked only where it is refused.
+
+    Raises:
+        ShapeError: There is not so much memory.
+
+    Example:
+        >>> must_be_held((10, 1000), 4, lambda: "exp of shape (10, 1000)")
+    """
+    size = math.prod(shape) * bytes_each
+    if size > SMALL and size > whole():
+        raise too_large(size, what())
+
+
+def too_large(size: int, what: str) -> ShapeError:
+    """The error for a value of `size` bytes that memory cannot hold."""
+    return ShapeError(
+        f"a value must fit into this machine's memory, {gigabytes(whole())} in all",
+        f"{what}, which takes {gigabytes(size)}",
+        "Use smaller dimensions, or work part by part (a loop, smaller batches).",
+    )
+
+
 def largest() -> int:
     """The most bytes that one thing may take: a quarter of the memory, or of the container's."""
+    return int(LARGEST_SHARE * whole())
+
+
+def whole() -> int:
+    """How many bytes of memory the machine has, or its container."""
     sizes = []
     with contextlib.suppress(AttributeError, ValueError, OSError):  # not known on every system
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for group in CONTROL_GROUPS:
         with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
             sizes.append(int(Path(group).read_text()))
-    return int(LARGEST_SHARE * min(sizes, default=2**63))
+    return min(sizes, default=2**63)
 
 
 def gigabytes(size: float) -> str:

@@ -14,6 +14,8 @@ from pullback.graph.dtypes import Array
 from pullback.graph.node import Leaf, Node, read_only, set_evaluator
 from pullback.graph.order import topological
 from pullback.graph.origin import user_line
+from pullback.memory import must_be_held, too_large
+from pullback.plan.program import Instruction
 
 
 def evaluate(outputs: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -> list[Array]:
@@ -43,10 +45,23 @@ def evaluate(outputs: Sequence[Node], feeds: Mapping[Node, Array] | None = None)
                 continue
             if isinstance(node.op, Leaf):
                 raise unknown_value(node)
-            result = node.op.forward(*(values[x] for x in node.inputs))
-            values[node] = np.asarray(result, node.dtype)
+            values[node] = _computed(node, [values[x] for x in node.inputs])
             _release(node, uses, values)
     return [values[node] for node in outputs]
+
+
+def _computed(node: Node, inputs: Sequence[Array]) -> Array:
+    """The value of one operation, refused where memory cannot hold it."""
+    must_be_held(node.shape, node.dtype.itemsize, lambda: said(node))
+    try:
+        return np.asarray(node.op.forward(*inputs), node.dtype)
+    except MemoryError:
+        raise too_large(node.size * node.dtype.itemsize, said(node)) from None
+
+
+def said(node: Node | Instruction) -> str:
+    """Which value it is, for a message."""
+    return f"{node.op.name} of shape {node.shape}, {node.dtype} ({node.origin})"
 
 
 def _release(node: Node, uses: dict[Node, int], values: dict[Node, Array]) -> None:

@@ -7,18 +7,21 @@ there is no native module. Both read and write the same state under the same con
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from pullback.errors import LabelError
+from pullback.errors import LabelError, ShapeError
+from pullback.execute.evaluate import said
 from pullback.execute.state import State
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
+from pullback.memory import must_be_held, too_large
 from pullback.plan import Program, Step, plan
 from pullback.plan.program import check_feeds
 
@@ -34,6 +37,8 @@ class NumpyExecutor:
     """
 
     def __init__(self, program: Program, state: State) -> None:
+        for one in program.instructions:
+            must_be_held(one.shape, one.dtype.itemsize, functools.partial(said, one))
         self.program = program
         self.state = state
         self._code = [
@@ -68,10 +73,20 @@ class NumpyExecutor:
             except LabelError as error:
                 self._name_place(error, feeds)
                 raise
+            except MemoryError:
+                raise self._too_large() from None
             outputs = {name: np.array(values[number]) for name, number in self._outputs}
             if self._allows(values):
                 self._write(values)
         return outputs
+
+    def _too_large(self) -> ShapeError:
+        """The error where memory is at an end: it names the largest value."""
+        sizes = [math.prod(i.shape) * i.dtype.itemsize for i in self.program.instructions]
+        number = sizes.index(max(sizes))
+        largest = said(self.program.instructions[number])
+        name = self.program.name
+        return too_large(sizes[number], f"a value of {name!r}, whose largest is {largest}")
 
     def _name_place(self, error: LabelError, feeds: Mapping[str, Array]) -> None:
         """Say which layer and line an index out of range belongs to, by running all again."""
@@ -162,6 +177,7 @@ class ReferenceExecutor:
             return feeds[node.op.label]
         if isinstance(node.op, Slot):
             return self.state[node.op.label]
+        must_be_held(node.shape, node.dtype.itemsize, lambda: said(node))
         return widened(node, values)
 
 

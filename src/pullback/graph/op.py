@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
-from pullback.errors import unknown
+from pullback.errors import ShapeError, unknown
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.origin import here
 
@@ -156,4 +157,10 @@ def apply(op: Op, *inputs: Node) -> Node:
     from pullback.graph.node import Node  # node.py needs `apply` for its operators
 
     shape, dtype = op.infer(*inputs)
+    if math.prod(shape) * dtype.itemsize >= 2**63:
+        raise ShapeError(
+            "the number of elements, and of bytes, must be below 2**63",
+            f"{op.name} of shape {shape} ({here()})",
+            "Use smaller dimensions.",
+        )
     return Node(op, inputs, shape, dtype, here())

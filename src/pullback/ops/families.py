@@ -23,7 +23,13 @@ def broadcast_shape(name: str, nodes: Sequence[Node]) -> Shape:
     """The shape to which `nodes` broadcast by NumPy's rules."""
     try:
         return np.broadcast_shapes(*(node.shape for node in nodes))
-    except ValueError:
+    except ValueError as error:
+        if "too large" in str(error):  # each axis fits, their product passes int64
+            raise ShapeError(
+                "the number of elements must be below 2**63",
+                f"{name} of " + " and ".join(str(node.shape) for node in nodes),
+                "Use smaller dimensions.",
+            ) from None
         places = sorted({str(node.origin) for node in nodes if node.origin.source})
         raise ShapeError(
             f"the inputs of {name} must broadcast to one shape",

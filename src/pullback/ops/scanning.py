@@ -15,6 +15,9 @@ from pullback.ops.loops import looped
 
 __all__ = ["scan"]
 
+LONGEST = 2**31
+"""The most steps of a loop: these take hours."""
+
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
@@ -45,7 +48,8 @@ def scan(
 
     Raises:
         ShapeError: The parts of `xs` differ in length, or f changes the carry's form or shapes.
-        ConfigError: The number of steps is not known, or f does not hand back a pair.
+        ConfigError: The number of steps is not known or beyond 2**31, or f does not hand
+            back a pair.
 
     Example:
         >>> import pullback as pb
@@ -111,6 +115,12 @@ def _length(rows: Sequence[Node], length: int | None) -> int:
             "a loop must know its number of steps, 0 or more",
             f"no xs and length={length!r}",
             "Pass length=..., or xs.",
+        )
+    if found > LONGEST:
+        raise ConfigError(
+            f"a loop has at most {LONGEST:,} steps",
+            f"length={found}",
+            "A step takes a microsecond or more: do several at once, or stop where it is settled.",
         )
     return int(found)
 
