@@ -140,6 +140,15 @@ def test_a_series(here: Path) -> None:
     assert plain("evaluate", run, "wave.csv")["scores"]["r2"] > 0.95
 
 
+def test_a_network_is_described_by_what_it_uses(here: Path) -> None:
+    (here / "text.txt").write_text(TEXT)
+    (here / "waves.csv").write_text("value\n" + "\n".join(str(i % 7) for i in range(300)))
+    series = pullback("train", "waves.csv", "--target", "value", "--window", 16, "--dry-run").stdout
+    assert "lstm, hidden" in series
+    assert "embedding" not in series
+    assert "embedding 64" in pullback("train", "text.txt", "--dry-run").stdout
+
+
 def test_several_labels(here: Path) -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(300, 3))

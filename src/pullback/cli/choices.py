@@ -81,9 +81,13 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
 
 def _network(plan: Plan, summary: dict[str, Any]) -> str:
     """The network in a few words."""
+    from pullback.train.auto import inputs_of
+
     made = plan.choice.architecture
     config = made.to_config()
     if made.name != "dense":
+        if not inputs_of(plan.prepared).tokens:
+            config.pop("embedding", None)  # a table of tokens: other inputs have none
         usual = [f"{k} {_short(v)}" for k, v in config.items() if k != "name" and v not in (0, "")]
         return ", ".join([made.name, *usual])
     hidden = config["hidden"]
