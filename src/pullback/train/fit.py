@@ -10,6 +10,7 @@ from typing import Any
 from pullback import losses, optim
 from pullback.errors import ConfigError
 from pullback.nn.module import Module
+from pullback.train.alone import alone
 from pullback.train.build import check_fits, prepared_network, session_of
 from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import new_store, trained
@@ -180,19 +181,20 @@ def fit(
         executor=executor,
     )
     notes = [ONCE] if once else []
-    with shower.doing("preparing the network"):
-        notes += prepared_network(network, seed, source.parts.train)
-        session = session_of(network, source, optim.get(optimizer), settings, measured)
-    notes += list(session.until.notes) if session.until else []
-    if patience is None and (monitor != "loss" or min_delta):
-        notes.append("monitor and min_delta do nothing without patience")
-    with shower.doing("planning the step"):
-        check_fits(session)
-    store = None
-    if save is not None:
-        with shower.doing("writing the run's folder"):
-            store = new_store(Path(save), name, session, source, dict(record or {}))
-    return trained(session, source, store, callbacks, shower, notes)
+    with alone(network):
+        with shower.doing("preparing the network"):
+            notes += prepared_network(network, seed, source.parts.train)
+            session = session_of(network, source, optim.get(optimizer), settings, measured)
+        notes += list(session.until.notes) if session.until else []
+        if patience is None and (monitor != "loss" or min_delta):
+            notes.append("monitor and min_delta do nothing without patience")
+        with shower.doing("planning the step"):
+            check_fits(session)
+        store = None
+        if save is not None:
+            with shower.doing("writing the run's folder"):
+                store = new_store(Path(save), name, session, source, dict(record or {}))
+        return trained(session, source, store, callbacks, shower, notes)
 
 
 def _check_own(save: Any, name: Any, record: Any) -> None:

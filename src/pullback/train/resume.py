@@ -26,6 +26,7 @@ from pullback.nn.module import Module
 from pullback.nn.several import ONE, unlabelled
 from pullback.runs.checkpoint import Checkpoint
 from pullback.runs.store import RunStore
+from pullback.train.alone import alone
 from pullback.train.build import session_of
 from pullback.train.callbacks import Callback, as_callbacks
 from pullback.train.conclude import trained
@@ -100,7 +101,8 @@ def resume(
         store.rewind(checkpoint)
         store.telemetry.append_event(checkpoint.step, "resumed", "")
         notes = [f"resumed after step {checkpoint.step:,}", *_spans(session, store)]
-        return trained(session, source, store, callbacks, shower, notes)
+        with alone(session.network):
+            return trained(session, source, store, callbacks, shower, notes)
 
 
 def _resumed_session(
