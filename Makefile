@@ -7,7 +7,7 @@ venv := .venv
 bin := $(venv)/bin
 sanitize := .venv-sanitize
 # What the installed package is built from; Python sources are used in place.
-built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard native/*)
+built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard native/*.* native/kernels/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,7 +27,7 @@ test: check ## Every check and every quick test, on every core
 check: $(venv)/installed ## Lint, formatting and types, without the tests
 	$(bin)/ruff check
 	$(bin)/ruff format --check
-	$(bin)/clang-format --dry-run --Werror native/*.cpp native/*.hpp
+	$(bin)/clang-format --dry-run --Werror native/*.cpp native/*.hpp native/kernels/*
 	$(bin)/mypy
 
 test-long: $(venv)/installed ## The tests that take minutes, and random hypothesis examples

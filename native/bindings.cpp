@@ -2,6 +2,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include "arrays.hpp"
 #include "cpu.hpp"
 #include "opcodes.hpp"
 
@@ -52,4 +53,5 @@ NB_MODULE(_native, m) {
     m.def("cpu_features", &cpu_features, "Vector extensions by name, and whether they are usable.");
     m.def("opcodes", &opcodes, "Operation name to (opcode, family, arity).");
     m.def("build", &build, "How this module was compiled.");
+    pullback::bind_arrays(m);
 }

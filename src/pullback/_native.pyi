@@ -1,5 +1,7 @@
 """What native/bindings.cpp exports."""
 
+from typing import Any
+
 def version() -> str:
     """The version that this module was built from."""
 
@@ -11,3 +13,27 @@ def opcodes() -> dict[str, tuple[int, str, int]]:
 
 def build() -> dict[str, str | int | bool]:
     """How this module was compiled."""
+
+def instruction_sets() -> list[str]:
+    """The instruction sets that kernels can be chosen from here, best first."""
+
+def elementwise(isa: str) -> list[tuple[str, int, int, int]]:
+    """Elementwise operations: name, input dtype, output dtype, arity."""
+
+def kernels(isa: str) -> list[str]:
+    """The names of the kernels."""
+
+def call_kernel(
+    isa: str,
+    name: str,
+    inputs: list[Any],
+    outputs: list[Any],
+    integers: list[int] = ...,
+    reals: list[float] = ...,
+) -> tuple[int, int, int]:
+    """Run one kernel on arrays; returns (place, value, limit) of a fault, place -1 if none."""
+
+def call_elementwise(
+    isa: str, name: str, inputs: list[Any], output: Any, attributes: list[float] = ...
+) -> None:
+    """Run one elementwise operation on whole arrays of a multiple of 16 elements."""

@@ -1,0 +1,49 @@
+// Kernels for one instruction set, and the choice among them.
+//
+// The files under native/kernels are compiled once for each instruction set, in the namespace
+// PULLBACK_ISA; this table is all that the rest of the module sees of them.
+
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kernel.hpp"
+
+namespace pullback {
+
+// One elementwise operation on blocks: `count` is a multiple of `lanes`, and every array has room
+// for it and is 64-byte aligned. The output may be one of the inputs.
+using Elementwise = void (*)(void* output, const void* const* inputs, const double* attributes,
+                             std::size_t count);
+
+constexpr std::size_t lanes = 16;
+constexpr std::size_t block = 256;
+
+struct ElementwiseRow {
+    const char* name;  // the operation's, in ops.def
+    Dtype input;       // of the inputs; of `where`, that of the second
+    Dtype output;
+    int arity;
+    Elementwise run;
+};
+
+struct Kernels {
+    std::string_view isa;
+    std::span<const ElementwiseRow> elementwise;
+    std::vector<Kernel> kernels;
+
+    const ElementwiseRow* find_elementwise(std::string_view name, Dtype input, Dtype output) const;
+    const Kernel* find(std::string_view name) const;
+};
+
+// The instruction sets that this module was compiled for and this processor has, best first.
+std::vector<std::string_view> instruction_sets();
+
+// The kernels of that instruction set; nullptr if it is not among `instruction_sets`.
+const Kernels* kernels(std::string_view isa);
+
+}  // namespace pullback

@@ -1,0 +1,79 @@
+// What a kernel is given: arrays by address, shape and strides, and numbers.
+//
+// Everything that runs natively, but for bytecode, is one function of this form in the table of
+// its instruction set (isa.hpp). A program checks a call once, when it is built; while it runs,
+// a kernel trusts what it is given.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace pullback {
+
+class Pool;
+
+enum class Dtype : std::uint8_t { float32, float64, int64, boolean };
+
+constexpr std::size_t item_size(Dtype dtype) {
+    return dtype == Dtype::float32 ? 4 : dtype == Dtype::boolean ? 1 : 8;
+}
+
+constexpr int most_axes = 12;
+
+// An array: strides are in elements and may be 0 (repeated) or negative.
+struct Array {
+    std::byte* data = nullptr;
+    Dtype dtype = Dtype::float32;
+    int axes = 0;
+    std::array<std::int64_t, most_axes> shape{};
+    std::array<std::int64_t, most_axes> strides{};
+
+    std::int64_t size() const {
+        std::int64_t product = 1;
+        for (int axis = 0; axis < axes; ++axis) product *= shape[axis];
+        return product;
+    }
+    bool contiguous() const {
+        std::int64_t expected = 1;
+        for (int axis = axes; axis-- > 0;) {
+            if (shape[axis] != 1 && strides[axis] != expected) return false;
+            expected *= shape[axis];
+        }
+        return true;
+    }
+    template <class T>
+    T* as() const {
+        return reinterpret_cast<T*>(data);
+    }
+};
+
+struct Call {
+    std::span<const Array> inputs;
+    std::span<const Array> outputs;  // contiguous, unless the kernel's check allows others
+    std::span<const std::int64_t> integers;
+    std::span<const double> reals;
+    std::byte* workspace;  // as many bytes as the kernel asked for, 64-byte aligned
+    Pool* pool;
+};
+
+// What can go wrong while a kernel runs: an index out of range, with its place.
+struct Fault {
+    std::int64_t value = 0;   // the number that was refused
+    std::int64_t place = -1;  // the index of its element; -1: nothing went wrong
+    std::int64_t limit = 0;   // what it must be less than
+};
+
+struct Kernel {
+    const char* name;
+    Fault (*run)(const Call&);
+    // Why the call cannot be run, in words; empty if it can. Sees shapes, never data.
+    std::string (*check)(const Call&);
+    // How many bytes of workspace it needs.
+    std::size_t (*workspace)(const Call&);
+};
+
+}  // namespace pullback

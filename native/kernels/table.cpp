@@ -1,0 +1,23 @@
+// The table of one instruction set. A new file of kernels adds its rows here.
+
+#include "table.hpp"
+
+#define PULLBACK_TEXT_OF(name) #name
+#define PULLBACK_TEXT(name) PULLBACK_TEXT_OF(name)
+
+namespace pullback::PULLBACK_ISA {
+
+const Kernels& table() {
+    static const Kernels made = [] {
+        Kernels kernels;
+        kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
+        kernels.elementwise = elementwise_rows();
+        for (const auto rows : {gemm_kernels()}) {
+            kernels.kernels.insert(kernels.kernels.end(), rows.begin(), rows.end());
+        }
+        return kernels;
+    }();
+    return made;
+}
+
+}  // namespace pullback::PULLBACK_ISA

@@ -1,0 +1,14 @@
+// What each file of kernels offers, declared once for every instruction set.
+
+#pragma once
+
+#include <span>
+
+#include "../isa.hpp"
+
+namespace pullback::PULLBACK_ISA {
+
+std::span<const ElementwiseRow> elementwise_rows();  // elementwise.cpp
+std::span<const Kernel> gemm_kernels();              // gemm.cpp
+
+}  // namespace pullback::PULLBACK_ISA
