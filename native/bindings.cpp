@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 
 #include "arrays.hpp"
+#include "bind_program.hpp"
 #include "cpu.hpp"
 #include "opcodes.hpp"
 
@@ -54,4 +55,5 @@ NB_MODULE(_native, m) {
     m.def("opcodes", &opcodes, "Operation name to (opcode, family, arity).");
     m.def("build", &build, "How this module was compiled.");
     pullback::bind_arrays(m);
+    pullback::bind_program(m);
 }

@@ -1,0 +1,161 @@
+#include "bind_program.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <tuple>
+
+#include "program.hpp"
+
+namespace nb = nanobind;
+
+namespace pullback {
+
+namespace {
+
+using Memory = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+// Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements.
+using Place =
+    std::tuple<int, std::int64_t, int, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+// Operation, input dtype, output dtype, output register, input registers, attributes.
+using Step = std::tuple<std::string, int, int, int, std::vector<int>, std::vector<double>>;
+
+Dtype dtype_of(int code) {
+    if (code < 0 || code > 3) throw std::invalid_argument("there is no such dtype");
+    return static_cast<Dtype>(code);
+}
+
+const Kernels& kernels_of(const std::string& isa) {
+    const Kernels* found = kernels(isa);
+    if (found == nullptr) throw std::invalid_argument("this processor has no " + isa);
+    return *found;
+}
+
+std::span<std::byte> bytes(const Memory& memory) {
+    return {reinterpret_cast<std::byte*>(memory.data()), memory.size()};
+}
+
+// Keeps the two blocks of memory alive, and lets one thread at a time run.
+class Bound {
+ public:
+    Bound(const std::string& isa, Memory arena, Memory state)
+        : arena_(arena), state_(state), program_(kernels_of(isa), bytes(arena_), bytes(state_)) {}
+
+    Array array(const Place& place) const {
+        const auto& [space, offset, dtype, shape, strides] = place;
+        if (space != 0 && space != 1) throw std::invalid_argument("there is no such block");
+        return program_.array(space == 0 ? Program::Space::arena : Program::Space::state, offset,
+                              dtype_of(dtype), shape, strides);
+    }
+
+    std::vector<Array> arrays(const std::vector<Place>& places) const {
+        std::vector<Array> made;
+        for (const auto& place : places) made.push_back(array(place));
+        return made;
+    }
+
+    void call(const std::string& kernel, const std::vector<Place>& inputs,
+              const std::vector<Place>& outputs, std::vector<std::int64_t> integers,
+              std::vector<double> reals) {
+        program_.add_call(kernel, arrays(inputs), arrays(outputs), std::move(integers),
+                          std::move(reals));
+    }
+
+    void chain(const std::string& isa, std::vector<std::int64_t> shape,
+               const std::vector<std::tuple<int, Place>>& loads, const std::vector<Step>& steps,
+               const std::vector<std::tuple<int, Place>>& stores) {
+        std::vector<Load> read;
+        for (const auto& [reg, place] : loads) read.push_back({reg, of_shape(place, shape)});
+        std::vector<Store> stored;
+        for (const auto& [reg, place] : stores) stored.push_back({reg, of_shape(place, shape)});
+        std::vector<ElementwiseStep> made;
+        for (const auto& [name, input, output, to, from, attributes] : steps) {
+            const auto* row =
+                kernels_of(isa).find_elementwise(name, dtype_of(input), dtype_of(output));
+            if (row == nullptr || row->arity != static_cast<int>(from.size())) {
+                throw std::invalid_argument("there is no such elementwise operation: " + name);
+            }
+            ElementwiseStep step{row->run, to, row->arity, {}, attributes};
+            step.attributes.resize(4);  // no operation has more
+            std::copy(from.begin(), from.end(), step.inputs.begin());
+            made.push_back(std::move(step));
+        }
+        program_.add_chain(
+            Chain(std::move(shape), std::move(read), std::move(made), std::move(stored)));
+    }
+
+    void host(nb::callable f) {
+        program_.add_host([f = std::move(f)] {
+            nb::gil_scoped_acquire gil;
+            f();
+        });
+    }
+
+    void watch(const std::vector<Place>& places) {
+        auto made = arrays(places);
+        for (const auto& one : made) {
+            if (!one.contiguous()) throw std::invalid_argument("what is watched is contiguous");
+        }
+        program_.watch(std::move(made));
+    }
+
+    void guard(const Place& place) {
+        const Array flag = array(place);
+        if (flag.dtype != Dtype::boolean || flag.size() != 1) {
+            throw std::invalid_argument("a guard is one boolean");
+        }
+        program_.guard(flag);
+    }
+
+    void write(const Place& from, const Place& to) {
+        program_.write(array(from), array(to));
+    }
+
+    nb::tuple run() {
+        if (running_.exchange(true)) {
+            throw std::runtime_error("a program runs in one thread at a time");
+        }
+        const std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)> ends(
+            &running_, [](std::atomic<bool>* flag) { *flag = false; });
+        Outcome outcome;
+        {
+            nb::gil_scoped_release free;
+            outcome = program_.run();
+        }
+        return nb::make_tuple(outcome.written, outcome.task);
+    }
+
+ private:
+    Array of_shape(const Place& place, const std::vector<std::int64_t>& shape) const {
+        if (std::get<3>(place) != shape) {
+            throw std::invalid_argument("the arrays of a chain have its shape");
+        }
+        return array(place);
+    }
+
+    Memory arena_, state_;
+    Program program_;
+    std::atomic<bool> running_ = false;
+};
+
+}  // namespace
+
+void bind_program(nb::module_& m) {
+    nb::class_<Bound>(m, "Program", "Tasks in order over an arena and a state.")
+        .def(nb::init<const std::string&, Memory, Memory>(), nb::arg("isa"), nb::arg("arena"),
+             nb::arg("state"))
+        .def("call", &Bound::call, "Add a kernel's call.")
+        .def("chain", &Bound::chain, "Add a chain of elementwise operations.")
+        .def("host", &Bound::host, "Add a Python function.")
+        .def("watch", &Bound::watch, "What must be finite for the slots to be written.")
+        .def("guard", &Bound::guard, "The boolean without which the slots are not written.")
+        .def("write", &Bound::write, "Write a slot at the end of each run.")
+        .def("run", &Bound::run, "Run all; returns whether slots were written, and a faulty task.");
+}
+
+}  // namespace pullback

@@ -1,0 +1,198 @@
+#include "chain.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pullback {
+
+namespace {
+
+// How many elements a thread takes at a time, and below how much work it is not worth sharing.
+constexpr std::int64_t piece_elements = 16 * static_cast<std::int64_t>(block);
+constexpr std::int64_t serial_work = 1 << 16;
+
+bool aligned(const std::byte* address) {
+    return reinterpret_cast<std::uintptr_t>(address) % 64 == 0;
+}
+
+// One axis can go with the one after it if a step along it is a whole run along the other.
+void merge_axes(std::vector<std::int64_t>& shape, std::vector<Load>& loads) {
+    for (std::size_t axis = shape.size(); axis-- > 1;) {
+        const std::size_t outer = axis - 1;
+        const bool fits =
+            shape[outer] == 1 || shape[axis] == 1 ||
+            std::all_of(loads.begin(), loads.end(), [&](const Load& load) {
+                return load.from.strides[outer] == load.from.strides[axis] * shape[axis];
+            });
+        if (!fits) continue;
+        for (auto& load : loads) {
+            auto& strides = load.from.strides;
+            if (shape[axis] != 1) strides[outer] = strides[axis];
+            std::copy(strides.begin() + static_cast<std::ptrdiff_t>(axis) + 1, strides.end(),
+                      strides.begin() + static_cast<std::ptrdiff_t>(axis));
+        }
+        shape[outer] *= shape[axis];
+        shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+    }
+}
+
+template <class T>
+void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
+    if (stride == 1) {
+        std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+    } else if (stride == 0) {
+        std::fill_n(to, count, *from);
+    } else {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+    }
+}
+
+// Elements start to start + count, counted along the last axis first.
+template <class T>
+void fill_strided(T* to, const Array& from, const std::vector<std::int64_t>& shape,
+                  std::int64_t start, std::int64_t count) {
+    const int last = static_cast<int>(shape.size()) - 1;
+    std::array<std::int64_t, most_axes> index{};
+    std::int64_t rest = start, offset = 0;
+    for (int axis = last; axis >= 0; --axis) {
+        index[axis] = rest % shape[axis];
+        rest /= shape[axis];
+        offset += index[axis] * from.strides[axis];
+    }
+    while (count > 0) {
+        const std::int64_t run = std::min(count, shape[last] - index[last]);
+        fill_run(to, from.as<const T>() + offset, from.strides[last], run);
+        to += run;
+        count -= run;
+        offset += run * from.strides[last];
+        index[last] += run;
+        for (int axis = last; axis > 0 && index[axis] == shape[axis]; --axis) {
+            offset += from.strides[axis - 1] - shape[axis] * from.strides[axis];
+            index[axis] = 0;
+            ++index[axis - 1];
+        }
+    }
+}
+
+template <class F>
+void with_type(Dtype dtype, F f) {
+    switch (item_size(dtype)) {
+        case 1:
+            return f(std::uint8_t{});
+        case 4:
+            return f(std::uint32_t{});
+        default:
+            return f(std::uint64_t{});
+    }
+}
+
+}  // namespace
+
+Chain::Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
+             std::vector<ElementwiseStep> steps, std::vector<Store> stores)
+    : shape_(std::move(shape)), steps_(std::move(steps)), stores_(std::move(stores)) {
+    for (auto length : shape_) size_ *= length;
+    if (shape_.empty()) shape_.push_back(1);
+    merge_axes(shape_, loads);
+    for (auto& load : loads) {
+        const auto& strides = load.from.strides;
+        const auto axes = static_cast<std::ptrdiff_t>(shape_.size());
+        if (std::all_of(strides.begin(), strides.begin() + axes, [](auto s) { return s == 0; })) {
+            single_.push_back(load);
+        } else if (axes == 1 && strides[0] == 1) {
+            straight_.push_back(load);
+        } else {
+            strided_.push_back(load);
+        }
+    }
+}
+
+std::string Chain::refused() const {
+    const auto outside = [](int reg) { return reg < 0 || reg >= most_registers; };
+    for (const auto* loads : {&single_, &straight_, &strided_}) {
+        for (const auto& load : *loads) {
+            if (outside(load.reg)) return "a chain has at most 32 registers";
+        }
+    }
+    for (const auto& step : steps_) {
+        if (outside(step.output)) return "a chain has at most 32 registers";
+        for (int i = 0; i < step.arity; ++i) {
+            if (outside(step.inputs[i])) return "a chain has at most 32 registers";
+        }
+    }
+    for (const auto& store : stores_) {
+        if (outside(store.reg)) return "a chain has at most 32 registers";
+        if (!store.to.contiguous() || store.to.size() != size_) {
+            return "a chain stores contiguous arrays of its own shape";
+        }
+    }
+    return "";
+}
+
+void Chain::run(Pool& pool) const {
+    const std::int64_t pieces = (size_ + piece_elements - 1) / piece_elements;
+    const auto work = size_ * static_cast<std::int64_t>(steps_.size() + 1);
+    if (work < serial_work) {
+        for (std::int64_t piece = 0; piece < pieces; ++piece) {
+            run_piece(piece * piece_elements, std::min(size_, (piece + 1) * piece_elements));
+        }
+        return;
+    }
+    pool.run(pieces, [&](std::int64_t piece) {
+        run_piece(piece * piece_elements, std::min(size_, (piece + 1) * piece_elements));
+    });
+}
+
+void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const {
+    with_type(load.from.dtype, [&](auto sample) {
+        using T = decltype(sample);
+        fill_strided(reinterpret_cast<T*>(reg), load.from, shape_, start, count);
+        std::fill_n(reinterpret_cast<T*>(reg) + count, static_cast<std::int64_t>(block) - count,
+                    T{});
+    });
+}
+
+void Chain::run_piece(std::int64_t start, std::int64_t end) const {
+    alignas(64) std::byte memory[most_registers * register_bytes];
+    std::array<std::byte*, most_registers> at;
+    for (int i = 0; i < most_registers; ++i) at[i] = memory + i * register_bytes;
+    for (const auto& load : single_) {
+        with_type(load.from.dtype, [&](auto sample) {
+            using T = decltype(sample);
+            const auto count = std::min<std::int64_t>(end - start, block);
+            const auto padded = (count + lanes - 1) / lanes * lanes;
+            std::fill_n(reinterpret_cast<T*>(at[load.reg]), padded, *load.from.as<const T>());
+        });
+    }
+    for (std::int64_t i = start; i < end; i += block) {
+        const std::int64_t count = std::min<std::int64_t>(block, end - i);
+        const bool whole = count == static_cast<std::int64_t>(block);
+        for (const auto& load : straight_) {
+            std::byte* source = load.from.data + i * item_size(load.from.dtype);
+            std::byte* own = memory + load.reg * register_bytes;
+            at[load.reg] = whole && aligned(source) ? source : own;
+            if (at[load.reg] == own) fill(load, own, i, count);
+        }
+        for (const auto& load : strided_) fill(load, at[load.reg], i, count);
+        for (const auto& store : stores_) {
+            std::byte* target = store.to.data + i * item_size(store.to.dtype);
+            const bool direct = whole && aligned(target);
+            at[store.reg] = direct ? target : memory + store.reg * register_bytes;
+        }
+        const std::size_t padded = (static_cast<std::size_t>(count) + lanes - 1) / lanes * lanes;
+        for (const auto& step : steps_) {
+            const void* inputs[3] = {};
+            for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
+            step.run(at[step.output], inputs, step.attributes.data(), padded);
+        }
+        for (const auto& store : stores_) {
+            const std::size_t item = item_size(store.to.dtype);
+            std::byte* target = store.to.data + i * item;
+            if (at[store.reg] != target) {
+                std::memcpy(target, at[store.reg], static_cast<std::size_t>(count) * item);
+            }
+        }
+    }
+}
+
+}  // namespace pullback

@@ -1,0 +1,66 @@
+// A chain of elementwise operations, run as one pass over the elements.
+//
+// The elements are taken in blocks of 256. A block of each operand is loaded into a register (a
+// small array that stays in the first-level cache), the operations run one after the other on
+// registers, and what later instructions need is stored: however long the chain, memory is read
+// and written once. An operand may be broadcast or strided; only its load knows.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "isa.hpp"
+#include "pool.hpp"
+
+namespace pullback {
+
+constexpr int most_registers = 32;
+constexpr std::size_t register_bytes = block * 8;
+
+struct Load {
+    int reg = 0;
+    Array from;  // of the chain's shape; strides of 0 where it is broadcast
+};
+
+struct Store {
+    int reg = 0;
+    Array to;  // contiguous
+};
+
+struct ElementwiseStep {
+    Elementwise run = nullptr;
+    int output = 0;
+    int arity = 0;
+    std::array<int, 3> inputs{};
+    std::vector<double> attributes;
+};
+
+class Chain {
+ public:
+    // Registers that are stored or hold a single number must not be written twice.
+    Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
+          std::vector<ElementwiseStep> steps, std::vector<Store> stores);
+
+    void run(Pool& pool) const;
+
+    // Why a chain of these cannot be run; empty if it can.
+    std::string refused() const;
+
+ private:
+    void run_piece(std::int64_t start, std::int64_t end) const;
+    void fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const;
+
+    std::vector<std::int64_t> shape_;  // with axes merged where every load allows it
+    std::int64_t size_ = 1;
+    std::vector<Load> single_;    // one number for all elements: loaded once a piece
+    std::vector<Load> straight_;  // as the elements lie in memory: read where they are
+    std::vector<Load> strided_;
+    std::vector<ElementwiseStep> steps_;
+    std::vector<Store> stores_;
+};
+
+}  // namespace pullback

@@ -1,0 +1,152 @@
+#include "program.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+namespace pullback {
+
+namespace {
+
+constexpr std::int64_t copied_bytes = 1 << 16;  // a thread's share of a copy
+
+// Whether a NaN or inf is among the numbers: all bits of its exponent are set.
+template <class Bits>
+bool holds_more(const Bits* numbers, std::int64_t count, Bits exponent) {
+    Bits found = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        found |= static_cast<Bits>((numbers[i] & exponent) == exponent);
+    }
+    return found != 0;
+}
+
+bool is_finite(const Array& array, std::int64_t start, std::int64_t count) {
+    if (array.dtype == Dtype::float32) {
+        return !holds_more(array.as<const std::uint32_t>() + start, count,
+                           std::uint32_t{0x7f800000});
+    }
+    if (array.dtype == Dtype::float64) {
+        return !holds_more(array.as<const std::uint64_t>() + start, count,
+                           std::uint64_t{0x7ff0000000000000});
+    }
+    return true;
+}
+
+}  // namespace
+
+Program::Program(const Kernels& kernels, std::span<std::byte> arena, std::span<std::byte> state)
+    : kernels_(&kernels), arena_(arena), state_(state) {}
+
+Array Program::array(Space space, std::int64_t offset, Dtype dtype,
+                     std::span<const std::int64_t> shape,
+                     std::span<const std::int64_t> strides) const {
+    const auto memory = space == Space::arena ? arena_ : state_;
+    const auto size = static_cast<__int128>(memory.size());
+    if (shape.size() != strides.size() || shape.size() > most_axes) {
+        throw std::invalid_argument("an array has as many strides as axes, at most 12");
+    }
+    const auto item = static_cast<__int128>(item_size(dtype));
+    __int128 low = offset, high = static_cast<__int128>(offset) + item;
+    bool empty = false;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        if (shape[axis] < 0) throw std::invalid_argument("a length is negative");
+        empty = empty || shape[axis] == 0;
+        const auto reach = static_cast<__int128>(shape[axis] - 1) * strides[axis] * item;
+        (reach < 0 ? low : high) += reach;
+    }
+    if (offset < 0 || offset % static_cast<std::int64_t>(item) != 0) {
+        throw std::invalid_argument("an array begins at a multiple of its item's size");
+    }
+    if (empty ? offset > size : (low < 0 || high > size)) {
+        throw std::invalid_argument("an array reaches beyond its block of memory");
+    }
+    Array made;
+    made.data = memory.data() + offset;
+    made.dtype = dtype;
+    made.axes = static_cast<int>(shape.size());
+    std::copy(shape.begin(), shape.end(), made.shape.begin());
+    std::copy(strides.begin(), strides.end(), made.strides.begin());
+    return made;
+}
+
+void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
+                       std::vector<Array> outputs, std::vector<std::int64_t> integers,
+                       std::vector<double> reals) {
+    const Kernel* found = kernels_->find(kernel);
+    if (found == nullptr) throw std::invalid_argument("there is no kernel " + kernel);
+    KernelCall made{found, std::move(inputs), std::move(outputs), std::move(integers),
+                    std::move(reals)};
+    const Call call{made.inputs, made.outputs, made.integers, made.reals, nullptr, &pool_};
+    const std::string refused = found->check(call);
+    if (!refused.empty()) throw std::invalid_argument(kernel + ": " + refused);
+    workspace_.resize(std::max(workspace_.size(), found->workspace(call) + 64));
+    tasks_.emplace_back(std::move(made));
+}
+
+void Program::add_chain(Chain chain) {
+    const std::string refused = chain.refused();
+    if (!refused.empty()) throw std::invalid_argument(refused);
+    tasks_.emplace_back(std::move(chain));
+}
+
+void Program::add_host(std::function<void()> f) {
+    tasks_.emplace_back(std::move(f));
+}
+
+void Program::write(Array from, Array to) {
+    if (from.size() != to.size() || from.dtype != to.dtype || !from.contiguous() ||
+        !to.contiguous()) {
+        throw std::invalid_argument("a slot is written from a contiguous array of its own kind");
+    }
+    writes_.emplace_back(from, to);
+}
+
+Fault Program::run_task(const Task& task) {
+    if (const auto* chain = std::get_if<Chain>(&task)) {
+        chain->run(pool_);
+        return {};
+    }
+    if (const auto* call = std::get_if<KernelCall>(&task)) {
+        std::byte* workspace = workspace_.data();
+        workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
+        return call->kernel->run(
+            {call->inputs, call->outputs, call->integers, call->reals, workspace, &pool_});
+    }
+    std::get<std::function<void()>>(task)();
+    return {};
+}
+
+bool Program::allowed() {
+    if (guard_.data != nullptr && *guard_.as<const bool>() == false) return false;
+    std::atomic<bool> finite = true;
+    for (const auto& array : watched_) {
+        const std::int64_t piece = copied_bytes / 4;
+        pool_.run((array.size() + piece - 1) / piece, [&](std::int64_t i) {
+            const std::int64_t count = std::min(piece, array.size() - i * piece);
+            if (!is_finite(array, i * piece, count)) finite = false;
+        });
+        if (!finite) return false;
+    }
+    return true;
+}
+
+Outcome Program::run() {
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+        const Fault fault = run_task(tasks_[i]);
+        if (fault.place >= 0) return {false, static_cast<int>(i), fault};
+    }
+    if (!allowed()) return {};
+    for (const auto& [from, to] : writes_) {
+        const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));
+        pool_.run((bytes + copied_bytes - 1) / copied_bytes, [&](std::int64_t i) {
+            const std::int64_t start = i * copied_bytes;
+            std::memcpy(to.data + start, from.data + start,
+                        static_cast<std::size_t>(std::min(copied_bytes, bytes - start)));
+        });
+    }
+    return {true, -1, {}};
+}
+
+}  // namespace pullback

@@ -1,0 +1,75 @@
+// A program: tasks in order over two blocks of memory, the arena and the state.
+//
+// Everything is checked when a task is added: every array lies within its block, every kernel
+// accepts its shapes. A run then only computes. What a run computes goes into the arena; slots of
+// the state are written at its end, if every watched value is finite and the guard is true.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "chain.hpp"
+#include "isa.hpp"
+#include "pool.hpp"
+
+namespace pullback {
+
+struct Outcome {
+    bool written = false;  // whether the slots were written
+    int task = -1;         // the task that met a fault; -1 if none did
+    Fault fault;
+};
+
+class Program {
+ public:
+    Program(const Kernels& kernels, std::span<std::byte> arena, std::span<std::byte> state);
+
+    enum class Space { arena, state };
+    // An array within a block. Throws std::invalid_argument if any element lies outside.
+    Array array(Space space, std::int64_t offset, Dtype dtype, std::span<const std::int64_t> shape,
+                std::span<const std::int64_t> strides) const;
+
+    void add_call(const std::string& kernel, std::vector<Array> inputs, std::vector<Array> outputs,
+                  std::vector<std::int64_t> integers, std::vector<double> reals);
+    void add_chain(Chain chain);
+    void add_host(std::function<void()> f);
+
+    void watch(std::vector<Array> arrays) {
+        watched_ = std::move(arrays);
+    }
+    void guard(Array flag) {
+        guard_ = flag;
+    }
+    void write(Array from, Array to);
+
+    Outcome run();
+
+ private:
+    struct KernelCall {
+        const Kernel* kernel;
+        std::vector<Array> inputs, outputs;
+        std::vector<std::int64_t> integers;
+        std::vector<double> reals;
+    };
+    using Task = std::variant<KernelCall, Chain, std::function<void()>>;
+
+    Fault run_task(const Task& task);
+    bool allowed();
+
+    const Kernels* kernels_;
+    std::span<std::byte> arena_, state_;
+    std::vector<Task> tasks_;
+    std::vector<Array> watched_;
+    Array guard_;
+    std::vector<std::pair<Array, Array>> writes_;
+    std::vector<std::byte> workspace_;
+    Pool pool_;
+};
+
+}  // namespace pullback
