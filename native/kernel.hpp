@@ -38,6 +38,7 @@ struct Array {
         return product;
     }
     bool contiguous() const {
+        if (size() == 0) return true;
         std::int64_t expected = 1;
         for (int axis = axes; axis-- > 0;) {
             if (shape[axis] != 1 && strides[axis] != expected) return false;

@@ -1,5 +1,6 @@
 """What native/bindings.cpp exports."""
 
+from collections.abc import Callable
 from typing import Any
 
 def version() -> str:
@@ -37,3 +38,37 @@ def call_elementwise(
     isa: str, name: str, inputs: list[Any], output: Any, attributes: list[float] = ...
 ) -> None:
     """Run one elementwise operation on whole arrays of a multiple of 16 elements."""
+
+class Program:
+    """Tasks in order over an arena and a state."""
+
+    def __init__(self, isa: str, arena: Any, state: Any) -> None: ...
+    def call(
+        self,
+        kernel: str,
+        inputs: list[Any],
+        outputs: list[Any],
+        integers: list[int],
+        reals: list[float],
+    ) -> None:
+        """Add a kernel's call."""
+
+    def chain(
+        self, isa: str, shape: list[int], loads: list[Any], steps: list[Any], stores: list[Any]
+    ) -> None:
+        """Add a chain of elementwise operations."""
+
+    def host(self, f: Callable[[], None]) -> None:
+        """Add a Python function."""
+
+    def watch(self, places: list[Any]) -> None:
+        """What must be finite for the slots to be written."""
+
+    def guard(self, place: Any) -> None:
+        """The boolean without which the slots are not written."""
+
+    def write(self, source: Any, target: Any) -> None:
+        """Write a slot at the end of each run."""
+
+    def run(self) -> tuple[bool, int]:
+        """Run all; returns whether slots were written, and a faulty task."""

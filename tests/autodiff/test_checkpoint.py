@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.execute.executors import executor
+from pullback.execute.choice import executor
 from pullback.execute.state import State
 from pullback.graph import Node, placeholder, slot, topological
 from pullback.plan import Step, plan

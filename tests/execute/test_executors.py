@@ -21,7 +21,7 @@ from pullback.execute.executors import all_finite
 from pullback.graph import Node, placeholder, slot
 from pullback.plan import Step
 
-KINDS = pytest.mark.parametrize("kind", ["numpy", "reference"])
+KINDS = pytest.mark.parametrize("kind", ["numpy", "native", "reference"])
 F4 = np.float32
 
 

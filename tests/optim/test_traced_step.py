@@ -9,7 +9,7 @@ import pytest
 
 import pullback as pb
 from pullback import losses, optim
-from pullback.execute.executors import executor
+from pullback.execute.choice import executor
 from pullback.execute.state import State
 from pullback.graph import placeholder, slot
 from pullback.optim import Optimizer

@@ -296,7 +296,7 @@ def test_the_last_smaller_batch_is_kept_and_one_program_serves_each_shape(
         planned.append(step.name)
         return plan(step, without)
 
-    monkeypatch.setattr("pullback.execute.executors.plan", counted)
+    monkeypatch.setattr("pullback.execute.choice.plan", counted)
     x, y = table(45)
     seen: list[int] = []
 

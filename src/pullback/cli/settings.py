@@ -346,7 +346,7 @@ TRAINING: list[Decorator] = [
         "--executor",
         metavar="NAME",
         group="Training",
-        help="numpy, or reference (slow, float64 inside).  [numpy]",
+        help="numpy, native, or reference (slow, float64 inside).  [numpy]",
     ),
     option(
         "--checkpoint-steps",

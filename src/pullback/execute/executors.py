@@ -22,7 +22,7 @@ from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
 from pullback.memory import must_be_held, too_large
-from pullback.plan import Program, Step, plan
+from pullback.plan import Program, Step
 from pullback.plan.program import check_feeds
 
 Outputs = dict[str, Array]
@@ -189,13 +189,3 @@ def widened(node: Node, values: Mapping[Node, Array]) -> Array:
     except LabelError as error:
         error.found_at(str(node.origin))
         raise
-
-
-Executor = NumpyExecutor | ReferenceExecutor
-
-
-def executor(step: Step, state: State, kind: str = "numpy") -> Executor:
-    """An executor of `step`: `numpy` plans it, `reference` runs it as it was written."""
-    if kind == "reference":
-        return ReferenceExecutor(step, state)
-    return NumpyExecutor(plan(step), state)

@@ -35,7 +35,10 @@ class State(Mapping[str, Array]):
         for label, array in arrays.items():
             offsets[label] = size
             size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
-        self.block = np.zeros(size, np.uint8)
+        raw = np.zeros(size + _ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % _ALIGNMENT
+        self.block = raw[start : start + size]
+        self._offsets = offsets
         self._views: dict[str, Array] = {}
         for label, array in arrays.items():
             raw = self.block[offsets[label] : offsets[label] + array.nbytes]
@@ -48,6 +51,15 @@ class State(Mapping[str, Array]):
             return self._views[label]
         except KeyError:
             raise unknown("slot", label, self._views) from None
+
+    def offset(self, label: str) -> int:
+        """Where in the block a slot begins, in bytes.
+
+        Raises:
+            UnknownNameError: There is no such slot; the nearest is named.
+        """
+        self[label]
+        return self._offsets[label]
 
     def __setitem__(self, label: str, value: Array | float) -> None:
         view = self[label]

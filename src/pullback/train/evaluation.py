@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
-from pullback.execute import Executor, State, executor
+from pullback.execute import Executor, State, default_executor, executor
 from pullback.graph.dtypes import Array
 from pullback.metrics import ClassReport, report
 from pullback.nn.head import Head, Heads, heads_by_output
@@ -38,7 +38,7 @@ class Evaluator:
     state: State
     head: Head | Heads
     metrics: Sequence[Measure]
-    kind: str = "numpy"
+    kind: str = field(default_factory=default_executor)
 
     def __post_init__(self) -> None:
         self._programs: dict[Batch, Executor] = {}

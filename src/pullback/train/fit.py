@@ -9,6 +9,7 @@ from typing import Any
 
 from pullback import losses, optim
 from pullback.errors import ConfigError
+from pullback.execute import default_executor
 from pullback.nn.module import Module
 from pullback.train.alone import alone
 from pullback.train.build import check_fits, prepared_network, session_of
@@ -60,7 +61,7 @@ def fit(
     name: str = "run",
     checkpoint_steps: int | None = None,
     progress: Show | bool = "auto",
-    executor: str = "numpy",
+    executor: str | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a network until it is good enough, or the budget is used up.
@@ -108,7 +109,7 @@ def fit(
         name: What the run's folder is called, before its number.
         checkpoint_steps: Save after so many steps; every few seconds when None.
         progress: "bar", "plain", "none", or "auto": a bar on a terminal; False shows nothing.
-        executor: "numpy", or "reference" for the slow oracle.
+        executor: "numpy", "native", or "reference" for the slow oracle; None takes the default.
         record: More to keep in the run's record, as plain data.
 
     Returns:
@@ -178,7 +179,7 @@ def fit(
         seed=seed,
         metrics=tuple(m.name for m in measured),
         checkpoint_steps=checkpoint_steps,
-        executor=executor,
+        executor=executor or default_executor(),
     )
     notes = [ONCE] if once else []
     with alone(network):

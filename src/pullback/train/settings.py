@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from pullback import optim
 from pullback.errors import ConfigError, unknown
+from pullback.execute import EXECUTORS, default_executor
 from pullback.train.rules import Budget, seconds
 
-EXECUTORS = ("numpy", "reference")
 EPOCHS = 100
 LARGEST_SEED = 2**63 - 1
 CHANGEABLE = ("epochs", "steps", "time", "until", "patience")  # when a run is resumed
@@ -46,7 +46,7 @@ class Settings:
         seed: Keys initial values, shuffling and dropout.
         metrics: Names of what is measured after every epoch; None takes the task's defaults.
         checkpoint_steps: Save after so many steps; None saves every few seconds.
-        executor: `numpy`, or `reference` (the oracle, slow).
+        executor: `numpy`, `native`, or `reference` (the oracle, slow).
     """
 
     batch_size: int = 32
@@ -70,7 +70,7 @@ class Settings:
     seed: int = 0
     metrics: tuple[str, ...] | None = None
     checkpoint_steps: int | None = None
-    executor: str = "numpy"
+    executor: str = field(default_factory=default_executor)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate"):

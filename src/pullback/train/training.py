@@ -11,14 +11,14 @@ import numpy as np
 from pullback import optim
 from pullback.container import read_tensors, write_tensors
 from pullback.errors import ConfigError, unknown
-from pullback.execute import State
+from pullback.execute import EXECUTORS, State, default_executor
 from pullback.graph.dtypes import Array
 from pullback.nn.building import Standing, must_be_built, unsized
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module, inside
 from pullback.nn.parameter import bound
 from pullback.train.own_step import SEED, OwnStep
-from pullback.train.settings import EXECUTORS, LARGEST_SEED
+from pullback.train.settings import LARGEST_SEED
 
 KIND = "training"
 
@@ -43,7 +43,7 @@ class Training:
 
     Args:
         seed: Keys initial values and random numbers (dropout).
-        executor: "numpy", or "reference" for the slow oracle.
+        executor: "numpy", "native", or "reference" for the slow oracle; None takes the default.
         networks: The networks by name; the names begin the paths of their layers.
 
     Raises:
@@ -63,7 +63,7 @@ class Training:
         True
     """
 
-    def __init__(self, *, seed: int = 0, executor: str = "numpy", **networks: Module) -> None:
+    def __init__(self, *, seed: int = 0, executor: str | None = None, **networks: Module) -> None:
         for name, network in networks.items():
             if not isinstance(network, Module):
                 raise ConfigError(
@@ -78,6 +78,7 @@ class Training:
         whole = hasattr(seed, "__index__") and not isinstance(seed, bool)
         if not whole or not 0 <= seed <= LARGEST_SEED:
             raise ConfigError("seed must be a whole number of 0 or more", repr(seed), "Use 0.")
+        executor = executor or default_executor()
         if executor not in EXECUTORS:
             raise unknown("executor", executor, EXECUTORS)
         self.networks = _Networks(**networks)

@@ -1,0 +1,134 @@
+"""How instructions become tasks of the native module.
+
+An elementwise operation is a row of the module's own table. Any other operation that runs
+natively has a rule here: the kernel's name, and the numbers that tell it the attributes. What has
+neither is computed by its NumPy meaning, on views of the arena.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback.errors import ConfigError
+from pullback.execute.native import module
+from pullback.graph.dtypes import BOOL, Dtype, is_float
+from pullback.graph.op import Op
+from pullback.plan.program import Instruction
+
+DTYPES = {np.dtype(name): n for n, name in enumerate(("float32", "float64", "int64", "bool"))}
+"""The module's numbers of the dtypes."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel's name, with the numbers it takes beside its arrays."""
+
+    name: str
+    integers: Sequence[int] = ()
+    reals: Sequence[float] = ()
+
+
+Rule = Callable[[Any, Sequence[Dtype]], Kernel | None]
+
+
+def _matmul(op: Op, dtypes: Sequence[Dtype]) -> Kernel | None:
+    return Kernel("gemm") if is_float(dtypes[0]) else None
+
+
+# By the operation's name. A rule may refuse: then NumPy computes it.
+RULES: Mapping[str, Rule] = {"matmul": _matmul}
+
+
+@functools.cache
+def instruction_set() -> str:
+    """The instruction set that kernels are chosen from: the best there is, or PULLBACK_ISA.
+
+    Raises:
+        ConfigError: PULLBACK_ISA names one that this processor lacks.
+    """
+    found: list[str] = _native().instruction_sets()
+    wanted = os.environ.get("PULLBACK_ISA") or found[0]
+    if wanted not in found:
+        raise ConfigError(
+            "PULLBACK_ISA must name an instruction set of this processor: " + ", ".join(found),
+            repr(wanted),
+            "Unset it to have the best one.",
+        )
+    return wanted
+
+
+def _native() -> Any:
+    loaded = module()
+    if loaded is None:
+        raise ConfigError(
+            "the native executor needs the native module, which is not installed",
+            "executor='native'",
+            "Install a C++20 compiler and pullback again, or use executor='numpy'.",
+        )
+    return loaded
+
+
+@functools.cache
+def _elementwise() -> frozenset[tuple[str, int, int]]:
+    rows = _native().elementwise(instruction_set())
+    return frozenset((name, given, made) for name, given, made, _ in rows)
+
+
+@functools.cache
+def _kernels() -> frozenset[str]:
+    return frozenset(_native().kernels(instruction_set()))
+
+
+def new_program(arena: Any, state: Any) -> Any:
+    """An empty program of the native module over two blocks of bytes."""
+    return _native().Program(instruction_set(), arena, state)
+
+
+def elementwise_row(
+    instruction: Instruction, dtypes: Sequence[Dtype]
+) -> tuple[str, int, int, list[float]] | None:
+    """Name, dtypes and attributes of an elementwise operation; None if it is none, or unknown.
+
+    Args:
+        instruction: The operation.
+        dtypes: Those of its inputs.
+    """
+    op = instruction.op
+    if op.family != "ELEMENTWISE":
+        return None
+    given = dtypes[1] if op.name == "where" else dtypes[0]
+    if {given, instruction.dtype} - set(DTYPES):
+        return None
+    if len({*dtypes[1:]} if op.name == "where" else {*dtypes}) > 1:
+        return None
+    row = op.name, DTYPES[given], DTYPES[instruction.dtype]
+    if row not in _elementwise():
+        return None
+    numbers = [] if op.name == "cast" else [float(v) for v in op.attributes().values()]
+    return *row, numbers
+
+
+def kernel(instruction: Instruction, dtypes: Sequence[Dtype]) -> Kernel | None:
+    """The kernel that computes an instruction, if there is one."""
+    rule = RULES.get(instruction.op.name)
+    if rule is None or {*dtypes, instruction.dtype} - set(DTYPES):
+        return None
+    found = rule(instruction.op, dtypes)
+    return found if found is not None and found.name in _kernels() else None
+
+
+def copying(dtype: Dtype) -> tuple[str, int, int, list[float]] | None:
+    """The elementwise operation that copies numbers of a dtype, if there is one."""
+    row = "stop_gradient", DTYPES.get(dtype, -1), DTYPES.get(dtype, -1)
+    return (*row, []) if row in _elementwise() else None
+
+
+def is_guard(dtype: Dtype) -> bool:
+    """Whether a value can say if slots are written."""
+    return dtype == BOOL
