@@ -1,0 +1,70 @@
+// Arithmetic: sums, products, signs, rounding, the larger and the smaller.
+//
+// Whole numbers wrap around, which C++ promises of unsigned ones alone.
+
+#include <cmath>
+
+#include "loops.hpp"
+#include "maths.hpp"
+
+namespace pullback::PULLBACK_ISA {
+
+namespace {
+
+using Int = std::int64_t;
+
+constexpr Int wrapped(std::uint64_t x) {
+    return static_cast<Int>(x);
+}
+
+constexpr std::uint64_t bits_of(Int x) {
+    return static_cast<std::uint64_t>(x);
+}
+
+void add_whole(Rows& rows) {
+    binary<Int>(rows, "add", [](Int a, Int b) { return wrapped(bits_of(a) + bits_of(b)); });
+    binary<Int>(rows, "sub", [](Int a, Int b) { return wrapped(bits_of(a) - bits_of(b)); });
+    binary<Int>(rows, "mul", [](Int a, Int b) { return wrapped(bits_of(a) * bits_of(b)); });
+    binary<Int>(rows, "maximum", [](Int a, Int b) { return a > b ? a : b; });
+    binary<Int>(rows, "minimum", [](Int a, Int b) { return a < b ? a : b; });
+    unary<Int>(rows, "neg", [](Int x) { return wrapped(-bits_of(x)); });
+    unary<Int>(rows, "square", [](Int x) { return wrapped(bits_of(x) * bits_of(x)); });
+    unary<Int>(rows, "abs", [](Int x) { return x < 0 ? wrapped(-bits_of(x)) : x; });
+    unary<Int>(rows, "sign", [](Int x) { return Int{x > 0} - Int{x < 0}; });
+    unary<Int>(rows, "relu", [](Int x) { return x > 0 ? x : Int{0}; });
+}
+
+}  // namespace
+
+void add_arithmetic(Rows& rows) {
+    add_whole(rows);
+    binary<float, double>(rows, "add", [](auto a, auto b) { return a + b; });
+    binary<float, double>(rows, "sub", [](auto a, auto b) { return a - b; });
+    binary<float, double>(rows, "mul", [](auto a, auto b) { return a * b; });
+    binary<float, double>(rows, "div", [](auto a, auto b) { return a / b; });
+    binary<float, double>(rows, "scale", []<class T>(T a, T b) -> T { return a == 0 ? 0 : a * b; });
+    // The comparison is false of NaN, and takes b: so a is taken where it is NaN itself.
+    binary<float, double>(rows, "maximum",
+                          [](auto a, auto b) { return a != a ? a : (a > b ? a : b); });
+    binary<float, double>(rows, "minimum",
+                          [](auto a, auto b) { return a != a ? a : (a < b ? a : b); });
+    unary<float, double>(rows, "neg", [](auto x) { return -x; });
+    unary<float, double>(rows, "square", [](auto x) { return x * x; });
+    unary<float, double>(rows, "abs", [](auto x) { return std::abs(x); });
+    unary<float, double>(rows, "reciprocal", []<class T>(T x) -> T { return 1 / x; });
+    unary<float, double>(rows, "sqrt", [](auto x) { return std::sqrt(x); });
+    unary<float, double>(rows, "sign", []<class T>(T x) -> T {
+        return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
+    });
+    unary<float, double>(rows, "round", [](auto x) { return rounded(x); });
+    unary<float, double>(rows, "floor", [](auto x) { return rounded_down(x); });
+    unary<float, double>(rows, "ceil", [](auto x) { return -rounded_down(-x); });
+    // false of NaN, which therefore stays
+    unary_with2(rows, "clip", [](auto x, auto low, auto high) {
+        const auto raised = x < low ? low : x;
+        return raised > high ? high : raised;
+    });
+    unary<float, double>(rows, "softsign", []<class T>(T x) -> T { return x / (1 + std::abs(x)); });
+}
+
+}  // namespace pullback::PULLBACK_ISA

@@ -1,0 +1,57 @@
+// Rare functions: the C++ library's, number by number.
+
+#include <cmath>
+
+#include "loops.hpp"
+#include "maths.hpp"
+
+namespace pullback::PULLBACK_ISA {
+
+namespace {
+
+// (x + hypot(x, sqrt(b))) / 2; below 0 another form keeps the digits. Halved first, for the huge.
+struct Squareplus {
+    template <class T>
+    T operator()(T x, T b, T root) const {
+        const T h = std::hypot(x, root), size = std::abs(x);
+        return x >= 0 ? x / 2 + h / 2 : x != x ? x : b / 4 / (h / 2 + size / 2);
+    }
+};
+
+template <class T>
+void add_squareplus(Rows& rows) {
+    rows.push_back({"squareplus", dtype_of<T>, dtype_of<T>, 1,
+                    [](void* y, const void* const* x, const double* attributes, std::size_t count) {
+                        const double both[] = {attributes[0], std::sqrt(attributes[0])};
+                        loop_with2<Squareplus, T>(y, x, both, count);
+                    }});
+}
+
+}  // namespace
+
+void add_library(Rows& rows) {
+    unary<float, double>(rows, "asin", [](auto x) { return std::asin(x); });
+    unary<float, double>(rows, "acos", [](auto x) { return std::acos(x); });
+    unary<float, double>(rows, "atan", [](auto x) { return std::atan(x); });
+    unary<float, double>(rows, "tan", [](auto x) { return std::tan(x); });
+    unary<float, double>(rows, "sin", [](auto x) { return std::sin(x); });
+    unary<float, double>(rows, "cos", [](auto x) { return std::cos(x); });
+    unary<float, double>(rows, "sinh", [](auto x) { return std::sinh(x); });
+    unary<float, double>(rows, "cosh", [](auto x) { return std::cosh(x); });
+    unary<float, double>(rows, "asinh", [](auto x) { return std::asinh(x); });
+    unary<float, double>(rows, "acosh", [](auto x) { return std::acosh(x); });
+    unary<float, double>(rows, "atanh", [](auto x) { return std::atanh(x); });
+    unary<float, double>(rows, "log2", [](auto x) { return std::log2(x); });
+    unary<float, double>(rows, "log10", [](auto x) { return std::log10(x); });
+    unary<float, double>(rows, "erf", [](auto x) { return std::erf(x); });
+    unary<float, double>(rows, "erfc", [](auto x) { return std::erfc(x); });
+    unary<float, double>(rows, "normal_cdf",
+                         [](double x) { return 0.5 * std::erfc(x * -half_root); });
+    binary<float, double>(rows, "atan2", [](auto a, auto b) { return std::atan2(a, b); });
+    binary<float, double>(rows, "hypot", [](auto a, auto b) { return std::hypot(a, b); });
+    binary<float, double>(rows, "power", [](auto a, auto b) { return std::pow(a, b); });
+    add_squareplus<float>(rows);
+    add_squareplus<double>(rows);
+}
+
+}  // namespace pullback::PULLBACK_ISA
