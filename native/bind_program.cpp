@@ -5,8 +5,8 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <atomic>
-#include <memory>
 #include <stdexcept>
 #include <tuple>
 
@@ -19,6 +19,10 @@ namespace pullback {
 namespace {
 
 using Memory = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Resident = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
+using Indices =
+    nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Log = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 // Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements.
 using Place =
     std::tuple<int, std::int64_t, int, std::vector<std::int64_t>, std::vector<std::int64_t>>;
@@ -35,6 +39,37 @@ const Kernels& kernels_of(const std::string& isa) {
     if (found == nullptr) throw std::invalid_argument("this processor has no " + isa);
     return *found;
 }
+
+nb::dlpack::dtype dlpack_dtype(Dtype dtype) {
+    switch (dtype) {
+        case Dtype::float32:
+            return nb::dtype<float>();
+        case Dtype::float64:
+            return nb::dtype<double>();
+        case Dtype::int64:
+            return nb::dtype<std::int64_t>();
+        default:
+            return nb::dtype<bool>();
+    }
+}
+
+// Holds a program for one thread, until the end of its block.
+class Alone {
+ public:
+    explicit Alone(std::atomic<bool>& running) : running_(running) {
+        if (running_.exchange(true)) {
+            throw std::runtime_error("a program runs in one thread at a time");
+        }
+    }
+    ~Alone() {
+        running_ = false;
+    }
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+
+ private:
+    std::atomic<bool>& running_;
+};
 
 std::span<std::byte> bytes(const Memory& memory) {
     return {reinterpret_cast<std::byte*>(memory.data()), memory.size()};
@@ -117,11 +152,7 @@ class Bound {
     }
 
     nb::tuple run() {
-        if (running_.exchange(true)) {
-            throw std::runtime_error("a program runs in one thread at a time");
-        }
-        const std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)> ends(
-            &running_, [](std::atomic<bool>* flag) { *flag = false; });
+        const Alone alone(running_);
         Outcome outcome;
         {
             nb::gil_scoped_release free;
@@ -130,7 +161,54 @@ class Bound {
         return nb::make_tuple(outcome.written, outcome.task);
     }
 
+    nb::tuple run_steps(const std::vector<std::tuple<Place, Resident>>& feeds,
+                        const Indices& indices, const std::vector<Place>& outputs, const Log& log,
+                        double seconds) {
+        const Alone alone(running_);
+        const auto steps = static_cast<std::int64_t>(indices.shape(0));
+        const auto batch = static_cast<std::int64_t>(indices.shape(1));
+        const std::span<const std::int64_t> chosen(indices.data(), indices.size());
+        std::vector<ResidentRows> rows;
+        for (const auto& [place, array] : feeds) {
+            rows.push_back(resident(place, array, batch));
+            const auto limit = static_cast<std::int64_t>(array.shape(0));
+            for (const auto index : chosen) {
+                if (index < 0 || index >= limit) {
+                    throw std::invalid_argument("there is no such row");
+                }
+            }
+        }
+        const std::vector<Array> read = arrays(outputs);
+        for (const auto& output : read) {
+            if (output.size() != 1) throw std::invalid_argument("an output is not one number");
+        }
+        if (batch == 0 || static_cast<std::int64_t>(log.shape(0)) < steps ||
+            log.shape(1) != read.size()) {
+            throw std::invalid_argument("the log has a row a step, and a column an output");
+        }
+        Steps outcome;
+        {
+            nb::gil_scoped_release free;
+            outcome = program_.run_steps(rows, chosen, batch, read, log.data(), seconds);
+        }
+        return nb::make_tuple(outcome.done, outcome.task);
+    }
+
  private:
+    ResidentRows resident(const Place& place, const Resident& rows, std::int64_t batch) const {
+        const Array feed = array(place);
+        bool fits = feed.contiguous() && static_cast<int>(rows.ndim()) == feed.axes &&
+                    feed.axes > 0 && feed.shape[0] == batch &&
+                    rows.dtype() == dlpack_dtype(feed.dtype);
+        for (int axis = 1; fits && axis < feed.axes; ++axis) {
+            fits = static_cast<std::int64_t>(rows.shape(axis)) == feed.shape[axis];
+        }
+        if (!fits) throw std::invalid_argument("the rows are not those of the feed");
+        const auto row_bytes = feed.size() / std::max<std::int64_t>(batch, 1) *
+                               static_cast<std::int64_t>(item_size(feed.dtype));
+        return {feed, static_cast<const std::byte*>(rows.data()), row_bytes};
+    }
+
     Array of_shape(const Place& place, const std::vector<std::int64_t>& shape) const {
         if (std::get<3>(place) != shape) {
             throw std::invalid_argument("the arrays of a chain have its shape");
@@ -155,6 +233,8 @@ void bind_program(nb::module_& m) {
         .def("watch", &Bound::watch, "What must be finite for the slots to be written.")
         .def("guard", &Bound::guard, "The boolean without which the slots are not written.")
         .def("write", &Bound::write, "Write a slot at the end of each run.")
+        .def("run_steps", &Bound::run_steps,
+             "Steps on rows gathered by index; returns how many wrote, and a faulty task.")
         .def("run", &Bound::run, "Run all; returns whether slots were written, and a faulty task.");
 }
 

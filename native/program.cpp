@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -20,6 +21,19 @@ bool holds_more(const Bits* numbers, std::int64_t count, Bits exponent) {
         found |= static_cast<Bits>((numbers[i] & exponent) == exponent);
     }
     return found != 0;
+}
+
+double number(const Array& single) {
+    switch (single.dtype) {
+        case Dtype::float32:
+            return *single.as<const float>();
+        case Dtype::float64:
+            return *single.as<const double>();
+        case Dtype::int64:
+            return static_cast<double>(*single.as<const std::int64_t>());
+        default:
+            return *single.as<const bool>();
+    }
 }
 
 bool is_finite(const Array& array, std::int64_t start, std::int64_t count) {
@@ -147,6 +161,42 @@ Outcome Program::run() {
         });
     }
     return {true, -1, {}};
+}
+
+void Program::gather(const ResidentRows& rows, std::span<const std::int64_t> indices) {
+    const auto bytes = static_cast<std::size_t>(rows.row_bytes);
+    const auto copy = [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            std::memcpy(rows.feed.data + static_cast<std::size_t>(i) * bytes,
+                        rows.from + static_cast<std::size_t>(indices[i]) * bytes, bytes);
+        }
+    };
+    const auto count = static_cast<std::int64_t>(indices.size());
+    const std::int64_t piece = std::max<std::int64_t>(1, copied_bytes / (rows.row_bytes + 1));
+    if (count <= 2 * piece) return copy(0, count);
+    pool_.run((count + piece - 1) / piece,
+              [&](std::int64_t i) { copy(i * piece, std::min(count, (i + 1) * piece)); });
+}
+
+Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const std::int64_t> indices,
+                         std::int64_t batch, std::span<const Array> outputs, double* log,
+                         double seconds) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(seconds));
+    Steps steps;
+    for (std::size_t at = 0; at < indices.size(); at += static_cast<std::size_t>(batch)) {
+        for (const auto& rows : feeds) {
+            gather(rows, indices.subspan(at, static_cast<std::size_t>(batch)));
+        }
+        const Outcome outcome = run();
+        steps.task = outcome.task;
+        if (!outcome.written) break;
+        for (const auto& output : outputs) *log++ = number(output);
+        ++steps.done;
+        if (Clock::now() >= end) break;
+    }
+    return steps;
 }
 
 }  // namespace pullback

@@ -26,6 +26,18 @@ struct Outcome {
     Fault fault;
 };
 
+// Rows that stay where they are; a run of many steps copies those of its batch into a feed.
+struct ResidentRows {
+    Array feed;  // contiguous; its first axis is the batch
+    const std::byte* from = nullptr;
+    std::int64_t row_bytes = 0;
+};
+
+struct Steps {
+    std::int64_t done = 0;  // how many wrote their slots; a run ends at the first that does not
+    int task = -1;          // the task that met a fault in the step after them
+};
+
 class Program {
  public:
     Program(const Kernels& kernels, std::span<std::byte> arena, std::span<std::byte> state);
@@ -50,6 +62,13 @@ class Program {
 
     Outcome run();
 
+    // Steps one after the other, until all are done, one writes nothing, or time is up.
+    //   indices: steps x batch, each the number of a row
+    //   outputs: single numbers, logged for every step: log is steps x outputs
+    Steps run_steps(std::span<const ResidentRows> feeds, std::span<const std::int64_t> indices,
+                    std::int64_t batch, std::span<const Array> outputs, double* log,
+                    double seconds);
+
  private:
     struct KernelCall {
         const Kernel* kernel;
@@ -61,6 +80,7 @@ class Program {
 
     Fault run_task(const Task& task);
     bool allowed();
+    void gather(const ResidentRows& rows, std::span<const std::int64_t> indices);
 
     const Kernels* kernels_;
     std::span<std::byte> arena_, state_;

@@ -70,5 +70,10 @@ class Program:
     def write(self, source: Any, target: Any) -> None:
         """Write a slot at the end of each run."""
 
+    def run_steps(
+        self, feeds: list[Any], indices: Any, outputs: list[Any], log: Any, seconds: float
+    ) -> tuple[int, int]:
+        """Steps on rows gathered by index; returns how many wrote, and a faulty task."""
+
     def run(self) -> tuple[bool, int]:
         """Run all; returns whether slots were written, and a faulty task."""

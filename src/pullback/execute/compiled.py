@@ -8,15 +8,17 @@ copies the feeds in, computes, and copies the outputs out.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
-from pullback.errors import LabelError, ShapeError
+from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.evaluate import said
+from pullback.execute.executors import out_of_memory
 from pullback.execute.state import State
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, too_large
@@ -291,14 +293,41 @@ class NativeExecutor:
             try:
                 _, faulty = self._native.run()
             except MemoryError:
-                raise self._too_large() from None
+                raise out_of_memory(self.program) from None
             if faulty >= 0:
                 self._host(self._tasks[faulty])()  # says in words what the kernel refused
         return {name: array.copy() for name, array in self._outputs.items()}
 
-    def _too_large(self) -> ShapeError:
-        size = max(layout.nbytes for layout in self._layouts.values())
-        return too_large(size, f"a value of {self.program.name!r}")
+    def takes_rows(self, arrays: Mapping[str, Any]) -> bool:
+        """Whether `run_steps` can feed the program with rows of these arrays."""
+        for label, (_, shape, dtype) in self.program.feeds.items():
+            array = arrays.get(label)
+            if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
+                return False
+            if array.dtype != dtype or not shape or array.shape[1:] != shape[1:]:
+                return False
+        return bool(self.program.feeds)
+
+    def run_steps(
+        self, arrays: Mapping[str, Any], rows: Array, outputs: Sequence[str], seconds: float
+    ) -> Array:
+        """Runs one after the other, until one writes no slot, or the time is up.
+
+        Args:
+            arrays: What the feeds are rows of, by label; `takes_rows` of them is true.
+            rows: The numbers of the rows, (steps, batch).
+            outputs: Names of outputs of one number each.
+            seconds: No run begins after so long.
+
+        Returns:
+            Those outputs of every run that wrote the slots, (steps, outputs).
+        """
+        log = np.empty((len(rows), len(outputs)))
+        fed = [(self._at(n), arrays[label]) for label, (n, _, _) in self.program.feeds.items()]
+        read = [self._at(self._roots[self.program.outputs[name]]) for name in outputs]
+        with np.errstate(all="ignore"):
+            done, _ = self._native.run_steps(fed, rows, read, log, seconds)
+        return log[:done]
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

@@ -74,19 +74,11 @@ class NumpyExecutor:
                 self._name_place(error, feeds)
                 raise
             except MemoryError:
-                raise self._too_large() from None
+                raise out_of_memory(self.program) from None
             outputs = {name: np.array(values[number]) for name, number in self._outputs}
             if self._allows(values):
                 self._write(values)
         return outputs
-
-    def _too_large(self) -> ShapeError:
-        """The error where memory is at an end: it names the largest value."""
-        sizes = [math.prod(i.shape) * i.dtype.itemsize for i in self.program.instructions]
-        number = sizes.index(max(sizes))
-        largest = said(self.program.instructions[number])
-        name = self.program.name
-        return too_large(sizes[number], f"a value of {name!r}, whose largest is {largest}")
 
     def _name_place(self, error: LabelError, feeds: Mapping[str, Array]) -> None:
         """Say which layer and line an index out of range belongs to, by running all again."""
@@ -116,6 +108,14 @@ class NumpyExecutor:
             values[number] = values[number].copy()
         for view, number in self._assigns:
             view[...] = values[number]
+
+
+def out_of_memory(program: Program) -> ShapeError:
+    """The error where memory came to an end during a run: it names the largest value."""
+    sizes = [math.prod(i.shape) * i.dtype.itemsize for i in program.instructions]
+    number = sizes.index(max(sizes))
+    largest = said(program.instructions[number])
+    return too_large(sizes[number], f"a value of {program.name!r}, whose largest is {largest}")
 
 
 def all_finite(arrays: Iterable[Array]) -> bool:

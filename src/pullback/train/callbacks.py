@@ -7,7 +7,7 @@ between steps, at whole steps only, so what it sees is always consistent.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pullback.errors import ConfigError
 
@@ -31,6 +31,9 @@ class Callback:
         ...         if datetime.datetime.now().hour == 0:
         ...             session.stop("it is midnight")
     """
+
+    every_step: ClassVar[bool] = True
+    """Whether `on_step` must come after each step; if not, it may come once after several."""
 
     def on_start(self, session: Session) -> None:
         """Before the first step, or the first after a resume."""

@@ -29,8 +29,8 @@ from pullback.train.programs import Programs
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
 from pullback.train.step import Recipe
+from pullback.train.strides import LOGGED, stride
 from pullback.train.trace import STEP
-from pullback.train.update import RATE
 
 Ending = Literal["finished", "interrupted", "failed"]
 
@@ -159,7 +159,7 @@ class Session:
                 if self._epoch_is_over():
                     self._end_epoch(interrupt)
                 else:
-                    self._one_step()
+                    self._steps()
                 if not (self.reason or self._epoch_is_over()):
                     self.reason = self.budget.spent(self.epoch, self.step, self.elapsed)
                 if interrupt.reason and not self.reason:
@@ -206,6 +206,26 @@ class Session:
         for path, value in self.recipe.network.state().items():
             value.adopt(self.state[label(path)])
 
+    def _steps(self) -> None:
+        """Some steps at once, or else one."""
+        began, number = self.elapsed, self.step
+        found = stride(self)
+        if found is None:
+            self._one_step()
+            return
+        self.elapsed = time.perf_counter() - self._began
+        each = (self.elapsed - began) / len(found)
+        for i, (loss, weight, rate) in enumerate(found.tolist(), start=1):
+            self._note(number + i, loss, weight, rate, began + i * each)
+        self._call("on_step")
+
+    def _note(self, step: int, loss: float, weight: float, rate: float, when: float) -> None:
+        """Remember a step that was taken."""
+        self.step = step
+        self._loss_sum += loss * weight
+        self._loss_weight += weight
+        self.steps.append(step, self.plan.epoch_of(step - 1) + 1, loss, rate, when)
+
     def _one_step(self) -> None:
         number = self.step
         feeds = self.plan.feeds(number)
@@ -221,14 +241,9 @@ class Session:
         if not made:  # the update was held back: the state is still that before the step
             self._fail(origin, number)
             return
-        self.step = number + 1
         self.elapsed = time.perf_counter() - self._began
-        loss = float(found["loss"])
-        weight = float(found["weight"])
-        self._loss_sum += loss * weight
-        self._loss_weight += weight
-        epoch = self.plan.epoch_of(number) + 1
-        self.steps.append(self.step, epoch, loss, float(found[RATE]), self.elapsed)
+        loss, weight, rate = (float(found[name]) for name in LOGGED)
+        self._note(number + 1, loss, weight, rate, self.elapsed)
         self._call("on_step")
 
     def _accumulated(

@@ -32,6 +32,10 @@ class Programs:
         """The program of a whole step."""
         return self._program("step", feeds)
 
+    def planned(self, rows: int) -> Executor | None:
+        """The program of a whole step on so many rows, if there has been one."""
+        return self._made.get(("step", rows))
+
     def part(self, feeds: Feeds) -> Executor:
         """The program of a micro-batch, which adds to the sums of its batch."""
         return self._program("part", feeds)

@@ -49,6 +49,8 @@ def progress(show: Show | bool = "auto", stream: IO[str] | None = None) -> Showe
 class Shower(Callback):
     """Shows nothing; those below show what is done outside the steps too."""
 
+    every_step = False
+
     def doing(self, what: str) -> contextlib.AbstractContextManager[None]:
         """Inside the block, it is shown what is being done, if that takes over a second."""
         return contextlib.nullcontext()

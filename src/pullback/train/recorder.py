@@ -23,16 +23,20 @@ class Recorder(Callback):
         checkpoint_steps: Save after so many steps; None saves every few seconds.
     """
 
+    every_step = False
+
     def __init__(self, store: RunStore, checkpoint_steps: int | None = None) -> None:
         self.store = store
         self.checkpoint_steps = checkpoint_steps
         self._next_save = time.monotonic() + SAVE_SECONDS
         self._saved_step = -1
+        self._noted = 0
         self._saved_best: int | None = None
 
     def on_step(self, session: Session) -> None:
-        s = session.steps[-1]
-        self.store.telemetry.append_step(s.step, s.epoch, s.loss, s.learning_rate, s.time)
+        for s in session.steps[self._noted :]:
+            self.store.telemetry.append_step(s.step, s.epoch, s.loss, s.learning_rate, s.time)
+        self._noted = len(session.steps)
         if self._is_due(session):
             self.save(session)
 
