@@ -4,6 +4,7 @@
 
 #include "loops.hpp"
 #include "maths.hpp"
+#include "normal.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
@@ -19,6 +20,9 @@ void add_exponentials(Rows& rows) {
     unary<float, double>(rows, "log_sigmoid", [](auto x) { return 0 - softplus(-x); });
     unary<float, double>(rows, "mish", [](auto x) { return mish(x); });
     unary<float, double>(rows, "gelu_tanh", [](auto x) { return gelu_tanh(x); });
+    unary<float, double>(rows, "normal_cdf", [](auto x) { return normal_cdf(x); });
+    unary<float, double>(rows, "erf", [](auto x) { return erf(x); });
+    unary<float, double>(rows, "erfc", [](auto x) { return erfc(x); });
     binary<float, double>(rows, "logaddexp", [](auto a, auto b) { return logaddexp(a, b); });
     binary<float, double>(rows, "xlogy",
                           []<class T>(T a, T b) -> T { return a == 0 ? 0 : a * log(b); });

@@ -43,10 +43,6 @@ void add_library(Rows& rows) {
     unary<float, double>(rows, "atanh", [](auto x) { return std::atanh(x); });
     unary<float, double>(rows, "log2", [](auto x) { return std::log2(x); });
     unary<float, double>(rows, "log10", [](auto x) { return std::log10(x); });
-    unary<float, double>(rows, "erf", [](auto x) { return std::erf(x); });
-    unary<float, double>(rows, "erfc", [](auto x) { return std::erfc(x); });
-    unary<float, double>(rows, "normal_cdf",
-                         [](double x) { return 0.5 * std::erfc(x * -half_root); });
     binary<float, double>(rows, "atan2", [](auto a, auto b) { return std::atan2(a, b); });
     binary<float, double>(rows, "hypot", [](auto a, auto b) { return std::hypot(a, b); });
     binary<float, double>(rows, "power", [](auto a, auto b) { return std::pow(a, b); });

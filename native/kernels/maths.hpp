@@ -14,6 +14,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -40,118 +41,190 @@ inline T rounded_down(T x) {
     return near > x ? near - 1 : std::copysign(near, x);
 }
 
+// The shape of a floating-point number, and the constants of its functions.
+template <class T>
+struct Format;
+
+template <>
+struct Format<double> {
+    using Bits = std::uint64_t;
+    static constexpr int digits = 52, bias = 1023;
+    static constexpr double log2_e = 1.44269504088896340736;
+    static constexpr double ln2_high = 6.93147180369123816490e-01;  // its last 21 bits are 0
+    static constexpr double ln2_low = 1.90821492927058770002e-10;
+    static constexpr double reach = 800;              // beyond, e^x is 0 or infinite
+    static constexpr double most = 710, least = -50;  // beyond, e^x - 1 is infinite or -1
+    // (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, the highest power first: Taylor's series, whose
+    // rest is below 2^-57 of e^r.
+    static constexpr double exp_rest[] = {
+        1.6059043836821613e-10, 2.08767569878681e-09,   2.505210838544172e-08,
+        2.755731922398589e-07,  2.7557319223985893e-06, 2.48015873015873e-05,
+        1.984126984126984e-04,  1.388888888888889e-03,  8.333333333333333e-03,
+        4.1666666666666664e-02, 1.6666666666666666e-01, 0.5};
+    static constexpr double log_rest[] = {1.479819860511658591e-01, 1.531383769920937332e-01,
+                                          1.818357216161805012e-01, 2.222219843214978396e-01,
+                                          2.857142874366239149e-01, 3.999999999940941908e-01,
+                                          6.666666666666735130e-01};
+};
+
+template <>
+struct Format<float> {
+    using Bits = std::uint32_t;
+    static constexpr int digits = 23, bias = 127;
+    static constexpr float log2_e = 1.44269504088896340736f;
+    static constexpr float ln2_high = 6.9314575195e-01f;  // its last 9 bits are 0
+    static constexpr float ln2_low = 1.4286067653e-06f;
+    static constexpr float reach = 150;
+    static constexpr float most = 89, least = -25;
+    static constexpr float exp_rest[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                         4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+    static constexpr float log_rest[] = {0.24279078841f, 0.28498786688f, 0.40000972152f,
+                                         0.66666662693f};
+};
+
 namespace detail {
 
-constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52
-constexpr double log2_e = 1.44269504088896340736;
-constexpr double ln2_high = 6.93147180369123816490e-01;  // its last 21 bits are 0
-constexpr double ln2_low = 1.90821492927058770002e-10;
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+template <class T>
+constexpr T infinity = std::numeric_limits<T>::infinity();
+template <class T>
+constexpr T nan = std::numeric_limits<T>::quiet_NaN();
 
-// 2^k, for a whole k from -1022 to 1023, given as k + shift.
-inline double power_of_two(double shifted) {
-    return std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);
+// 2^digits: from here on all numbers are whole.
+template <class T>
+constexpr T whole = T(typename Format<T>::Bits{1} << Format<T>::digits);
+
+template <class T>
+constexpr T shift = T(1.5) * whole<T>;
+
+// The polynomial with these coefficients, the highest power first.
+template <class T, std::size_t n>
+inline T polynomial(const T (&coefficients)[n], T x) {
+    T sum = coefficients[0];
+#pragma GCC unroll 32
+    for (std::size_t i = 1; i < n; ++i) sum = sum * x + coefficients[i];
+    return sum;
 }
 
-// The powers of r from 0 on, divided by the factorials from 2 on: (e^r - 1 - r) / r^2 by Taylor,
-// to degree 13 of e^r, for |r| <= ln(2) / 2, where the rest is below 2^-57.
-inline double exp_rest(double r) {
-    double p = 1.6059043836821613e-10;
-    p = p * r + 2.08767569878681e-09;
-    p = p * r + 2.505210838544172e-08;
-    p = p * r + 2.755731922398589e-07;
-    p = p * r + 2.7557319223985893e-06;
-    p = p * r + 2.48015873015873e-05;
-    p = p * r + 1.984126984126984e-04;
-    p = p * r + 1.388888888888889e-03;
-    p = p * r + 8.333333333333333e-03;
-    p = p * r + 4.1666666666666664e-02;
-    p = p * r + 1.6666666666666666e-01;
-    return p * r + 0.5;
+// 2^k, for a whole k in the range of normal exponents, given as k + shift.
+template <class T>
+inline T power_of_two(T shifted) {
+    using F = Format<T>;
+    return std::bit_cast<T>((std::bit_cast<typename F::Bits>(shifted) + F::bias) << F::digits);
+}
+
+// x = k ln(2) + r of a moderate x, with |r| <= ln(2) / 2, and e^r - 1. The rest r is the difference
+// of an exact number and a small one, which is left to the small terms: so its rounding, worth half
+// a unit of the result, is made once less.
+template <class T>
+struct Reduced {
+    T k, less_one;
+};
+
+template <class T>
+inline Reduced<T> reduced(T x) {
+    using F = Format<T>;
+    const T k = (x * F::log2_e + shift<T>)-shift<T>;
+    const T high = x - k * F::ln2_high, low = k * F::ln2_low, r = high - low;
+    return {k, high + (r * r * polynomial(F::exp_rest, r) - low)};
 }
 
 // e^x = near * first * second: two powers of two, so that results below the normal numbers are
 // rounded once, and those above the largest are infinite.
+template <class T>
 struct Scaled {
-    double near, first, second;
+    T less_one, near, first, second;
+
+    T value() const {
+        return near * first * second;
+    }
+    // 1 + e^x for x <= 0, rounded once.
+    T and_one() const {
+        const T power = first * second;
+        return (1 + power) + power * less_one;
+    }
 };
 
-inline Scaled exp_scaled(double x) {
-    const double above = x < -800 ? -800 : x;
-    const double held = above > 800 ? 800 : above;
-    const double shifted = held * log2_e + shift, k = shifted - shift;
-    const double r = (held - k * ln2_high) - k * ln2_low;
-    const double half = k * 0.5 + shift, rest = (k - (half - shift)) + shift;
-    return {1 + (r + r * r * exp_rest(r)), power_of_two(half), power_of_two(rest)};
+template <class T>
+inline Scaled<T> exp_scaled(T x) {
+    using F = Format<T>;
+    const T raised = x < -F::reach ? -F::reach : x;
+    const auto [k, less_one] = reduced(raised > F::reach ? F::reach : raised);
+    const T half = k * T(0.5) + shift<T>, other = (k - (half - shift<T>)) + shift<T>;
+    return {less_one, 1 + less_one, power_of_two(half), power_of_two(other)};
 }
 
-// ln(1 + f) - f for 1 + f from sqrt(1/2) to sqrt(2), given s = f / (2 + f).
-inline double log_rest(double f, double s) {
-    const double z = s * s, half = 0.5 * f * f;
-    double p = 1.479819860511658591e-01;
-    p = p * z + 1.531383769920937332e-01;
-    p = p * z + 1.818357216161805012e-01;
-    p = p * z + 2.222219843214978396e-01;
-    p = p * z + 2.857142874366239149e-01;
-    p = p * z + 3.999999999940941908e-01;
-    p = p * z + 6.666666666666735130e-01;
-    return s * (half + z * p) - half;
+// ln(1 + f) - f for 1 + f from sqrt(1/2) to sqrt(2): with s = f / (2 + f), ln(1 + f) is 2s and a
+// polynomial in s^2, which is put so that the f is kept apart.
+template <class T>
+inline T log_rest(T f) {
+    const T s = f / (2 + f), z = s * s, half = T(0.5) * f * f;
+    return s * (half + z * polynomial(Format<T>::log_rest, z)) - half;
 }
 
 // x = 2^exponent (1 + fraction) for a normal x > 0, with 1 + fraction from sqrt(1/2) to sqrt(2).
+template <class T>
 struct Split {
-    double exponent, fraction;
+    T exponent, fraction;
 };
 
-inline Split split(double x) {
-    constexpr std::uint64_t root = 0x3FE6A09E667F3BCD;  // the bits of sqrt(1/2)
-    constexpr std::uint64_t low = 0x000FFFFFFFFFFFFF, bias = 0x4330000000000000;
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(x) + (0x3FF0000000000000 - root);
-    const double exponent =
-        std::bit_cast<double>((bits >> 52) | bias) - (4503599627370496.0 + 1023);
-    return {exponent, std::bit_cast<double>((bits & low) + root) - 1};
+template <class T>
+inline Split<T> split(T x) {
+    using F = Format<T>;
+    using Bits = typename F::Bits;
+    constexpr Bits root = std::bit_cast<Bits>(T(half_root)), one = std::bit_cast<Bits>(T(1));
+    constexpr Bits low = (Bits{1} << F::digits) - 1;
+    const Bits bits = std::bit_cast<Bits>(x) + (one - root);
+    // the exponent becomes the low bits of a number from 2^digits on
+    const Bits exponent = (bits >> F::digits) | std::bit_cast<Bits>(whole<T>);
+    return {std::bit_cast<T>(exponent) - (whole<T> + F::bias),
+            std::bit_cast<T>((bits & low) + root) - 1};
 }
 
 }  // namespace detail
 
-inline double exp(double x) {
-    const auto [near, first, second] = detail::exp_scaled(x);
-    return near * first * second;
+template <class T>
+inline T exp(T x) {
+    return detail::exp_scaled(x).value();
 }
 
-inline double expm1(double x) {
+template <class T>
+inline T expm1(T x) {
     using namespace detail;
-    const double above = x < -50 ? -50 : x;
-    const double held = above > 710 ? 710 : above;
-    const double shifted = held * log2_e + shift, k = shifted - shift;
-    const double r = (held - k * ln2_high) - k * ln2_low;
-    const double near = r + r * r * exp_rest(r), half = power_of_two((k - 1) + shift);
-    // halved, since 2^1024 is no number
-    const double y = 2 * (near * half + (half - 0.5));
+    using F = Format<T>;
+    const T raised = x < F::least ? F::least : x;
+    const auto [k, near] = reduced(raised > F::most ? F::most : raised);
+    const T half = power_of_two((k - 1) + shift<T>);
+    // halved, since 2^k may be just beyond the largest number
+    const T y = 2 * (near * half + (half - T(0.5)));
     return x == 0 ? x : y;
 }
 
-inline double log(double x) {
+template <class T>
+inline T log(T x) {
     using namespace detail;
-    const bool tiny = x < std::numeric_limits<double>::min();
-    const auto [whole, f] = split(tiny ? x * 18014398509481984.0 : x);  // 2^54
-    const double k = tiny ? whole - 54 : whole;
-    const double y = k * ln2_high + (f + (log_rest(f, f / (2 + f)) + k * ln2_low));
-    const double inside = x < infinity ? y : x;  // NaN, too, is not less
-    return x > 0 ? inside : x == 0 ? -infinity : nan;
+    using F = Format<T>;
+    const bool tiny = x < std::numeric_limits<T>::min();
+    const auto [high, f] = split(tiny ? x * whole<T> : x);
+    const T k = tiny ? high - F::digits : high;
+    const T y = k * F::ln2_high + (f + (log_rest(f) + k * F::ln2_low));
+    const T inside = x < infinity<T> ? y : x;  // NaN, too, is not less
+    const T outside = x == 0 ? -infinity<T> : nan<T>;
+    return x > 0 ? inside : outside;
 }
 
-inline double log1p(double x) {
+template <class T>
+inline T log1p(T x) {
     using namespace detail;
-    const double u = 1 + x;
+    using F = Format<T>;
+    const T u = 1 + x;
     const auto [k, far] = split(u);
-    const double f = k == 0 ? x : far;
+    const T f = k == 0 ? x : far;
     // what was rounded away in 1 + x
-    const double lost = k == 0 ? 0 : (x < 1 ? x - (u - 1) : 1 - (u - x)) / u;
-    const double y = k * ln2_high + (f + (log_rest(f, f / (2 + f)) + (k * ln2_low + lost)));
-    const double inside = x < infinity ? y : x;
-    return x == 0 ? x : x > -1 ? inside : x == -1 ? -infinity : nan;
+    const T lost = (x < 1 ? x - (u - 1) : 1 - (u - x)) / u, added = k == 0 ? T(0) : lost;
+    const T y = k * F::ln2_high + (f + (log_rest(f) + (k * F::ln2_low + added)));
+    const T inside = x < infinity<T> ? y : x;
+    const T outside = x == -1 ? -infinity<T> : nan<T>;
+    return x == 0 ? x : x > -1 ? inside : outside;
 }
 
 inline double tanh(double x) {
@@ -161,95 +234,101 @@ inline double tanh(double x) {
     return std::copysign(held < 1 ? q : 1 - q, x);
 }
 
-inline double sigmoid(double x) {
-    const double small = exp(-std::abs(x));
-    return (x < 0 ? small : 1.0) / (1 + small);
+// To one unit in the last place: near 0 by a polynomial in x^2, and elsewhere as 1 - 2 / (1 +
+// e^2x), where what is rounded away from the sum is known exactly and brought back (the sum of T.
+// J. Dekker, 1971, "A floating-point technique for extending the available precision").
+inline float tanh(float x) {
+    using namespace detail;
+    // within 2^-27 of (tanh(x) - x) / x^3 for |x| <= 0.8, at Chebyshev points
+    constexpr float rest[] = {-0.0006270375115f, 0.002973663988f, -0.008612180216f, 0.02181506618f,
+                              -0.05396251693f,   0.1333331034f,   -0.3333333318f};
+    const float size = std::abs(x), held = size > 15 ? 15 : size, square = x * x;
+    const auto [k, less_one] = reduced(2 * held);
+    const float power = power_of_two(k + shift<float>), added = power * less_one;
+    const float sum = (1 + power) + added, lost = added - (sum - (1 + power));
+    const float part = 2 / sum, rest_of_one = 1 - part;
+    const float back = ((1 - rest_of_one) - part) + 0.5f * lost * (part * part);
+    const float far = rest_of_one + back;
+    const float near = size + size * square * polynomial(rest, square);
+    return std::copysign(size < 0.65f ? near : far, x);
 }
 
-// x sigmoid(x). Far below 0 the exponential is kept apart from its powers of two: it loses digits
-// before the product with x does.
-inline double silu(double x) {
-    const auto [near, first, second] = detail::exp_scaled(-std::abs(x));
-    const bool below = x < 0;
-    const double y = (below ? x * near : x) / (1 + near * first * second);
-    const double last = x < -800 ? 0 : second;  // of -inf, the product with 0 is NaN
-    return below ? y * first * last : y;
+template <class T>
+inline T sigmoid(T x) {
+    const auto e = detail::exp_scaled(-std::abs(x));
+    return (x < 0 ? e.value() : T(1)) / e.and_one();
+}
+
+namespace detail {
+
+// x sigmoid(u), given e^-|u|, whose first part is 1 + less_one. Below 0 the exponential is kept
+// apart from its powers of two: it loses digits before the product with x does.
+template <class T>
+inline T gated(T x, bool below, T less_one, const Scaled<T>& e, bool vanished) {
+    const T y = (below ? x + x * less_one : x) / e.and_one();
+    return below ? y * e.first * (vanished ? T(0) : e.second) : y;  // of -inf, NaN
+}
+
+}  // namespace detail
+
+template <class T>
+inline T silu(T x) {
+    const auto e = detail::exp_scaled(-std::abs(x));
+    return detail::gated(x, x < 0, e.less_one, e, x < -Format<T>::reach);
 }
 
 // ln(1 + x) for x from 0 to 1: one division, since (1 + x) / 2 - 1 = (x - 1) / 2 loses nothing.
-inline double log1p_of_fraction(double x) {
+template <class T>
+inline T log1p_of_fraction(T x) {
     using namespace detail;
-    const bool far = x > 0.41421356237309503;
-    const double f = far ? 0.5 * (x - 1) : x, k = far ? 1 : 0;
-    return k * ln2_high + (f + (log_rest(f, f / (2 + f)) + k * ln2_low));
+    const bool far = x > T(0.41421356237309503);
+    const T f = far ? T(0.5) * (x - 1) : x, k = far ? T(1) : T(0);
+    return k * Format<T>::ln2_high + (f + (log_rest(f) + k * Format<T>::ln2_low));
 }
 
-inline double softplus(double x) {
-    const double y = log1p_of_fraction(exp(-std::abs(x)));
+template <class T>
+inline T softplus(T x) {
+    const T y = log1p_of_fraction(exp(-std::abs(x)));
     return x > 0 ? x + y : x != x ? x : y;
 }
 
-inline double logaddexp(double a, double b) {
-    constexpr double ln2 = 0.69314718055994530942;
-    const double y = (a > b ? a : b) + log1p_of_fraction(exp(-std::abs(a - b)));
-    const double sum = a == b ? a + ln2 : y;  // of equal infinities, the difference is NaN
+template <class T>
+inline T logaddexp(T a, T b) {
+    constexpr T ln2 = T(0.69314718055994530942);
+    const T y = (a > b ? a : b) + log1p_of_fraction(exp(-std::abs(a - b)));
+    const T sum = a == b ? a + ln2 : y;  // of equal infinities, the difference is NaN
     return a != a ? a : b != b ? b : sum;
 }
 
 // x tanh(ln(1 + e^x)): with n = e^x, t = (n^2 + 2n) / (n^2 + 2n + 2), divided by n^2 above 0.
-inline double mish(double x) {
-    const auto [near, first, second] = detail::exp_scaled(-std::abs(x));
-    const double n = near * first * second;
+template <class T>
+inline T mish(T x) {
+    const auto e = detail::exp_scaled(-std::abs(x));
+    const T n = e.value();
     const bool below = x < 0;
-    const double above = 1 + 2 * n, low = near * (n + 2);
-    const double y = x * ((below ? low : above) / (below ? n * (n + 2) + 2 : above + 2 * n * n));
-    const double last = x < -800 ? 0 : second;
-    return below ? y * first * last : y;
+    const T above = 1 + 2 * n, low = (n + 2) + (n + 2) * e.less_one;
+    const T y = x * ((below ? low : above) / (below ? n * (n + 2) + 2 : above + 2 * n * n));
+    const T last = x < -Format<T>::reach ? T(0) : e.second;
+    return below ? y * e.first * last : y;
 }
 
 // x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
 inline double gelu_tanh(double x) {
     constexpr double slope = 1.5957691216057308, cubic = slope * 0.044715;
     const double twice = x * (slope + cubic * (x * x));
-    const auto [near, first, second] = detail::exp_scaled(-std::abs(twice));
-    const bool below = twice < 0;
-    const double y = (below ? x * near : x) / (1 + near * first * second);
-    const double last = twice < -800 ? 0 : second;
-    return below ? y * first * last : y;
+    const auto e = detail::exp_scaled(-std::abs(twice));
+    return detail::gated(x, twice < 0, e.less_one, e, twice < -Format<double>::reach);
 }
 
-inline float exp(float x) {
-    return static_cast<float>(exp(static_cast<double>(x)));
-}
-inline float expm1(float x) {
-    return static_cast<float>(expm1(static_cast<double>(x)));
-}
-inline float log(float x) {
-    return static_cast<float>(log(static_cast<double>(x)));
-}
-inline float log1p(float x) {
-    return static_cast<float>(log1p(static_cast<double>(x)));
-}
-inline float tanh(float x) {
-    return static_cast<float>(tanh(static_cast<double>(x)));
-}
-inline float sigmoid(float x) {
-    return static_cast<float>(sigmoid(static_cast<double>(x)));
-}
-inline float silu(float x) {
-    return static_cast<float>(silu(static_cast<double>(x)));
-}
-inline float softplus(float x) {
-    return static_cast<float>(softplus(static_cast<double>(x)));
-}
-inline float logaddexp(float a, float b) {
-    return static_cast<float>(logaddexp(static_cast<double>(a), static_cast<double>(b)));
-}
-inline float mish(float x) {
-    return static_cast<float>(mish(static_cast<double>(x)));
-}
+// The argument of the exponential in two parts: its rounding would cost as many units as it has
+// ones, so it is worked out in double, and what float cannot hold multiplies the exponential.
 inline float gelu_tanh(float x) {
-    return static_cast<float>(gelu_tanh(static_cast<double>(x)));
+    constexpr double slope = 1.5957691216057308, cubic = slope * 0.044715;
+    const double wide = x, exact = -std::abs(wide * (slope + cubic * (wide * wide)));
+    const float high = static_cast<float>(exact < -150 ? -150 : exact);
+    const float low = static_cast<float>(exact < -150 ? 0 : exact - high);
+    const auto e = detail::exp_scaled(high);
+    return detail::gated(x, x < 0, e.less_one + e.near * low, e, high <= -150);
 }
 
 }  // namespace pullback::PULLBACK_ISA
