@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -196,3 +198,18 @@ def test_assignments_and_conditions_are_rewritten_too() -> None:
     feeds = {"x": np.ones((2, 3), np.float32)}
     assert count(plan(step)) < count(plan(step, REWRITES))
     assert same_bits(run(step, feeds, slots), run(step, feeds, slots, REWRITES))
+
+
+@pytest.mark.parametrize("again", [lambda y: y * 1.0, lambda y: -(-y), lambda y: pb.scale(1.0, y)])
+@pytest.mark.parametrize("row", [lambda r: r * 1.0, lambda r: r - 0.0, lambda r: -(-r)])
+def test_a_node_that_is_met_twice_keeps_its_shape(again: Any, row: Any) -> None:
+    """An identity hands back a sum whose copies were elided before: it is looked at once more."""
+    x = placeholder("x", (2, 1), "float64")
+    y = again(x + row(pb.full((3,), 1.0, "float64")))
+    feeds = {"x": np.array([[1.0], [2.0]])}
+    for found in (
+        run(step_of(y, y.sum()), feeds),
+        run(step_of(y, y.sum()), feeds, without=REWRITES),
+    ):
+        assert found[0].tolist() == [[2.0] * 3, [3.0] * 3]
+        assert found[1] == 15

@@ -146,8 +146,10 @@ class ElideBroadcasts(Rewrite):
         if not isinstance(node.op, Elementwise) or node.op.arity < 2:
             return node
         slim = [_source(x) for x in node.inputs]
-        if np.broadcast_shapes(*(x.shape for x in slim)) != node.shape:
-            slim[0] = node.inputs[0]
+        for i, whole in enumerate(node.inputs):  # which may be slim themselves: the next one, then
+            if np.broadcast_shapes(*(x.shape for x in slim)) == node.shape:
+                break
+            slim[i] = whole
         if all(a is b for a, b in zip(slim, node.inputs, strict=True)):
             return node
         return _again(node, node.op, *slim)
