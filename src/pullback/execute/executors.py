@@ -183,7 +183,12 @@ class ReferenceExecutor:
 
 def widened(node: Node, values: Mapping[Node, Array]) -> Array:
     """The value of one operation, computed in float64 and rounded to its own dtype."""
-    wide = [values[x].astype(np.float64) if is_float(x.dtype) else values[x] for x in node.inputs]
+    # Without copies of what is wide already: a copy lies otherwise in memory than a view (a
+    # broadcast or transposed one), and NumPy adds up in the order of memory.
+    wide = [
+        values[x].astype(np.float64, copy=False) if is_float(x.dtype) else values[x]
+        for x in node.inputs
+    ]
     try:
         return np.asarray(node.op.forward(*wide), node.dtype)
     except LabelError as error:
