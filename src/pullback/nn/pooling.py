@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pullback import ops
+from pullback.errors import ShapeError
 from pullback.graph.node import Node
+from pullback.graph.origin import here
 from pullback.nn.convolution import Size, check_image
 from pullback.nn.module import Module, register_layer
 from pullback.ops.windows import Padding, borders_of, check_space, sizes_of
@@ -43,6 +45,7 @@ class MaxPool(Pool):
 
     def forward(self, x: Node) -> Node:
         check_image(self, x, self.rank)
+        check_places(self, x)
         return ops.max_pool(x, self.window, self.stride, self.padding, self.dilation)
 
 
@@ -61,6 +64,7 @@ class AvgPool(Pool):
 
     def forward(self, x: Node) -> Node:
         check_image(self, x, self.rank)
+        check_places(self, x)
         return ops.avg_pool(x, self.window, self.stride, self.padding, self.count_include_pad)
 
 
@@ -213,9 +217,25 @@ class AvgPool3d(AvgPool):
     rank = 3
 
 
+def check_places(layer: Module, x: Node) -> None:
+    """Refuse images without a pixel: their mean is NaN, which would fill the network.
+
+    Raises:
+        ShapeError: An axis of space has length 0; the message names the layer and its path.
+    """
+    if not all(x.shape[1:-1]):
+        raise ShapeError(
+            f"{layer!r} takes inputs with at least one place on every axis of space",
+            f"an input of shape {x.shape} ({here()}), from {x.origin}",
+            "Leave empty images and series out, or pad them before.",
+        )
+
+
 def _space(layer: Module, x: Node) -> Sequence[int]:
-    """The axes between batch and channels."""
-    return range(1, 1 + check_space(repr(layer), x))
+    """The axes between batch and channels, none of them empty."""
+    rank = check_space(repr(layer), x)
+    check_places(layer, x)
+    return range(1, 1 + rank)
 
 
 @register_layer
@@ -225,6 +245,9 @@ class GlobalAvgPool(Module):
     Shape:
         x: (batch, *space, channels)
         output: (batch, channels)
+
+    Raises:
+        ShapeError: An image without a pixel; a batch without rows gives a result without rows.
 
     Example:
         >>> import pullback as pb
@@ -246,6 +269,9 @@ class GlobalMaxPool(Module):
     Shape:
         x: (batch, *space, channels)
         output: (batch, channels)
+
+    Raises:
+        ShapeError: An image without a pixel; a batch without rows gives a result without rows.
 
     Example:
         >>> import pullback as pb
