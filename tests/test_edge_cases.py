@@ -1,8 +1,8 @@
 """Hard points where widely used libraries disagree or are wrong, and their expected answers.
 
-Each test carries the number of its row in the design's table. Row 14 (max-pooling) is in
-tests/ops/test_windows.py, row 21 (batch and layer normalisation) in tests/nn/test_normalisation.py
-and tests/ops/test_normalisation.py.
+Each test carries the number of its row in the design's table; every row has one. More of row 14
+(max-pooling) is in tests/ops/test_windows.py, more of row 21 (batch and layer normalisation) in
+tests/nn/test_normalisation.py and tests/ops/test_normalisation.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from pullback.graph import placeholder
 from pullback.nn.parameter import bound
 
 Numbers = list[float] | float
+ROWS = 32
+
+
+def test_every_row_has_a_test() -> None:
+    numbered = {int(name[9:11]) for name in globals() if name.startswith("test_row_")}
+    assert numbered == set(range(1, ROWS + 1))
 
 
 def value_and_slope(
@@ -149,11 +155,17 @@ def test_row_09_labels_ignored_and_labels_out_of_range() -> None:
 
 def test_row_09_fit_refuses_labels_that_are_all_ignored_or_out_of_range() -> None:
     X = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
-    network = nn.Sequential(nn.Linear(2, 2))
-    with pytest.raises(PullbackError):
+    network = nn.Sequential(nn.Linear(2, 2)).initialise(seed=0)
+    before = [p.numpy().tolist() for p in network.parameters().values()]
+    with pytest.raises(PullbackError, match="marks rows to ignore"):
         pb.fit(network, (X, np.full(8, -1)), loss="cross_entropy", epochs=1, progress=False)
-    with pytest.raises(PullbackError):
-        pb.fit(network, (X, np.full(8, 7)), loss="cross_entropy", epochs=1, progress=False)
+    one_bad = np.array([0, 1, 0, 1, 0, 1, 0, 7])
+    with pytest.raises(IndexError, match="7"):
+        pb.fit(
+            network, (X, one_bad), loss="cross_entropy", epochs=1, batch_size=2, shuffle=False,
+            progress=False,
+        )  # fmt: skip
+    assert [p.numpy().tolist() for p in network.parameters().values()] == before
 
 
 def test_row_10_squared_error_of_shapes_that_would_broadcast() -> None:
@@ -190,6 +202,22 @@ def test_row_13_ties_share_equally() -> None:
         0.5, 0.5, 0, 1,
     ]  # fmt: skip
     assert slope(lambda x: pb.maximum(x, x), 2.0) == 1
+
+
+def line(*numbers: float) -> pb.Tensor:
+    return pb.tensor(list(numbers), dtype="float64").reshape(1, len(numbers), 1)
+
+
+def test_row_14_max_pooling_of_ties_nan_and_padding() -> None:
+    x = line(2, 2, nan, 5, -inf, -inf)
+    y = pb.max_pool(x, 2)
+    np.testing.assert_array_equal(y.numpy().reshape(-1), [2, nan, -inf])
+    (bar,) = pb.gradient((y * line(1, 10, 100)).sum(), [x])
+    assert bar.numpy().reshape(-1).tolist() == [1, 0, 10, 0, 100, 0]
+    for pool in (pb.max_pool, nn.MaxPool1d(2, stride=1, padding=2)):
+        settings = () if isinstance(pool, nn.Module) else (2, 1, 2)
+        with pytest.raises(ShapeError, match="a window of padding only"):
+            pool(line(1, 2, 3), *settings)
 
 
 def test_row_15_clip_at_a_bound_and_of_nan() -> None:
@@ -252,6 +280,27 @@ def test_row_20_the_unbiased_spread_of_one_value() -> None:
         assert np.isnan(bar).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (1, 1, 1, 3)])
+def test_row_21_batch_normalisation_of_one_value_a_channel(shape: tuple[int, ...]) -> None:
+    layer = nn.BatchNorm(3).initialise(seed=0)
+    before = {path: value.numpy().tolist() for path, value in layer.state().items()}
+    assert {"running_mean", "running_variance"} <= set(before)
+    with pytest.raises(ValueError, match="two values of each feature"), nn.mode(training=True):
+        layer(pb.tensor(np.full(shape, 5.0, np.float32)))
+    assert {path: value.numpy().tolist() for path, value in layer.state().items()} == before
+
+
+@pytest.mark.parametrize("number", [0.0, 0.1, 1e10 / 3, -1e-20])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_row_21_layer_normalisation_of_a_constant_row(number: float, dtype: str) -> None:
+    layer = nn.LayerNorm(3).initialise(seed=0)
+    x = pb.tensor([[number] * 3], dtype=dtype)
+    y = layer(x)
+    assert not y.numpy().any()
+    bars = pb.gradient((y * [1.0, 2.0, 4.0]).sum(), [x, *layer.parameters().values()])
+    assert all(np.isfinite(bar.numpy()).all() for bar in bars)
+
+
 def test_row_22_duplicate_indices() -> None:
     x = pb.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     y = pb.gather(x, [1, 1, 0])
@@ -287,6 +336,12 @@ def test_row_22_an_empty_index() -> None:
         assert y.shape == (0,)
         assert pb.gradient(y.sum(), [x])[0].numpy().tolist() == [0, 0, 0]
     assert x[[]].shape == (0,)
+    values = pb.tensor(np.zeros(0))
+    y = pb.put(x, np.zeros(0, np.int64), values)
+    assert y.numpy().tolist() == [1, 2, 3]
+    x_bar, values_bar = pb.gradient(y.sum(), [x, values])
+    assert x_bar.numpy().tolist() == [1, 1, 1]
+    assert values_bar.shape == (0,)
 
 
 def test_row_23_what_was_repeated_is_summed() -> None:
