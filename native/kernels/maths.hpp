@@ -265,7 +265,11 @@ namespace detail {
 // apart from its powers of two: it loses digits before the product with x does.
 template <class T>
 inline T gated(T x, bool below, T less_one, const Scaled<T>& e, bool vanished) {
-    const T y = (below ? x + x * less_one : x) / e.and_one();
+    // what is rounded away from 1 + e^-|u|, over it: 1 / s is 1.5 - s / 2 to a tenth
+    const T sum = e.and_one(), power = e.first * e.second;
+    const T lost = power * e.less_one - (sum - (1 + power));
+    const T part = less_one - lost * (T(1.5) - T(0.5) * sum) * (1 + less_one);
+    const T y = (below ? x + x * part : x) / sum;
     return below ? y * e.first * (vanished ? T(0) : e.second) : y;  // of -inf, NaN
 }
 

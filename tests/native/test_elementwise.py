@@ -93,6 +93,7 @@ ULPS: dict[str, tuple[float, float]] = {
     "tanh": (1, 3),
     "sigmoid": (2.5, 3),
     "silu": (2.5, 4),
+    "mish": (5, 5),
     "softplus": (2.5, 3),
     "logaddexp": (64, 64),  # the sum cancels near ln(e^a + e^b) = 0
     "gelu_tanh": (4, 4000),  # the argument of the exponential is rounded
