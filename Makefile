@@ -11,7 +11,7 @@ built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test check test-long test-peers freeze test-sanitize bench clean
+.PHONY: help demo venv test check test-long test-native test-peers freeze test-sanitize bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
@@ -32,6 +32,9 @@ check: $(venv)/installed ## Lint, formatting and types, without the tests
 
 test-long: $(venv)/installed ## The tests that take minutes, and random hypothesis examples
 	$(bin)/pytest -m "long and not peers" --timeout=3600 --hypothesis-profile=long
+
+test-native: $(venv)/installed ## Every quick test once more, on the native executor
+	PULLBACK_EXECUTOR=native $(bin)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (large downloads)
 	$(bin)/pytest -m peers --timeout=3600
