@@ -10,5 +10,6 @@ namespace pullback::PULLBACK_ISA {
 
 std::span<const ElementwiseRow> elementwise_rows();  // elementwise.cpp
 std::span<const Kernel> gemm_kernels();              // gemm.cpp
+std::span<const Kernel> reduction_kernels();         // reductions.cpp
 
 }  // namespace pullback::PULLBACK_ISA
