@@ -51,13 +51,14 @@ const Kernels& kernels_of(const std::string& isa) {
 nb::tuple call_kernel(const std::string& isa, const std::string& name,
                       const std::vector<ReadOnlyArray>& inputs,
                       const std::vector<AnyArray>& outputs,
-                      const std::vector<std::int64_t>& integers, const std::vector<double>& reals) {
+                      const std::vector<std::int64_t>& integers, const std::vector<double>& reals,
+                      int threads) {
     const Kernel* kernel = kernels_of(isa).find(name);
     if (kernel == nullptr) throw std::invalid_argument("there is no kernel " + name);
     std::vector<Array> in, out;
     for (const auto& array : inputs) in.push_back(array_of(array));
     for (const auto& array : outputs) out.push_back(array_of(array));
-    Pool pool;
+    Pool pool(threads);
     Call call{in, out, integers, reals, nullptr, &pool};
     const std::string refused = kernel->check(call);
     if (!refused.empty()) throw std::invalid_argument(refused);
@@ -65,8 +66,27 @@ nb::tuple call_kernel(const std::string& isa, const std::string& name,
     const auto memory = std::make_unique<std::byte[]>(bytes + 64);
     const auto address = reinterpret_cast<std::uintptr_t>(memory.get());
     call.workspace = memory.get() + (64 - address % 64) % 64;
-    const Fault fault = kernel->run(call);
+    Fault fault;
+    {
+        const nb::gil_scoped_release others_may_run;
+        fault = kernel->run(call);
+    }
     return nb::make_tuple(fault.place, fault.value, fault.limit);
+}
+
+// How often each piece was run, and with `nested` each piece of the job inside each piece.
+std::vector<int> count_pieces(std::int64_t pieces, int threads, std::int64_t nested,
+                              std::int64_t failing) {
+    const Pool pool(threads);
+    std::vector<int> runs(static_cast<std::size_t>(pieces * (nested + 1)));
+    const nb::gil_scoped_release others_may_run;
+    pool.run(pieces, [&](std::int64_t piece) {
+        if (piece == failing) throw std::invalid_argument("this piece fails");
+        int* of_piece = runs.data() + piece * (nested + 1);
+        ++of_piece[0];
+        pool.run(nested, [&](std::int64_t inner) { ++of_piece[inner + 1]; });
+    });
+    return runs;
 }
 
 void call_elementwise(const std::string& isa, const std::string& name,
@@ -125,8 +145,15 @@ void bind_arrays(nb::module_& m) {
         nb::arg("isa"), "The names of the kernels.");
     m.def("call_kernel", &call_kernel, nb::arg("isa"), nb::arg("name"), nb::arg("inputs"),
           nb::arg("outputs"), nb::arg("integers") = std::vector<std::int64_t>{},
-          nb::arg("reals") = std::vector<double>{},
+          nb::arg("reals") = std::vector<double>{}, nb::arg("threads") = 1,
           "Run one kernel on arrays; returns (place, value, limit) of a fault, place -1 if none.");
+    m.def("threads", &default_threads, "The number of threads of programs built from now on.");
+    m.def("set_threads", &set_default_threads, nb::arg("threads"),
+          "Choose that number; 0: one for each core that this process may use.");
+    m.def("workers", &workers, "How many worker threads this process has started.");
+    m.def("count_pieces", &count_pieces, nb::arg("pieces"), nb::arg("threads"),
+          nb::arg("nested") = 0, nb::arg("failing") = -1,
+          "Share out pieces and return how often each was run; each runs `nested` more.");
     m.def("call_elementwise", &call_elementwise, nb::arg("isa"), nb::arg("name"), nb::arg("inputs"),
           nb::arg("output"), nb::arg("attributes") = std::vector<double>{},
           "Run one elementwise operation on whole arrays of a multiple of 16 elements.");

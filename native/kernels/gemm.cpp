@@ -1,11 +1,322 @@
 // Matrix products.
+//
+// The output is cut into blocks. A block is computed a chunk of the inner dimension at a time, a
+// strip of columns at a time, a tile at a time (tile.hpp): the strip of B stays in the first-level
+// cache, the block's part of A in the second. The order of the sums in one element depends on its
+// product's shape alone.
 
+#include "gemm.hpp"
+
+#include <cstdlib>
+#include <tuple>
+
+#include "gemm_plan.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
-std::span<const Kernel> gemm_kernels() {
+namespace {
+
+template <class T>
+Matrix<T> matrix(const Array& array, std::int64_t entry) {
+    std::int64_t offset = 0;
+    for (int axis = array.axes - 2; axis-- > 0;) {
+        offset += entry % array.shape[axis] * array.strides[axis];
+        entry /= array.shape[axis];
+    }
+    return {array.as<T>() + offset, array.strides[array.axes - 2], array.strides[array.axes - 1]};
+}
+
+// The packed copies of a slab: A in panels of `tile_rows` rows, B in strips; of both, first the
+// panels or strips of the first chunk of the inner dimension, then those of the next.
+template <class T>
+class Packed {
+ public:
+    Packed(const Plan& plan, std::byte* workspace)
+        : panel_rows_(plan.pack_a ? rounded_up(plan.slab_rows, tile_rows) : 0),
+          strip_columns_(plan.pack_b ? rounded_up(plan.columns, strip_columns<T>) : 0),
+          a_(reinterpret_cast<T*>(workspace)),
+          b_(a_ + rounded_up(panel_rows_ * plan.slab_inner, 64)) {}
+
+    static std::size_t bytes(const Plan& plan) {
+        const Packed none(plan, nullptr);
+        const std::int64_t a = rounded_up(none.panel_rows_ * plan.slab_inner, 64);
+        return sizeof(T) * static_cast<std::size_t>(a + none.strip_columns_ * plan.slab_inner);
+    }
+
+    // Rows keep their order in memory: a panel is read by its strides.
+    Matrix<T> panel(std::int64_t row, std::int64_t start, std::int64_t depth, bool by_rows) const {
+        T* data = a_ + start * panel_rows_ + row * depth;
+        return by_rows ? Matrix<T>{data, depth, 1} : Matrix<T>{data, 1, tile_rows};
+    }
+    Matrix<T> strip(std::int64_t column, std::int64_t start, std::int64_t depth) const {
+        return {b_ + start * strip_columns_ + column * depth, strip_columns<T>, 1};
+    }
+
+ private:
+    std::int64_t panel_rows_, strip_columns_;
+    T* a_;
+    T* b_;
+};
+
+template <class T>
+void pack_panel(Matrix<const T> a, std::int64_t rows, std::int64_t depth, Matrix<T> to) {
+    if (to.column == 1) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+            for (std::int64_t p = 0; p < depth; ++p) {
+                to.data[i * to.row + p] = a.data[i * a.row + p * a.column];
+            }
+        }
+        return;
+    }
+    for (std::int64_t p = 0; p < depth; ++p) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+            to.data[p * to.column + i] = a.data[i * a.row + p * a.column];
+        }
+    }
+}
+
+template <class T>
+struct Product {
+    Plan plan;
+    const Array &a, &b, &c;
+    const Pool& pool;
+    std::byte* workspace;
+    Epilogue epilogue;
+
+    // One block of `to`: rows and columns from (row, column), over [start, end) of the inner
+    // dimension. With `packed`, copies are read where the plan has them, counted from its slab.
+    void block(Matrix<const T> left, Matrix<const T> right, Matrix<T> to, std::int64_t row,
+               std::int64_t rows, std::int64_t column, std::int64_t columns, std::int64_t start,
+               std::int64_t end, bool add, const Packed<T>* packed, std::int64_t slab_row,
+               std::int64_t slab_start) const {
+        constexpr std::int64_t width = strip_columns<T>;
+        alignas(64) T own[chunk_depth * width];
+        const bool by_rows = left.column == 1;
+        for (std::int64_t p = start; p < end || p == start; p += chunk_depth) {
+            const std::int64_t depth = std::min(chunk_depth, end - p);
+            const bool adds = add || p > start;
+            for (std::int64_t j = column; j < column + columns; j += width) {
+                const std::int64_t some = std::min(width, column + columns - j);
+                const int vectors = some > vector_lanes<T> ? 2 : 1;
+                Matrix<const T> strip = right.at(p, j);
+                if (plan.pack_b) {
+                    const auto copy = packed->strip(j, p - slab_start, depth);
+                    strip = {copy.data, copy.row, 1};
+                } else if (strip.column != 1 || some % vector_lanes<T> != 0 ||
+                           std::abs(strip.row) * std::int64_t{sizeof(T)} > 2048) {
+                    pack_strip(strip, depth, some, static_cast<int>(width), own);
+                    strip = {own, width, 1};
+                }
+                for (std::int64_t i = row; i < row + rows; i += tile_rows) {
+                    const auto height = std::min<std::int64_t>(tile_rows, row + rows - i);
+                    Matrix<const T> panel = left.at(i, p);
+                    if (plan.pack_a) {
+                        const auto copy =
+                            packed->panel(i - slab_row, p - slab_start, depth, by_rows);
+                        panel = {copy.data, copy.row, copy.column};
+                    }
+                    tiles<T>[vectors - 1][height - 1](depth, panel, strip, to.at(i, j), some, adds);
+                }
+            }
+        }
+    }
+
+    // Reading A and B where they lie: units of (matrix, rows, columns, slice), small ones together.
+    void in_place() const {
+        const std::int64_t row_blocks = plan.row_blocks(plan.rows), across = plan.column_blocks();
+        const std::int64_t units = plan.stack * row_blocks * across * plan.slices;
+        const auto unit = [&](std::int64_t number) {
+            const std::int64_t slice = number % plan.slices;
+            number /= plan.slices;
+            const std::int64_t column = number % across * plan.column_block;
+            number /= across;
+            const std::int64_t row = number % row_blocks * plan.row_block;
+            const std::int64_t entry = number / row_blocks;
+            const std::int64_t rows = std::min(plan.row_block, plan.rows - row);
+            const std::int64_t columns = std::min(plan.column_block, plan.columns - column);
+            const std::int64_t start = slice * plan.slice_inner;
+            auto to = matrix<T>(c, entry);
+            if (plan.slices > 1) {
+                T* parts = reinterpret_cast<T*>(workspace);
+                to = {parts + (entry * plan.slices + slice) * plan.rows * plan.columns,
+                      plan.columns, 1};
+            }
+            block(matrix<const T>(a, entry), matrix<const T>(b, entry), to, row, rows, column,
+                  columns, start, std::min(plan.inner, start + plan.slice_inner), false, nullptr, 0,
+                  0);
+            if (plan.slices == 1) epilogue(entry * plan.rows + row, column, rows, columns);
+        };
+        const std::int64_t together = plan.units_per_piece;
+        pool.run(ceiling(units, together), [&](std::int64_t piece) {
+            const std::int64_t end = std::min(units, (piece + 1) * together);
+            for (std::int64_t number = piece * together; number < end; ++number) unit(number);
+        });
+        if (plan.slices > 1) add_slices();
+    }
+
+    void add_slices() const {
+        const std::int64_t n = plan.columns, together = std::max<std::int64_t>(1, 1024 / n);
+        const std::int64_t per_entry = ceiling(plan.rows, together);
+        pool.run(plan.stack * per_entry, [&](std::int64_t piece) {
+            const std::int64_t entry = piece / per_entry, row = piece % per_entry * together;
+            const std::int64_t rows = std::min(together, plan.rows - row), count = rows * n;
+            const T* from =
+                reinterpret_cast<const T*>(workspace) + entry * plan.slices * plan.rows * n;
+            T* to = c.as<T>() + (entry * plan.rows + row) * n;
+            std::copy_n(from + row * n, count, to);
+            for (std::int64_t slice = 1; slice < plan.slices; ++slice) {
+                const T* part = from + (slice * plan.rows + row) * n;
+                for (std::int64_t i = 0; i < count; ++i) to[i] += part[i];
+            }
+            epilogue(entry * plan.rows + row, 0, rows, n);
+        });
+    }
+
+    void packed() const {
+        const Packed<T> copies(plan, workspace);
+        for (std::int64_t entry = 0; entry < plan.stack; ++entry) {
+            for (std::int64_t start = 0; start < plan.inner; start += plan.slab_inner) {
+                for (std::int64_t row = 0; row < plan.rows; row += plan.slab_rows) {
+                    pack(copies, entry, row, start);
+                    slab(copies, entry, row, start);
+                }
+            }
+        }
+    }
+
+    // Fills the copies; those of B last while the slab of rows moves on.
+    void pack(const Packed<T>& copies, std::int64_t entry, std::int64_t row,
+              std::int64_t start) const {
+        constexpr std::int64_t width = strip_columns<T>, panels_together = 8, strips_together = 4;
+        const auto left = matrix<const T>(a, entry), right = matrix<const T>(b, entry);
+        const std::int64_t inner = std::min(plan.slab_inner, plan.inner - start);
+        const std::int64_t rows = std::min(plan.slab_rows, plan.rows - row);
+        const std::int64_t chunks = ceiling(inner, chunk_depth);
+        const std::int64_t of_a =
+            plan.pack_a ? ceiling(rows, tile_rows * panels_together) * chunks : 0;
+        const std::int64_t of_b =
+            plan.pack_b && row == 0 ? ceiling(plan.columns, width * strips_together) * chunks : 0;
+        pool.run(of_a + of_b, [&](std::int64_t piece) {
+            const bool is_a = piece < of_a;
+            if (!is_a) piece -= of_a;
+            const std::int64_t p = piece % chunks * chunk_depth;
+            const std::int64_t depth = std::min(chunk_depth, inner - p);
+            if (is_a) {
+                const std::int64_t first = piece / chunks * tile_rows * panels_together;
+                const std::int64_t last = std::min(rows, first + tile_rows * panels_together);
+                for (std::int64_t i = first; i < last; i += tile_rows) {
+                    pack_panel(left.at(row + i, start + p),
+                               std::min<std::int64_t>(tile_rows, rows - i), depth,
+                               copies.panel(i, p, depth, left.column == 1));
+                }
+            } else {
+                const std::int64_t first = piece / chunks * width * strips_together;
+                const std::int64_t last = std::min(plan.columns, first + width * strips_together);
+                for (std::int64_t j = first; j < last; j += width) {
+                    pack_strip(right.at(start + p, j), depth, std::min(width, plan.columns - j),
+                               static_cast<int>(width), copies.strip(j, p, depth).data);
+                }
+            }
+        });
+    }
+
+    void slab(const Packed<T>& copies, std::int64_t entry, std::int64_t row,
+              std::int64_t start) const {
+        const std::int64_t rows = std::min(plan.slab_rows, plan.rows - row);
+        const std::int64_t end = std::min(plan.inner, start + plan.slab_inner);
+        const std::int64_t across = plan.column_blocks();
+        pool.run(plan.row_blocks(rows) * across, [&](std::int64_t piece) {
+            const std::int64_t i = row + piece / across * plan.row_block;
+            const std::int64_t j = piece % across * plan.column_block;
+            const std::int64_t height = std::min(plan.row_block, row + rows - i);
+            const std::int64_t width = std::min(plan.column_block, plan.columns - j);
+            block(matrix<const T>(a, entry), matrix<const T>(b, entry), matrix<T>(c, entry), i,
+                  height, j, width, start, end, start > 0, &copies, row, start);
+            if (end == plan.inner) epilogue(entry * plan.rows + i, j, height, width);
+        });
+    }
+
+    void run() const {
+        if (plan.stack * plan.rows * plan.columns == 0) return;
+        if (plan.pack_a || plan.pack_b) return packed();
+        in_place();
+    }
+};
+
+template <class T>
+std::size_t workspace_bytes(const Plan& plan) {
+    if (plan.pack_a || plan.pack_b) return Packed<T>::bytes(plan);
+    if (plan.slices == 1) return 0;
+    return sizeof(T) *
+           static_cast<std::size_t>(plan.stack * plan.slices * plan.rows * plan.columns);
+}
+
+// f of a null pointer to the type of number that a product of this dtype computes with. Whole
+// numbers wrap around, so they are unsigned there.
+template <class F>
+auto with_type(Dtype dtype, F f) {
+    if (dtype == Dtype::float32) return f(static_cast<float*>(nullptr));
+    if (dtype == Dtype::float64) return f(static_cast<double*>(nullptr));
+    return f(static_cast<std::uint64_t*>(nullptr));
+}
+
+Fault run(const Call& call) {
+    product(call.inputs[0], call.inputs[1], call.outputs[0], *call.pool, call.workspace);
     return {};
+}
+
+std::string check(const Call& call) {
+    if (call.inputs.size() != 2 || call.outputs.size() != 1) {
+        return "a matrix product has two inputs and one output";
+    }
+    return product_refused(call.inputs[0], call.inputs[1], call.outputs[0]);
+}
+
+std::size_t workspace(const Call& call) {
+    return product_workspace(call.inputs[0], call.inputs[1]);
+}
+
+const Kernel rows[] = {{"gemm", &run, &check, &workspace}};
+
+}  // namespace
+
+std::string product_refused(const Array& a, const Array& b, const Array& c) {
+    if (a.dtype != b.dtype || a.dtype != c.dtype || a.dtype == Dtype::boolean) {
+        return "a matrix product takes and makes float32, float64 or int64, all the same";
+    }
+    if (a.axes < 2 || a.axes != b.axes || a.axes != c.axes) {
+        return "the matrices of a product have the same number of axes, at least 2";
+    }
+    const int row = a.axes - 2, column = a.axes - 1;
+    for (int axis = 0; axis < row; ++axis) {
+        if (a.shape[axis] != b.shape[axis] || a.shape[axis] != c.shape[axis]) {
+            return "the leading axes of a product's matrices are the same";
+        }
+    }
+    if (a.shape[column] != b.shape[row]) {
+        return "the columns of the first matrix are as many as the rows of the second";
+    }
+    if (c.shape[row] != a.shape[row] || c.shape[column] != b.shape[column]) {
+        return "a product has the rows of the first matrix and the columns of the second";
+    }
+    if (!c.contiguous()) return "the output of a matrix product is contiguous";
+    return "";
+}
+
+std::size_t product_workspace(const Array& a, const Array& b) {
+    return with_type(a.dtype, [&]<class T>(T*) { return workspace_bytes<T>(plan_of<T>(a, b)); });
+}
+
+void product(const Array& a, const Array& b, const Array& c, const Pool& pool, std::byte* workspace,
+             Epilogue epilogue) {
+    with_type(a.dtype, [&]<class T>(T*) {
+        Product<T>{plan_of<T>(a, b), a, b, c, pool, workspace, epilogue}.run();
+    });
+}
+
+std::span<const Kernel> gemm_kernels() {
+    return rows;
 }
 
 }  // namespace pullback::PULLBACK_ISA

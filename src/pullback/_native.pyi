@@ -31,8 +31,21 @@ def call_kernel(
     outputs: list[Any],
     integers: list[int] = ...,
     reals: list[float] = ...,
+    threads: int = ...,
 ) -> tuple[int, int, int]:
     """Run one kernel on arrays; returns (place, value, limit) of a fault, place -1 if none."""
+
+def threads() -> int:
+    """The number of threads of programs built from now on."""
+
+def set_threads(threads: int) -> None:
+    """Choose that number; 0: one for each core that this process may use."""
+
+def workers() -> int:
+    """How many worker threads this process has started."""
+
+def count_pieces(pieces: int, threads: int, nested: int = ..., failing: int = ...) -> list[int]:
+    """Share out pieces and return how often each was run; each runs `nested` more."""
 
 def call_elementwise(
     isa: str, name: str, inputs: list[Any], output: Any, attributes: list[float] = ...

@@ -45,6 +45,9 @@ def _matmul(op: Op, dtypes: Sequence[Dtype]) -> Kernel | None:
 RULES: Mapping[str, Rule] = {"matmul": _matmul}
 
 
+MOST_THREADS = 256
+
+
 @functools.cache
 def instruction_set() -> str:
     """The instruction set that kernels are chosen from: the best there is, or PULLBACK_ISA.
@@ -61,6 +64,27 @@ def instruction_set() -> str:
             "Unset it to have the best one.",
         )
     return wanted
+
+
+@functools.cache
+def threads() -> int:
+    """How many threads a program uses: PULLBACK_THREADS, else one for each core it may use.
+
+    No number changes by it: work is cut up by shape alone.
+
+    Raises:
+        ConfigError: PULLBACK_THREADS is no whole number of at least 1.
+    """
+    wanted = os.environ.get("PULLBACK_THREADS")
+    if wanted:
+        if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= MOST_THREADS):
+            raise ConfigError(
+                f"PULLBACK_THREADS must be a whole number from 1 to {MOST_THREADS}",
+                repr(wanted),
+                "Unset it to have one thread for each core.",
+            )
+        _native().set_threads(int(wanted))
+    return int(_native().threads())
 
 
 def _native() -> Any:
@@ -87,6 +111,7 @@ def _kernels() -> frozenset[str]:
 
 def new_program(arena: Any, state: Any) -> Any:
     """An empty program of the native module over two blocks of bytes."""
+    threads()  # chosen before the first program is made
     return _native().Program(instruction_set(), arena, state)
 
 

@@ -1,0 +1,99 @@
+// How a matrix product is cut up: by its shape and strides alone.
+
+#pragma once
+
+#include "../kernel.hpp"
+#include "tile.hpp"
+
+namespace pullback::PULLBACK_ISA {
+
+inline std::int64_t ceiling(std::int64_t number, std::int64_t of) {
+    return (number + of - 1) / of;
+}
+inline std::int64_t rounded_up(std::int64_t number, std::int64_t of) {
+    return ceiling(number, of) * of;
+}
+
+struct Plan {
+    std::int64_t stack, rows, columns, inner;
+    std::int64_t row_block, column_block;  // what one unit of work computes of the output
+    // A large product reads A and B from packed copies, a slab at a time: `slab_rows` of A,
+    // `slab_inner` of both. Where the copies would cost more than they save, it reads them where
+    // they lie.
+    bool pack_a = false, pack_b = false;
+    std::int64_t slab_rows, slab_inner;
+    // A small output with a long inner dimension: slices of it are computed apart, then added.
+    std::int64_t slices = 1, slice_inner;
+    std::int64_t units_per_piece = 1;
+
+    std::int64_t row_blocks(std::int64_t of) const {
+        return ceiling(of, row_block);
+    }
+    std::int64_t column_blocks() const {
+        return ceiling(columns, column_block);
+    }
+};
+
+template <class T>
+Plan plan_of(const Array& a, const Array& b) {
+    constexpr std::int64_t enough_pieces = 24, least_work = 1 << 18;
+    constexpr std::int64_t strip = strip_columns<T>;
+    Plan plan{};
+    plan.rows = a.shape[a.axes - 2];
+    plan.inner = a.shape[a.axes - 1];
+    plan.columns = b.shape[b.axes - 1];
+    plan.stack = 1;
+    for (int axis = 0; axis < a.axes - 2; ++axis) plan.stack *= a.shape[axis];
+    const auto [stack, m, n, k] = std::tuple(plan.stack, plan.rows, plan.columns, plan.inner);
+    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+
+    plan.slab_rows = m;
+    plan.slab_inner = plan.slice_inner = std::max<std::int64_t>(k, 1);
+    plan.row_block = std::clamp<std::int64_t>(m, 1, 32 * tile_rows);
+    plan.column_block = std::clamp<std::int64_t>(n, 1, 512);
+    if (stack * m * n == 0) return plan;
+
+    if (k >= 2048 && m * n <= 128 * 128 && stack < enough_pieces) {
+        plan.row_block = m;
+        plan.column_block = n;
+        plan.slices = std::min(ceiling(enough_pieces, stack), k / 1024);
+        plan.slice_inner = rounded_up(ceiling(k, plan.slices), chunk_depth);
+        plan.slices = ceiling(k, plan.slice_inner);
+    } else if (work >= 1 << 21) {
+        const std::int64_t b_row = std::abs(b.strides[b.axes - 2]);
+        const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 1024;
+        plan.pack_b = m > 8 * tile_rows && !narrow;
+        plan.pack_a = n >= 12 * strip;
+        constexpr std::int64_t most = (1 << 24) / sizeof(T);  // numbers in a slab
+        if (plan.pack_b || plan.pack_a) {
+            const std::int64_t by_columns = plan.pack_b ? most / rounded_up(n, strip) : most;
+            plan.slab_inner = std::clamp(by_columns / chunk_depth * chunk_depth, chunk_depth, k);
+        }
+        if (plan.pack_a) {
+            plan.slab_rows = std::clamp<std::int64_t>(most / plan.slab_inner / 768 * 768, 768, m);
+        }
+    }
+    const auto units = [&] {
+        return stack * ceiling(m, plan.row_block) * ceiling(n, plan.column_block) * plan.slices;
+    };
+    const auto unit_work = [&] {
+        return static_cast<double>(plan.row_block) * static_cast<double>(plan.column_block) *
+               static_cast<double>(std::min(plan.slice_inner, k));
+    };
+    while (units() < enough_pieces && unit_work() >= 2 * least_work && plan.slices == 1) {
+        if (plan.column_block > plan.row_block && plan.column_block > 2 * strip) {
+            plan.column_block = rounded_up(ceiling(plan.column_block, 2), strip);
+        } else if (plan.row_block > 4 * tile_rows) {
+            plan.row_block = ceiling(plan.row_block, 2);
+        } else {
+            break;
+        }
+    }
+    plan.row_block = rounded_up(ceiling(m, ceiling(m, plan.row_block)), tile_rows);
+    plan.column_block = rounded_up(ceiling(n, ceiling(n, plan.column_block)), strip);
+    plan.units_per_piece =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(least_work / (unit_work() + 1)));
+    return plan;
+}
+
+}  // namespace pullback::PULLBACK_ISA

@@ -1,0 +1,134 @@
+// The innermost part of a matrix product: a tile of the output that is kept in registers.
+//
+// For each step along the inner dimension a tile takes one vector of a strip of B and one number
+// of each of its rows of A, and adds their products. The tile is as large as the registers allow,
+// so that loads are few beside the products. Source: K. Goto, R. van de Geijn, Anatomy of
+// high-performance matrix multiplication, ACM TOMS 34(3), 2008; its form as one tile kernel:
+// F. Van Zee, R. van de Geijn, BLIS, ACM TOMS 41(3), 2015.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+namespace pullback::PULLBACK_ISA {
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64, tile_rows = 14;
+#elif defined(__AVX2__)
+constexpr int vector_bytes = 32, tile_rows = 6;
+#else
+constexpr int vector_bytes = 16, tile_rows = 4;
+#endif
+constexpr int tile_vectors = 2;
+
+// One accumulator takes in at most so many products; longer sums are added up from parts.
+constexpr std::int64_t chunk_depth = 256;
+
+template <class T>
+constexpr int vector_lanes = vector_bytes / static_cast<int>(sizeof(T));
+template <class T>
+constexpr int strip_columns = tile_vectors * vector_lanes<T>;
+
+template <class T>
+struct Vectors {
+    typedef T Vector __attribute__((vector_size(vector_bytes)));
+    typedef T Unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using Vector = typename Vectors<T>::Vector;
+
+template <class T>
+inline Vector<T> load(const T* from) {
+    return *reinterpret_cast<const typename Vectors<T>::Unaligned*>(from);
+}
+
+template <class T>
+inline void store(T* to, Vector<T> value) {
+    *reinterpret_cast<typename Vectors<T>::Unaligned*>(to) = value;
+}
+
+// A matrix by its first element and the distance, in elements, of rows and of columns.
+template <class T>
+struct Matrix {
+    T* data;
+    std::int64_t row, column;
+
+    Matrix at(std::int64_t i, std::int64_t j) const {
+        return {data + i * row + j * column, row, column};
+    }
+};
+
+// c (+)= a b for a tile of `rows` rows: b has whole vectors, of which `columns` numbers count.
+template <class T, int rows, int vectors>
+void tile(std::int64_t depth, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
+          std::int64_t columns, bool add) {
+    constexpr int lanes = vector_lanes<T>;
+    Vector<T> sums[rows][vectors] = {};
+    const T* left = a.data;
+    const T* right = b.data;
+    for (std::int64_t p = 0; p < depth; ++p) {
+        Vector<T> b_row[vectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) b_row[v] = load(right + v * lanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; ++r) {
+            const Vector<T> number = left[r * a.row] - Vector<T>{};
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; ++v) sums[r][v] += number * b_row[v];
+        }
+        left += a.column;
+        right += b.row;
+    }
+    if (columns == vectors * lanes) {
+        for (int r = 0; r < rows; ++r) {
+            T* to = c.data + r * c.row;
+            for (int v = 0; v < vectors; ++v) {
+                store(to + v * lanes, add ? load(to + v * lanes) + sums[r][v] : sums[r][v]);
+            }
+        }
+        return;
+    }
+    for (int r = 0; r < rows; ++r) {
+        T line[vectors * lanes];
+        for (int v = 0; v < vectors; ++v) store(line + v * lanes, sums[r][v]);
+        T* to = c.data + r * c.row;
+        for (std::int64_t j = 0; j < columns; ++j) to[j] = add ? to[j] + line[j] : line[j];
+    }
+}
+
+template <class T>
+using Tile = void (*)(std::int64_t, Matrix<const T>, Matrix<const T>, Matrix<T>, std::int64_t,
+                      bool);
+
+// tiles<T>[vectors - 1][rows - 1]
+template <class T, int vectors, int... row>
+constexpr std::array<Tile<T>, tile_rows> tiles_of(std::integer_sequence<int, row...>) {
+    return {&tile<T, row + 1, vectors>...};
+}
+template <class T>
+inline constexpr std::array<std::array<Tile<T>, tile_rows>, tile_vectors> tiles = {
+    tiles_of<T, 1>(std::make_integer_sequence<int, tile_rows>{}),
+    tiles_of<T, 2>(std::make_integer_sequence<int, tile_rows>{})};
+
+// A strip of B made contiguous, `width` numbers a row; columns beyond the matrix are 0.
+template <class T>
+void pack_strip(Matrix<const T> b, std::int64_t depth, std::int64_t columns, int width, T* to) {
+    if (b.column == 1 && columns == width) {
+        for (std::int64_t p = 0; p < depth; ++p) {
+            std::memcpy(to + p * width, b.data + p * b.row, sizeof(T) * strip_columns<T>);
+        }
+        return;
+    }
+    for (std::int64_t p = 0; p < depth; ++p) {
+        for (std::int64_t j = 0; j < width; ++j) {
+            to[p * width + j] = j < columns ? b.data[p * b.row + j * b.column] : T{};
+        }
+    }
+}
+
+}  // namespace pullback::PULLBACK_ISA
