@@ -47,8 +47,8 @@ test-sanitize: $(sanitize)/installed ## The native tests under the address and U
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m "native and not long"
 
-bench: $(venv)/bench ## Measure, beside the peers that are installed
-	$(bin)/python -m benchmarks
+bench: $(venv)/bench ## Time training steps beside installed peers (BENCH='--quick' for options)
+	$(bin)/python -m benchmarks $(BENCH)
 
 clean: ## Remove everything that was made here
 	rm -rf $(venv) $(sanitize) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,27 +1,106 @@
-"""`python -m benchmarks [NAME ...] [--json FILE]`: all measurements, or those named."""
+"""Measurements beside other libraries: `python -m benchmarks [NAME ...]`.
+
+Without a name, `speed`: the time of a training step on eight workloads, beside every peer that is
+installed. docs/benchmarks.md says how it is measured.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks import digits, imports, tables
+from benchmarks import digits, further, imports, machine, page, report, tables
+from benchmarks.contenders import OURS, PEERS, ours
+from benchmarks.processes import ROOT
+from benchmarks.speed import Terms, measure
+from benchmarks.workloads import WORKLOADS, Workload
 
-ALL = {"imports": imports.run, "digits": digits.run, "tables": tables.run}
+OTHERS = {"imports": imports.run, "digits": digits.run, "tables": tables.run}
+QUICK = Terms(rounds=3, seconds=0.05)
+
+
+def numbers(text: str) -> list[Workload]:
+    """The workloads named in text such as `1,3`.
+
+    Raises:
+        argparse.ArgumentTypeError: It names another.
+    """
+    known = {str(w.number): w for w in WORKLOADS}
+    wanted = [part.strip() for part in text.split(",")]
+    if not set(wanted) <= set(known):
+        raise argparse.ArgumentTypeError(f"workloads are numbered {', '.join(known)}")
+    return [known[part] for part in wanted]
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("names", nargs="*", choices=["speed", *OTHERS, []], help="what (default: speed)")
+    add("--only", type=numbers, default=WORKLOADS, help="workloads, such as 1,3")
+    add("--rounds", type=int, help="rounds a candidate (default: 7)")
+    add("--seconds", type=float, help="how long a round lasts at least (default: 0.3)")
+    add("--threads", type=int, default=Terms.threads, help="threads a candidate (default: 2)")
+    add("--quick", action="store_true", help="3 short rounds: to see that all works")
+    add("--further", action="store_true", help="memory, sizes, planning and growth, after the rest")
+    add("--peers-python", default=sys.executable, help="the interpreter that has the peers")
+    add("--json", type=Path, default=ROOT / "build" / "benchmarks.json", help="where figures go")
+    add("--write-docs", action="store_true", help="write docs/benchmarks.md from the JSON file")
+    return parser
+
+
+def terms_of(chosen: argparse.Namespace) -> Terms:
+    """How to measure."""
+    base = QUICK if chosen.quick else Terms()
+    return Terms(chosen.rounds or base.rounds, chosen.seconds or base.seconds, chosen.threads)
+
+
+def interpreters(peers: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The interpreter for each library that is installed, and the versions of all."""
+    here, there = machine.versions(sys.executable), machine.versions(peers)
+    pythons = dict.fromkeys(here, sys.executable) | dict.fromkeys(there, peers)
+    own = {name: here[name] for name in ("python", "numpy", OURS)}
+    return {**pythons, OURS: sys.executable}, {**here, **there, **own}
+
+
+def speed(chosen: argparse.Namespace, terms: Terms, pythons: dict[str, str]) -> list[Any]:
+    """The table of steps, printed as it grows."""
+    say = report.Progress()
+
+    def done(row: Any) -> None:
+        say.clear()
+        print("\n".join(report.lines_of(row)), flush=True)
+
+    rows = measure(chosen.only, (*ours(), *PEERS), pythons, terms, say, done)
+    print("\n".join(["", *report.summary(rows)]), flush=True)
+    return rows
 
 
 def main() -> None:
     """Run what was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*ALL, []], help="which (default: all)")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    chosen = parser.parse_args()
-    found = {name: ALL[name]() for name in chosen.names or ALL}
-    if chosen.json:
-        machine = {"machine": platform.processor() or platform.machine(), "os": platform.platform()}
-        chosen.json.write_text(json.dumps({**machine, **found}, indent=1))
+    chosen = options().parse_args()
+    if chosen.write_docs:
+        page.write(ROOT / "docs" / "benchmarks.md", chosen.json)
+        return
+    terms = terms_of(chosen)
+    pythons, versions = interpreters(chosen.peers_python)
+    found: dict[str, Any] = {
+        "when": time.strftime("%Y-%m-%d"),
+        "machine": machine.describe(versions),
+        "terms": {**vars(terms), "quick": chosen.quick},
+    }
+    print("\n".join(report.about(found["machine"])), flush=True)
+    for name in chosen.names or ["speed"]:
+        found[name] = OTHERS[name]() if name in OTHERS else speed(chosen, terms, pythons)
+    if chosen.further:
+        found["further"] = further.run(terms, pythons, report.Progress())
+        print("\n".join(["", *further.lines(found["further"])]), flush=True)
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

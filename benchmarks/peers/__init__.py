@@ -1,0 +1,1 @@
+"""One file for each library that Pullback is measured beside; only the harness imports them."""

@@ -1,0 +1,117 @@
+"""Starting the processes of the candidates, and asking them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 600.0  # seconds for one answer: compilers of peers take minutes on slow machines
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "PULLBACK_THREADS",
+    "NPROC",  # JAX takes the number of its threads from here
+)
+
+
+class CandidateError(Exception):
+    """A candidate could not do what it was asked for."""
+
+
+def environment(threads: int, scratch: Path) -> dict[str, str]:
+    """The same conditions for all: so many threads, no accelerator, caches that are thrown away."""
+    return {
+        **os.environ,
+        **dict.fromkeys(THREADS, str(threads)),
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }
+
+
+class Process:
+    """The process of one candidate; a context manager, which ends it.
+
+    Args:
+        python: The interpreter that has the candidate's library.
+        threads: How many threads it may use.
+        scratch: A folder for what it leaves behind.
+    """
+
+    def __init__(self, python: str, threads: int, scratch: Path) -> None:
+        self._said = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  # closed by `close`
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker"],
+            cwd=ROOT,
+            env=environment(threads, scratch),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+        )
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """Ask for one thing, and wait for the answer.
+
+        Raises:
+            CandidateError: It failed, ended, or took too long; the message says which.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise CandidateError(self._last_words()) from None
+        # Between two questions nothing is buffered: one line follows one line.
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        if not ready:
+            self._process.kill()
+            raise CandidateError(f"{do} took more than {PATIENCE:.0f} s")
+        line = self._process.stdout.readline()
+        if not line:
+            raise CandidateError(self._last_words())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise CandidateError(answer["error"])
+        return answer
+
+    def _last_words(self) -> str:
+        self._process.wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return f"ended ({self._process.returncode}): {lines[-1] if lines else 'no message'}"
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # it ended before it read all
+                    pipe.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.close()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
