@@ -45,7 +45,8 @@ struct Multiply {
 struct Larger {
     template <class V>
     V operator()(V a, V b) const {
-        return (a > b) | (a != a) ? a : b;
+        const V most = a > b ? a : b;
+        return a != a ? a : most;
     }
     template <class T>
     static constexpr T identity =
@@ -56,7 +57,8 @@ struct Larger {
 struct Smaller {
     template <class V>
     V operator()(V a, V b) const {
-        return (a < b) | (a != a) ? a : b;
+        const V most = a < b ? a : b;
+        return a != a ? a : most;
     }
     template <class T>
     static constexpr T identity =
@@ -130,7 +132,7 @@ T fold_piece(const T* x, Index n) {
         std::memcpy(&v, x + at, sizeof v);
         return v;
     };
-    if (n < wide) {
+    if (n < 2 * wide) {  // short ones, of which several are under way at once
         T sum = n > 0 ? x[0] : Combine::template identity<T>;
         for (Index i = 1; i < n; ++i) sum = combine(sum, x[i]);
         return sum;

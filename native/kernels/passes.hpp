@@ -176,16 +176,28 @@ class Passes {
         const Axes runs = plan_.reduced.outer();
         const Index many = plan_.count / n, parts = (n + share - 1) / share;
         const bool flat = stride == 1 && many == 1 && parts == 1 && plan_.kept.count <= 1 &&
-                          plan_.kept.stride() == n;
+                          (plan_.kept.count == 0 || plan_.kept.stride() == n);
+        if (flat) return apply_flat<Map>(x, y);
         in_shares(pool_, (end_ - begin_) * many * parts, n, [&](Index from, Index to) {
             for (Index i = from; i < to; ++i) {
                 const Index k = begin_ + i / (many * parts), first = i % parts * share;
                 const Index place = plan_.kept.offset(k) + runs.offset(i / parts % many) + first;
                 const Index length = std::min(n - first, share);
                 near_run<Map>(x, k, place, 1, length, y + place);
-                if (!flat) far_run<Map>(y + place, length);
+                far_run<Map>(y + place, length);
             }
-            if (flat) far_run<Map>(y + plan_.kept.offset(begin_ + from), (to - from) * n);
+        });
+    }
+
+    // Lines one behind the other: `far` takes all of them at once.
+    template <class Map>
+    void apply_flat(const Operands<T>& x, T* y) const {
+        const Index n = plan_.count;
+        in_shares(pool_, end_ - begin_, n, [&](Index from, Index to) {
+            for (Index k = begin_ + from; k < begin_ + to; ++k) {
+                near_run<Map>(x, k, k * n, 1, n, y + k * n);
+            }
+            far_run<Map>(y + (begin_ + from) * n, (to - from) * n);
         });
     }
 

@@ -12,7 +12,8 @@ const Kernels& table() {
         Kernels kernels;
         kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
         kernels.elementwise = elementwise_rows();
-        for (const auto rows : {gemm_kernels(), reduction_kernels()}) {
+        for (const auto rows : {gemm_kernels(), reduction_kernels(), fused_kernels(),
+                                normalising_kernels(), copy_kernels()}) {
             kernels.kernels.insert(kernels.kernels.end(), rows.begin(), rows.end());
         }
         return kernels;

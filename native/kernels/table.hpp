@@ -11,5 +11,8 @@ namespace pullback::PULLBACK_ISA {
 std::span<const ElementwiseRow> elementwise_rows();  // elementwise.cpp
 std::span<const Kernel> gemm_kernels();              // gemm.cpp
 std::span<const Kernel> reduction_kernels();         // reductions.cpp
+std::span<const Kernel> fused_kernels();             // fused.cpp
+std::span<const Kernel> normalising_kernels();       // normalising.cpp
+std::span<const Kernel> copy_kernels();              // copying.cpp
 
 }  // namespace pullback::PULLBACK_ISA
