@@ -13,7 +13,7 @@ const Kernels& table() {
         kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
         kernels.elementwise = elementwise_rows();
         for (const auto rows : {gemm_kernels(), reduction_kernels(), fused_kernels(),
-                                normalising_kernels(), copy_kernels()}) {
+                                normalising_kernels(), copy_kernels(), random_kernels()}) {
             kernels.kernels.insert(kernels.kernels.end(), rows.begin(), rows.end());
         }
         return kernels;
