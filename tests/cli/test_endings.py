@@ -22,7 +22,14 @@ LONG = ["train", "penguins", "--patience", "none", "--epochs", "100000", "--hidd
 
 def start(*words: str, **extra: Any) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*PROGRAM, *words], text=True, **pipes | extra)
+    return subprocess.Popen(
+        [*PROGRAM, *words], text=True, preexec_fn=heed_interrupts, **pipes | extra
+    )
+
+
+def heed_interrupts() -> None:
+    """A shell's background jobs are born deaf to Ctrl-C, and hand that down to all they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(path: Path, seconds: float = 30) -> None:

@@ -38,7 +38,8 @@ def test_it_runs(path: Path, tmp_path: Path) -> None:
         [sys.executable, str(path)], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
-    assert not ran.stderr
+    # On a busy machine a training of over a second says how far it is.
+    assert not [line for line in ran.stderr.splitlines() if not line.startswith("epoch ")]
     for words in SAYS[path.stem]:
         assert words in ran.stdout
     assert time.perf_counter() - began < 30  # 5 s on an idle machine
