@@ -6,12 +6,14 @@ PYTHON ?= python3
 venv := .venv
 bin := $(venv)/bin
 sanitize := .venv-sanitize
+races := .venv-races
 # What the installed package is built from; Python sources are used in place.
 built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard native/*.* native/kernels/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test check test-long test-native test-peers freeze test-sanitize bench clean
+.PHONY: help demo venv test check test-long test-native test-peers freeze test-sanitize test-races \
+  bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
@@ -47,11 +49,15 @@ test-sanitize: $(sanitize)/installed ## The native tests under the address and U
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m "native and not long"
 
+test-races: $(races)/installed ## The tests of threads under the thread sanitizer
+	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 $(races)/bin/pytest tests/native/test_pool.py tests/native/test_gemm.py
+
 bench: $(venv)/bench ## Time training steps beside installed peers (BENCH='--quick' for options)
 	$(bin)/python -m benchmarks $(BENCH)
 
 clean: ## Remove everything that was made here
-	rm -rf $(venv) $(sanitize) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(venv) $(sanitize) $(races) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -exec rm -rf {} +
 
 define make_venv
@@ -80,4 +86,11 @@ $(sanitize)/installed: $(built_from)
 	PULLBACK_REQUIRE_NATIVE=1 $(@D)/bin/pip install --quiet --editable '.[dev]' \
 	  --config-settings=cmake.define.PULLBACK_SANITIZE=ON \
 	  --config-settings=build-dir=build/sanitize
+	@touch $@
+
+$(races)/installed: $(built_from)
+	$(make_venv)
+	PULLBACK_REQUIRE_NATIVE=1 $(@D)/bin/pip install --quiet --editable '.[dev]' \
+	  --config-settings=cmake.define.PULLBACK_SANITIZE=thread \
+	  --config-settings=build-dir=build/races
 	@touch $@

@@ -10,7 +10,9 @@
 #include <cstdlib>
 #include <tuple>
 
+#include "column.hpp"
 #include "gemm_plan.hpp"
+#include "packed.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -27,58 +29,9 @@ Matrix<T> matrix(const Array& array, std::int64_t entry) {
     return {array.as<T>() + offset, array.strides[array.axes - 2], array.strides[array.axes - 1]};
 }
 
-// The packed copies of a slab: A in panels of `tile_rows` rows, B in strips; of both, first the
-// panels or strips of the first chunk of the inner dimension, then those of the next.
-template <class T>
-class Packed {
- public:
-    Packed(const Plan& plan, std::byte* workspace)
-        : panel_rows_(plan.pack_a ? rounded_up(plan.slab_rows, tile_rows) : 0),
-          strip_columns_(plan.pack_b ? rounded_up(plan.columns, strip_columns<T>) : 0),
-          a_(reinterpret_cast<T*>(workspace)),
-          b_(a_ + rounded_up(panel_rows_ * plan.slab_inner, 64)) {}
-
-    static std::size_t bytes(const Plan& plan) {
-        const Packed none(plan, nullptr);
-        const std::int64_t a = rounded_up(none.panel_rows_ * plan.slab_inner, 64);
-        return sizeof(T) * static_cast<std::size_t>(a + none.strip_columns_ * plan.slab_inner);
-    }
-
-    // Rows keep their order in memory: a panel is read by its strides.
-    Matrix<T> panel(std::int64_t row, std::int64_t start, std::int64_t depth, bool by_rows) const {
-        T* data = a_ + start * panel_rows_ + row * depth;
-        return by_rows ? Matrix<T>{data, depth, 1} : Matrix<T>{data, 1, tile_rows};
-    }
-    Matrix<T> strip(std::int64_t column, std::int64_t start, std::int64_t depth) const {
-        return {b_ + start * strip_columns_ + column * depth, strip_columns<T>, 1};
-    }
-
- private:
-    std::int64_t panel_rows_, strip_columns_;
-    T* a_;
-    T* b_;
-};
-
-template <class T>
-void pack_panel(Matrix<const T> a, std::int64_t rows, std::int64_t depth, Matrix<T> to) {
-    if (to.column == 1) {
-        for (std::int64_t i = 0; i < rows; ++i) {
-            for (std::int64_t p = 0; p < depth; ++p) {
-                to.data[i * to.row + p] = a.data[i * a.row + p * a.column];
-            }
-        }
-        return;
-    }
-    for (std::int64_t p = 0; p < depth; ++p) {
-        for (std::int64_t i = 0; i < rows; ++i) {
-            to.data[p * to.column + i] = a.data[i * a.row + p * a.column];
-        }
-    }
-}
-
 template <class T>
 struct Product {
-    Plan plan;
+    ProductPlan plan;
     const Array &a, &b, &c;
     const Pool& pool;
     std::byte* workspace;
@@ -91,11 +44,15 @@ struct Product {
                std::int64_t end, bool add, const Packed<T>* packed, std::int64_t slab_row,
                std::int64_t slab_start) const {
         constexpr std::int64_t width = strip_columns<T>;
-        alignas(64) T own[chunk_depth * width];
-        const bool by_rows = left.column == 1;
-        for (std::int64_t p = start; p < end || p == start; p += chunk_depth) {
-            const std::int64_t depth = std::min(chunk_depth, end - p);
+        alignas(64) T own[most_depth * width];
+        for (std::int64_t p = start; p < end || p == start; p += plan.chunk) {
+            const std::int64_t depth = std::min(plan.chunk, end - p);
             const bool adds = add || p > start;
+            if (plan.columns == 1) {
+                column_product(depth, left.at(row, p), right.at(p, 0), to.at(row, 0).data, rows,
+                               adds, own);
+                continue;
+            }
             for (std::int64_t j = column; j < column + columns; j += width) {
                 const std::int64_t some = std::min(width, column + columns - j);
                 const int vectors = some > vector_lanes<T> ? 2 : 1;
@@ -104,16 +61,15 @@ struct Product {
                     const auto copy = packed->strip(j, p - slab_start, depth);
                     strip = {copy.data, copy.row, 1};
                 } else if (strip.column != 1 || some % vector_lanes<T> != 0 ||
-                           std::abs(strip.row) * std::int64_t{sizeof(T)} > 2048) {
-                    pack_strip(strip, depth, some, static_cast<int>(width), own);
+                           std::abs(strip.row) * std::int64_t{sizeof(T)} > 256) {
+                    pack_strip(strip, depth, some, own);
                     strip = {own, width, 1};
                 }
                 for (std::int64_t i = row; i < row + rows; i += tile_rows) {
                     const auto height = std::min<std::int64_t>(tile_rows, row + rows - i);
                     Matrix<const T> panel = left.at(i, p);
                     if (plan.pack_a) {
-                        const auto copy =
-                            packed->panel(i - slab_row, p - slab_start, depth, by_rows);
+                        const auto copy = packed->panel(i - slab_row, p - slab_start, depth);
                         panel = {copy.data, copy.row, copy.column};
                     }
                     tiles<T>[vectors - 1][height - 1](depth, panel, strip, to.at(i, j), some, adds);
@@ -185,40 +141,55 @@ struct Product {
         }
     }
 
-    // Fills the copies; those of B last while the slab of rows moves on.
+    // Fills the copies. That of B is kept while the slab of rows moves on.
     void pack(const Packed<T>& copies, std::int64_t entry, std::int64_t row,
               std::int64_t start) const {
-        constexpr std::int64_t width = strip_columns<T>, panels_together = 8, strips_together = 4;
+        constexpr std::int64_t panels = 8 * tile_rows, strips = 4 * strip_columns<T>, few = 64;
         const auto left = matrix<const T>(a, entry), right = matrix<const T>(b, entry);
         const std::int64_t inner = std::min(plan.slab_inner, plan.inner - start);
         const std::int64_t rows = std::min(plan.slab_rows, plan.rows - row);
-        const std::int64_t chunks = ceiling(inner, chunk_depth);
-        const std::int64_t of_a =
-            plan.pack_a ? ceiling(rows, tile_rows * panels_together) * chunks : 0;
+        const std::int64_t chunks = ceiling(inner, plan.chunk);
+        const std::int64_t of_a = plan.pack_a ? ceiling(rows, panels) * chunks : 0;
         const std::int64_t of_b =
-            plan.pack_b && row == 0 ? ceiling(plan.columns, width * strips_together) * chunks : 0;
+            plan.pack_b && row == 0 ? ceiling(plan.columns, strips) * chunks : 0;
         pool.run(of_a + of_b, [&](std::int64_t piece) {
             const bool is_a = piece < of_a;
             if (!is_a) piece -= of_a;
-            const std::int64_t p = piece % chunks * chunk_depth;
-            const std::int64_t depth = std::min(chunk_depth, inner - p);
-            if (is_a) {
-                const std::int64_t first = piece / chunks * tile_rows * panels_together;
-                const std::int64_t last = std::min(rows, first + tile_rows * panels_together);
-                for (std::int64_t i = first; i < last; i += tile_rows) {
-                    pack_panel(left.at(row + i, start + p),
-                               std::min<std::int64_t>(tile_rows, rows - i), depth,
-                               copies.panel(i, p, depth, left.column == 1));
-                }
-            } else {
-                const std::int64_t first = piece / chunks * width * strips_together;
-                const std::int64_t last = std::min(plan.columns, first + width * strips_together);
-                for (std::int64_t j = first; j < last; j += width) {
-                    pack_strip(right.at(start + p, j), depth, std::min(width, plan.columns - j),
-                               static_cast<int>(width), copies.strip(j, p, depth).data);
+            const std::int64_t p = piece % chunks * plan.chunk;
+            const std::int64_t depth = std::min(plan.chunk, inner - p);
+            // A few steps of the inner dimension at a time, so that what lies side by side in
+            // memory is read together.
+            for (std::int64_t q = 0; q < depth; q += few) {
+                const std::int64_t some = std::min(few, depth - q);
+                if (is_a) {
+                    pack_panels(copies, left.at(row, start), piece / chunks * panels, rows, p, q,
+                                depth, some);
+                } else {
+                    pack_strips(copies, right.at(start, 0), piece / chunks * strips, p, q, depth,
+                                some);
                 }
             }
         });
+    }
+
+    // Steps q to q + some of the chunk at p, of the 8 panels that begin at `first`.
+    void pack_panels(const Packed<T>& copies, Matrix<const T> left, std::int64_t first,
+                     std::int64_t rows, std::int64_t p, std::int64_t q, std::int64_t depth,
+                     std::int64_t some) const {
+        for (std::int64_t i = first; i < std::min(rows, first + 8 * tile_rows); i += tile_rows) {
+            pack_panel(left.at(i, p + q), std::min<std::int64_t>(tile_rows, rows - i), some,
+                       copies.panel(i, p, depth).data + q * tile_rows);
+        }
+    }
+
+    // The same of the 4 strips that begin at `first`.
+    void pack_strips(const Packed<T>& copies, Matrix<const T> right, std::int64_t first,
+                     std::int64_t p, std::int64_t q, std::int64_t depth, std::int64_t some) const {
+        constexpr std::int64_t width = strip_columns<T>;
+        for (std::int64_t j = first; j < std::min(plan.columns, first + 4 * width); j += width) {
+            pack_strip(right.at(p + q, j), some, std::min(width, plan.columns - j),
+                       copies.strip(j, p, depth).data + q * width);
+        }
     }
 
     void slab(const Packed<T>& copies, std::int64_t entry, std::int64_t row,
@@ -245,7 +216,7 @@ struct Product {
 };
 
 template <class T>
-std::size_t workspace_bytes(const Plan& plan) {
+std::size_t workspace_bytes(const ProductPlan& plan) {
     if (plan.pack_a || plan.pack_b) return Packed<T>::bytes(plan);
     if (plan.slices == 1) return 0;
     return sizeof(T) *

@@ -14,7 +14,7 @@ inline std::int64_t rounded_up(std::int64_t number, std::int64_t of) {
     return ceiling(number, of) * of;
 }
 
-struct Plan {
+struct ProductPlan {
     std::int64_t stack, rows, columns, inner;
     std::int64_t row_block, column_block;  // what one unit of work computes of the output
     // A large product reads A and B from packed copies, a slab at a time: `slab_rows` of A,
@@ -24,6 +24,7 @@ struct Plan {
     std::int64_t slab_rows, slab_inner;
     // A small output with a long inner dimension: slices of it are computed apart, then added.
     std::int64_t slices = 1, slice_inner;
+    std::int64_t chunk;  // of the inner dimension, at most `most_depth`
     std::int64_t units_per_piece = 1;
 
     std::int64_t row_blocks(std::int64_t of) const {
@@ -34,11 +35,17 @@ struct Plan {
     }
 };
 
+// Chunks of about the same depth.
+inline std::int64_t chunk_of(std::int64_t inner) {
+    return std::max<std::int64_t>(
+        rounded_up(ceiling(inner, std::max<std::int64_t>(ceiling(inner, most_depth), 1)), 8), 8);
+}
+
 template <class T>
-Plan plan_of(const Array& a, const Array& b) {
-    constexpr std::int64_t enough_pieces = 24, least_work = 1 << 18;
+ProductPlan plan_of(const Array& a, const Array& b) {
+    constexpr std::int64_t enough_pieces = 24, least_work = 1 << 18, one = 1;
     constexpr std::int64_t strip = strip_columns<T>;
-    Plan plan{};
+    ProductPlan plan{};
     plan.rows = a.shape[a.axes - 2];
     plan.inner = a.shape[a.axes - 1];
     plan.columns = b.shape[b.axes - 1];
@@ -48,6 +55,7 @@ Plan plan_of(const Array& a, const Array& b) {
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 
     plan.slab_rows = m;
+    plan.chunk = chunk_of(k);
     plan.slab_inner = plan.slice_inner = std::max<std::int64_t>(k, 1);
     plan.row_block = std::clamp<std::int64_t>(m, 1, 32 * tile_rows);
     plan.column_block = std::clamp<std::int64_t>(n, 1, 512);
@@ -57,20 +65,22 @@ Plan plan_of(const Array& a, const Array& b) {
         plan.row_block = m;
         plan.column_block = n;
         plan.slices = std::min(ceiling(enough_pieces, stack), k / 1024);
-        plan.slice_inner = rounded_up(ceiling(k, plan.slices), chunk_depth);
+        plan.slice_inner = rounded_up(ceiling(k, plan.slices), plan.chunk);
         plan.slices = ceiling(k, plan.slice_inner);
-    } else if (work >= 1 << 21) {
+    } else if (work >= 1 << 20) {
         const std::int64_t b_row = std::abs(b.strides[b.axes - 2]);
-        const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 1024;
-        plan.pack_b = m > 8 * tile_rows && !narrow;
-        plan.pack_a = n >= 12 * strip;
+        const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 256;
+        plan.pack_b = m > 48 && n > 1 && !narrow;
+        const std::int64_t a_row = a.strides[a.axes - 2], a_column = a.strides[a.axes - 1];
+        const std::int64_t apart = a_column == 1 ? a_row : a_row == 1 ? a_column : 0;
+        plan.pack_a = n >= 12 * strip && apart * std::int64_t{sizeof(T)} % 512 == 0;
         constexpr std::int64_t most = (1 << 24) / sizeof(T);  // numbers in a slab
         if (plan.pack_b || plan.pack_a) {
             const std::int64_t by_columns = plan.pack_b ? most / rounded_up(n, strip) : most;
-            plan.slab_inner = std::clamp(by_columns / chunk_depth * chunk_depth, chunk_depth, k);
+            plan.slab_inner = std::min(k, std::max(by_columns / plan.chunk, one) * plan.chunk);
         }
         if (plan.pack_a) {
-            plan.slab_rows = std::clamp<std::int64_t>(most / plan.slab_inner / 768 * 768, 768, m);
+            plan.slab_rows = std::min(m, std::max(most / plan.slab_inner / 768, one) * 768);
         }
     }
     const auto units = [&] {

@@ -27,7 +27,7 @@ constexpr int vector_bytes = 16, tile_rows = 4;
 constexpr int tile_vectors = 2;
 
 // One accumulator takes in at most so many products; longer sums are added up from parts.
-constexpr std::int64_t chunk_depth = 256;
+constexpr std::int64_t most_depth = 384;
 
 template <class T>
 constexpr int vector_lanes = vector_bytes / static_cast<int>(sizeof(T));
@@ -68,7 +68,14 @@ template <class T, int rows, int vectors>
 void tile(std::int64_t depth, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
           std::int64_t columns, bool add) {
     constexpr int lanes = vector_lanes<T>;
-    Vector<T> sums[rows][vectors] = {};
+    Vector<T> sums[rows][vectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) sums[r][v] = Vector<T>{};
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) __builtin_prefetch(c.data + r * c.row, 1);
     const T* left = a.data;
     const T* right = b.data;
     for (std::int64_t p = 0; p < depth; ++p) {
@@ -84,18 +91,26 @@ void tile(std::int64_t depth, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
         left += a.column;
         right += b.row;
     }
+    // Every loop over `sums` is unrolled, so that they are registers and never an array.
     if (columns == vectors * lanes) {
-        for (int r = 0; r < rows; ++r) {
-            T* to = c.data + r * c.row;
+        T* to = c.data;
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; ++r, to += c.row) {
+#pragma GCC unroll 8
             for (int v = 0; v < vectors; ++v) {
                 store(to + v * lanes, add ? load(to + v * lanes) + sums[r][v] : sums[r][v]);
             }
         }
         return;
     }
+    alignas(64) T lines[rows * vectors * lanes];
+#pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
-        T line[vectors * lanes];
-        for (int v = 0; v < vectors; ++v) store(line + v * lanes, sums[r][v]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) store(lines + (r * vectors + v) * lanes, sums[r][v]);
+    }
+    for (int r = 0; r < rows; ++r) {
+        const T* line = lines + r * vectors * lanes;
         T* to = c.data + r * c.row;
         for (std::int64_t j = 0; j < columns; ++j) to[j] = add ? to[j] + line[j] : line[j];
     }
@@ -114,21 +129,5 @@ template <class T>
 inline constexpr std::array<std::array<Tile<T>, tile_rows>, tile_vectors> tiles = {
     tiles_of<T, 1>(std::make_integer_sequence<int, tile_rows>{}),
     tiles_of<T, 2>(std::make_integer_sequence<int, tile_rows>{})};
-
-// A strip of B made contiguous, `width` numbers a row; columns beyond the matrix are 0.
-template <class T>
-void pack_strip(Matrix<const T> b, std::int64_t depth, std::int64_t columns, int width, T* to) {
-    if (b.column == 1 && columns == width) {
-        for (std::int64_t p = 0; p < depth; ++p) {
-            std::memcpy(to + p * width, b.data + p * b.row, sizeof(T) * strip_columns<T>);
-        }
-        return;
-    }
-    for (std::int64_t p = 0; p < depth; ++p) {
-        for (std::int64_t j = 0; j < width; ++j) {
-            to[p * width + j] = j < columns ? b.data[p * b.row + j * b.column] : T{};
-        }
-    }
-}
 
 }  // namespace pullback::PULLBACK_ISA
