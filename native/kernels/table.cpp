@@ -12,8 +12,9 @@ const Kernels& table() {
         Kernels kernels;
         kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
         kernels.elementwise = elementwise_rows();
-        for (const auto rows : {gemm_kernels(), reduction_kernels(), fused_kernels(),
-                                normalising_kernels(), copy_kernels(), random_kernels()}) {
+        for (const auto rows :
+             {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),
+              copy_kernels(), indexing_kernels(), arranging_kernels(), random_kernels()}) {
             kernels.kernels.insert(kernels.kernels.end(), rows.begin(), rows.end());
         }
         return kernels;

@@ -14,6 +14,8 @@ std::span<const Kernel> reduction_kernels();         // reductions.cpp
 std::span<const Kernel> fused_kernels();             // fused.cpp
 std::span<const Kernel> normalising_kernels();       // normalising.cpp
 std::span<const Kernel> copy_kernels();              // copying.cpp
+std::span<const Kernel> indexing_kernels();          // indexing.cpp
+std::span<const Kernel> arranging_kernels();         // arranging.cpp
 std::span<const Kernel> random_kernels();            // random.cpp
 
 }  // namespace pullback::PULLBACK_ISA
