@@ -117,8 +117,11 @@ void add_at(const Form& form, const T* x, const Index* indices, T* y, Pool* pool
             const Index* chosen = indices + row / form.before * form.chosen;
             T* to = y + row * form.length * after + first;
             const T* from = x + row * form.chosen * after + first;
-            for (Index l = 0; l < form.length; ++l)
-                std::fill(to + l * after, to + l * after + n, 0);
+            if (n == after) {
+                std::fill(to, to + form.length * after, T(0));
+            } else {
+                for (Index l = 0; l < form.length; ++l) std::fill_n(to + l * after, n, T(0));
+            }
             for (Index c = 0; c < form.chosen; ++c) {
                 T* sum = to + chosen[c] * after;
                 const T* entry = from + c * after;
