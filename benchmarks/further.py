@@ -83,7 +83,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     shown += imports.lines(found["imports"])
     shown += ["", "own files as installed, without dependencies"]
     shown += [f"  {name:<28} {size / 1e6:8.1f} MB" for name, size in found["sizes"].items()]
-    shown += ["", "from a network to a program, milliseconds: tracing, planning, building"]
+    shown += [
+        "",
+        "milliseconds: tracing a step, its plan, making an executor (which plans it too)",
+    ]
     for one in found["planning"]:
         parts = " ".join(f"{1e3 * one[part]:9.1f}" for part in ("trace", "plan", "build"))
         shown.append(f"  {one['title']:<38} {one['executor']:<8} {parts}")

@@ -1,4 +1,4 @@
-"""How long it takes until a training can begin: tracing, planning, building.
+"""How long it takes until a training can begin: tracing, planning, making an executor.
 
 Run as a process of its own: `python -m benchmarks.planning` prints JSON.
 """
@@ -40,13 +40,9 @@ def once(workload: Workload, inputs: Inputs, executor: str) -> dict[str, float]:
     traced = time.perf_counter()
     plan(step)
     planned = time.perf_counter()
-    built(step, state, executor)  # plans once more
+    built(step, state, executor)  # plans once more: what a training does after tracing
     ended = time.perf_counter()
-    return {
-        "trace": traced - began,
-        "plan": planned - traced,
-        "build": (ended - planned) - (planned - traced),
-    }
+    return {"trace": traced - began, "plan": planned - traced, "build": ended - planned}
 
 
 def measured(workload: Workload, executor: str, rounds: int) -> dict[str, Any]:

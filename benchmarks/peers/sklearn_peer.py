@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -58,6 +59,10 @@ class Sklearn(Runner):
         model, classes = self.model(1), np.arange(self.workload.outputs)
         batches = list(self.inputs.batches(self.workload.batch))
         for k in range(steps):
+            # Its Adam adds epsilon before the moments are corrected, the others after: this one
+            # makes them the same rule. It has the optimizer once it has made a step.
+            epsilon = 1e-8 * math.sqrt(1 - 0.999 ** (k + 1))
+            vars(vars(model).get("_optimizer", model))["epsilon"] = epsilon
             model.partial_fit(*batches[k % len(batches)], classes=classes)
         return [float(x) for x in model.loss_curve_]
 
