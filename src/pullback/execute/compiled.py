@@ -19,6 +19,7 @@ from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory
+from pullback.execute.kernels import Kernel
 from pullback.execute.state import State
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, too_large
@@ -38,7 +39,7 @@ class Task:
     """One task before it has addresses.
 
     Attributes:
-        kind: `chain`, `kernel` or `host`.
+        kind: `chain`, `kernel`, `copy` or `host`.
         group: The instructions it stands for; one, unless it is a chain.
         copies: For a copy, what is copied; it has no instruction.
     """
@@ -109,8 +110,11 @@ class NativeExecutor:
         if self._fusible(first):
             self._tasks.append(Task("chain", group))
         else:
-            known = lowering.kernel(first, [self._dtypes[x] for x in first.inputs])
-            self._tasks.append(Task("host" if known is None else "kernel", group))
+            self._tasks.append(Task("host" if self._kernel(first) is None else "kernel", group))
+
+    def _kernel(self, one: Instruction) -> Kernel | None:
+        inputs = [self._layouts[x] for x in one.inputs]
+        return lowering.kernel(one, inputs, self._layouts[one.output])
 
     def _rooted(self) -> dict[int, int]:
         """The values asked for, each with the number of an array that can be handed out.
@@ -130,7 +134,7 @@ class NativeExecutor:
             found[n] = self._spare
             self._dtypes[self._spare] = layout.dtype
             self._layouts[self._spare] = Layout.whole(self._spare, layout.shape, layout.dtype)
-            self._tasks.append(Task("host", (), (n, self._spare)))
+            self._tasks.append(Task("copy", (), (n, self._spare)))
             self._spare += 1
         return found
 
@@ -217,6 +221,9 @@ class NativeExecutor:
         for task, stored in zip(self._tasks, self._stored, strict=True):
             if task.kind == "chain":
                 self._build_chain(task.group, stored)
+            elif task.copies is not None and lowering.holds(self._layouts[task.copies[0]]):
+                source, target = map(self._at, task.copies)
+                self._native.call("copy", [source], [target], [], [])
             elif task.kind == "kernel":
                 self._build_kernel(task.group[0])
             else:
@@ -251,12 +258,15 @@ class NativeExecutor:
         self._native.chain(lowering.instruction_set(), list(shape), loads, steps, stores)
 
     def _build_kernel(self, one: Instruction) -> None:
-        found = lowering.kernel(one, [self._dtypes[x] for x in one.inputs])
+        found = self._kernel(one)
         assert found is not None
-        inputs = [self._at(x) for x in one.inputs]
-        self._native.call(
-            found.name, inputs, [self._at(one.output)], list(found.integers), list(found.reals)
-        )
+        inputs = [self._at(x) for x in one.inputs[: found.inputs]]
+        output = self._at(one.output)
+        if found.moves:
+            shape = self._layouts[one.inputs[0]].shape
+            output = (*output[:3], list(shape), list(row_by_row(shape)))
+        integers, reals = list(found.integers), list(found.reals)
+        self._native.call(found.name, inputs, [output], integers, reals)
 
     def _host(self, task: Task) -> Callable[[], None]:
         """What computes a task on NumPy."""
@@ -336,7 +346,7 @@ class NativeExecutor:
         """The tasks in order, each with what it computes."""
         lines = [f"{len(self._tasks)} tasks, {len(self._arena)} bytes of arena"]
         for task in self._tasks:
-            names = [i.op.name for i in task.group] or ["copy"]
+            names = [i.op.name for i in task.group]
             where = task.group[-1].origin.path if task.group else ""
             shape = task.group[-1].shape if task.group else ()
             lines.append(f"  {where or '-':<12} {task.kind:<7} {' '.join(names)} {shape}")

@@ -1,49 +1,32 @@
 """How instructions become tasks of the native module.
 
 An elementwise operation is a row of the module's own table. Any other operation that runs
-natively has a rule here: the kernel's name, and the numbers that tell it the attributes. What has
-neither is computed by its NumPy meaning, on views of the arena.
+natively has a rule in `kernels`. What has neither is computed by its NumPy meaning, on views of
+the arena.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError
+from pullback.execute import kernels
 from pullback.execute.native import module
-from pullback.graph.dtypes import BOOL, Dtype, is_float
-from pullback.graph.op import Op
+from pullback.graph.dtypes import BOOL, Dtype
+from pullback.plan.layout import Layout
 from pullback.plan.program import Instruction
 
 DTYPES = {np.dtype(name): n for n, name in enumerate(("float32", "float64", "int64", "bool"))}
 """The module's numbers of the dtypes."""
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel's name, with the numbers it takes beside its arrays."""
-
-    name: str
-    integers: Sequence[int] = ()
-    reals: Sequence[float] = ()
-
-
-Rule = Callable[[Any, Sequence[Dtype]], Kernel | None]
-
-
-def _matmul(op: Op, dtypes: Sequence[Dtype]) -> Kernel | None:
-    return Kernel("gemm") if is_float(dtypes[0]) else None
-
-
-# By the operation's name. A rule may refuse: then NumPy computes it.
-RULES: Mapping[str, Rule] = {"matmul": _matmul}
-
+MOST_AXES = 12
+"""How many axes an array of the module has at most."""
 
 MOST_THREADS = 256
 
@@ -128,7 +111,7 @@ def elementwise_row(
     if op.family != "ELEMENTWISE":
         return None
     given = dtypes[1] if op.name == "where" else dtypes[0]
-    if {given, instruction.dtype} - set(DTYPES):
+    if {given, instruction.dtype} - set(DTYPES) or len(instruction.shape) > MOST_AXES:
         return None
     if len({*dtypes[1:]} if op.name == "where" else {*dtypes}) > 1:
         return None
@@ -139,12 +122,25 @@ def elementwise_row(
     return *row, numbers
 
 
-def kernel(instruction: Instruction, dtypes: Sequence[Dtype]) -> Kernel | None:
-    """The kernel that computes an instruction, if there is one."""
-    rule = RULES.get(instruction.op.name)
-    if rule is None or {*dtypes, instruction.dtype} - set(DTYPES):
+def holds(layout: Layout) -> bool:
+    """Whether an array is one that the module can be given."""
+    return layout.dtype in DTYPES and len(layout.shape) <= MOST_AXES
+
+
+def kernel(
+    instruction: Instruction, inputs: Sequence[Layout], output: Layout
+) -> kernels.Kernel | None:
+    """The kernel that computes an instruction, if there is one.
+
+    Args:
+        instruction: The operation.
+        inputs: Where its inputs lie.
+        output: Where its value lies.
+    """
+    rule = kernels.RULES.get(instruction.op.name)
+    if rule is None or not all(map(holds, (*inputs, output))):
         return None
-    found = rule(instruction.op, dtypes)
+    found = rule(instruction.op, inputs, output)
     return found if found is not None and found.name in _kernels() else None
 
 
