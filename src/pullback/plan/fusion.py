@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 
-from pullback.plan.program import Instruction, Program
+from pullback.plan.program import Instruction
 
 # A chain's operations and what it reads must fit into the registers of the native executor.
 MOST_REGISTERS = 32
@@ -17,17 +17,18 @@ MOST_REGISTERS = 32
 Group = tuple[Instruction, ...]
 
 
-def fused(program: Program, fusible: Callable[[Instruction], bool]) -> list[Group]:
-    """The instructions in an order in which they can run, those of a chain together.
+def fused(
+    instructions: Sequence[Instruction], fusible: Callable[[Instruction], bool]
+) -> list[Group]:
+    """Instructions in an order in which they can run, those of a chain together.
 
     The order is found from the end: an instruction can be placed when all that read its value
     are, and it joins the chain of a reader if their shapes agree. So no chain waits for itself.
 
     Args:
-        program: What is to be run.
+        instructions: What is to be run, in an order in which it can be.
         fusible: Whether an instruction may be part of a chain.
     """
-    instructions = program.instructions
     made_by = {i.output: n for n, i in enumerate(instructions)}
     needed = [_made(i, made_by) for i in instructions]
     readers = [0] * len(instructions)

@@ -1,0 +1,89 @@
+"""Tasks given their addresses, and handed to the native module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pullback.errors import LabelError
+from pullback.execute import lowering
+from pullback.execute.blocks import Blocks
+from pullback.execute.tasks import Task, Tasks
+from pullback.plan.layout import row_by_row
+
+
+class Assembly:
+    """Adds tasks to a program of the native module.
+
+    Args:
+        native: The program.
+        blocks: Where values lie.
+        tasks: The tasks, with what they store.
+    """
+
+    def __init__(self, native: Any, blocks: Blocks, tasks: Tasks) -> None:
+        self._native = native
+        self._blocks = blocks
+        self._tasks = tasks
+
+    def add_all(self) -> None:
+        """Add every task."""
+        for task in self._tasks.tasks:
+            if task.kind == "chain":
+                self._chain(task)
+            elif task.copies is not None and lowering.holds(self._blocks.layouts[task.copies[0]]):
+                source, target = map(self._blocks.at, task.copies)
+                self._native.call("copy", [source], [target], [], [])
+            elif task.kind == "kernel":
+                self._kernel(task)
+            else:
+                self._native.host(self.host(task))
+
+    def _chain(self, task: Task) -> None:
+        group, at = task.group, self._blocks.at
+        shape = group[0].shape
+        made = {i.output for i in group}
+        numbers = dict.fromkeys(x for i in group for x in i.inputs if x not in made)
+        registers = {n: r for r, n in enumerate((*numbers, *(i.output for i in group)))}
+        steps = []
+        for i in group:
+            row = self._tasks.row(i)
+            assert row is not None
+            name, given, result, attributes = row
+            inputs = [registers[x] for x in i.inputs]
+            steps.append((name, given, result, registers[i.output], inputs, attributes))
+        loads = [(registers[n], at(n, shape)) for n in numbers]
+        stores = [(registers[n], at(n)) for n in task.stored]
+        self._native.chain(lowering.instruction_set(), list(shape), loads, steps, stores)
+
+    def _kernel(self, task: Task) -> None:
+        (one,) = task.group
+        found = self._tasks.kernel(one)
+        assert found is not None
+        inputs = [self._blocks.at(x) for x in one.inputs[: found.inputs]]
+        output = self._blocks.at(one.output)
+        if found.moves:
+            shape = self._blocks.layouts[one.inputs[0]].shape
+            output = (*output[:3], list(shape), list(row_by_row(shape)))
+        integers, reals = list(found.integers), list(found.reals)
+        self._native.call(found.name, inputs, [output], integers, reals)
+
+    def host(self, task: Task) -> Callable[[], None]:
+        """What computes a task on NumPy."""
+        if task.copies is not None:
+            source, target = map(self._blocks.array, task.copies)
+            return lambda: np.copyto(target, source)
+        (one,) = task.group
+        inputs = [self._blocks.array(x) for x in one.inputs]
+        output = self._blocks.array(one.output)
+
+        def run() -> None:
+            try:
+                output[...] = one.op.forward(*inputs)
+            except LabelError as error:
+                error.found_at(str(one.origin))
+                raise
+
+        return run

@@ -1,0 +1,144 @@
+"""Instructions made into tasks: which run as one, and how long each value is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from pullback.execute import lowering
+from pullback.execute.kernels import Kernel
+from pullback.graph.dtypes import Dtype
+from pullback.plan.fusion import Group, fused
+from pullback.plan.layout import Layout, view
+from pullback.plan.memory import Lifetime
+from pullback.plan.program import Instruction
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task before it has addresses.
+
+    Attributes:
+        kind: `chain`, `kernel`, `copy` or `host`.
+        group: The instructions it stands for; one, unless it is a chain.
+        copies: For a copy, what is copied; it has no instruction.
+        stored: The values that it writes to memory: those that other tasks read.
+    """
+
+    kind: str
+    group: Group
+    copies: tuple[int, int] | None = None
+    stored: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        names = " ".join(i.op.name for i in self.group)
+        where = self.group[-1].origin.path if self.group else ""
+        shape = self.group[-1].shape if self.group else ()
+        return f"  {where or '-':<12} {self.kind:<7} {names} {shape}"
+
+
+class Tasks:
+    """The tasks of some instructions, in order.
+
+    Args:
+        layouts: Where the values that the instructions read lie within their blocks. Those that
+            the instructions make are added.
+
+    Attributes:
+        tasks: The tasks; which values they store is known once `keep` is told what is read.
+    """
+
+    def __init__(self, layouts: dict[int, Layout]) -> None:
+        self.layouts = layouts
+        self.tasks: list[Task] = []
+        self._dtypes: dict[int, Dtype] = {}
+        self._spare = 0
+
+    def extend(self, instructions: Sequence[Instruction]) -> None:
+        """Add the tasks of instructions."""
+        self._dtypes |= {n: layout.dtype for n, layout in self.layouts.items()}
+        self._dtypes |= {i.output: i.dtype for i in instructions}
+        self._spare = 1 + max(self._dtypes, default=-1)
+        for group in fused(instructions, self._fusible):
+            self._add(group)
+
+    def copy(self, source: int) -> int:
+        """Add a copy of one value, in a block of its own; returns its number."""
+        target, layout = self._spare, self.layouts[source]
+        self._spare += 1
+        self.layouts[target] = Layout.whole(target, layout.shape, layout.dtype)
+        self.tasks.append(Task("copy", (), (source, target)))
+        return target
+
+    def row(self, instruction: Instruction) -> tuple[str, int, int, list[float]] | None:
+        """The elementwise operation that an instruction is, if it is one."""
+        return lowering.elementwise_row(instruction, [self._dtypes[x] for x in instruction.inputs])
+
+    def kernel(self, one: Instruction) -> Kernel | None:
+        """The kernel that computes an instruction, if there is one."""
+        inputs = [self.layouts[x] for x in one.inputs]
+        return lowering.kernel(one, inputs, self.layouts[one.output])
+
+    def _fusible(self, instruction: Instruction) -> bool:
+        if instruction.op.name in ("stop_gradient", "barrier"):
+            return False
+        return self.row(instruction) is not None
+
+    def _add(self, group: Group) -> None:
+        """Lay out what a group makes, and make it a task, if it is no view."""
+        first = group[0]
+        if len(group) == 1 and first.inputs:
+            found = view(first.op, self.layouts[first.inputs[0]], first.shape)
+            if found is not None:
+                self.layouts[first.output] = found
+                return
+        for i in group:
+            self.layouts[i.output] = Layout.whole(i.output, i.shape, i.dtype)
+        if self._fusible(first):
+            self.tasks.append(Task("chain", group))
+        else:
+            self.tasks.append(Task("host" if self.kernel(first) is None else "kernel", group))
+
+    def keep(self, roots: Collection[int], there: Collection[int]) -> Mapping[int, Lifetime]:
+        """Find out what each task stores, and how long each value is needed.
+
+        Chains whose values nobody reads are left out.
+
+        Args:
+            roots: Values that are needed after the last task.
+            there: Values that need a place before the first, those of feeds and constants.
+
+        Returns:
+            When each value that needs a place of its own is alive.
+        """
+        last, first = self._last_reads(), dict[int, int]()
+        kept = {self.layouts[n].base for n in roots}
+        read = kept | set(last)
+        tasks = []
+        for t, task in enumerate(self.tasks):
+            alone = task.kind != "chain"
+            stored = tuple(i.output for i in task.group if alone or i.output in read)
+            if task.copies is not None:
+                stored = (task.copies[1],)
+            first |= dict.fromkeys(stored, t)
+            if stored:
+                tasks.append(Task(task.kind, task.group, task.copies, stored))
+        end, self.tasks = len(self.tasks), tasks
+        return {
+            n: Lifetime(
+                self.layouts[n].nbytes, first.get(n, -1), end if n in kept else last.get(n, 0)
+            )
+            for n in (*first, *there)
+        }
+
+    def _last_reads(self) -> dict[int, int]:
+        """The last task that reads each block which it has not made itself."""
+        last: dict[int, int] = {}
+        for t, task in enumerate(self.tasks):
+            made = {i.output for i in task.group}
+            for i in task.group:
+                bases = (self.layouts[x].base for x in i.inputs)
+                last |= {base: t for base in bases if base not in made}
+            if task.copies is not None:
+                last[self.layouts[task.copies[0]].base] = t
+        return last
