@@ -23,9 +23,10 @@ using Resident = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
 using Indices =
     nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Log = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-// Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements.
-using Place =
-    std::tuple<int, std::int64_t, int, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+using Integers = std::vector<std::int64_t>;
+// Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements, and by
+// how many elements it moves on at each step of the loops that it is in.
+using Place = std::tuple<int, std::int64_t, int, Integers, Integers, Integers>;
 // Operation, input dtype, output dtype, output register, input registers, attributes.
 using Step = std::tuple<std::string, int, int, int, std::vector<int>, std::vector<double>>;
 
@@ -82,10 +83,10 @@ class Bound {
         : arena_(arena), state_(state), program_(kernels_of(isa), bytes(arena_), bytes(state_)) {}
 
     Array array(const Place& place) const {
-        const auto& [space, offset, dtype, shape, strides] = place;
+        const auto& [space, offset, dtype, shape, strides, moves] = place;
         if (space != 0 && space != 1) throw std::invalid_argument("there is no such block");
         return program_.array(space == 0 ? Program::Space::arena : Program::Space::state, offset,
-                              dtype_of(dtype), shape, strides);
+                              dtype_of(dtype), shape, strides, moves);
     }
 
     std::vector<Array> arrays(const std::vector<Place>& places) const {
@@ -129,6 +130,13 @@ class Bound {
             nb::gil_scoped_acquire gil;
             f();
         });
+    }
+
+    void begin_loop(std::int64_t length) {
+        program_.begin_loop(length);
+    }
+    void end_loop() {
+        program_.end_loop();
     }
 
     void watch(const std::vector<Place>& places) {
@@ -230,6 +238,8 @@ void bind_program(nb::module_& m) {
         .def("call", &Bound::call, "Add a kernel's call.")
         .def("chain", &Bound::chain, "Add a chain of elementwise operations.")
         .def("host", &Bound::host, "Add a Python function.")
+        .def("begin_loop", &Bound::begin_loop, "What is added from here on is run many times.")
+        .def("end_loop", &Bound::end_loop, "The end of the last loop that has begun.")
         .def("watch", &Bound::watch, "What must be finite for the slots to be written.")
         .def("guard", &Bound::guard, "The boolean without which the slots are not written.")
         .def("write", &Bound::write, "Write a slot at the end of each run.")

@@ -47,6 +47,15 @@ class Chain {
 
     void run(Pool& pool) const;
 
+    // f of every array that is read or written.
+    template <class F>
+    void each_array(F f) {
+        for (auto* loads : {&single_, &straight_, &strided_}) {
+            for (auto& load : *loads) f(load.from);
+        }
+        for (auto& store : stores_) f(store.to);
+    }
+
     // Why a chain of these cannot be run; empty if it can.
     std::string refused() const;
 

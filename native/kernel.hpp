@@ -22,15 +22,17 @@ constexpr std::size_t item_size(Dtype dtype) {
     return dtype == Dtype::float32 ? 4 : dtype == Dtype::boolean ? 1 : 8;
 }
 
-constexpr int most_axes = 12;
+constexpr int most_axes = 12, most_loops = 4;
 
-// An array: strides are in elements and may be 0 (repeated) or negative.
+// An array: strides are in elements and may be 0 (repeated) or negative. In loops (tasks.hpp) it
+// moves on by so many bytes at each step, of the outermost loop first.
 struct Array {
     std::byte* data = nullptr;
     Dtype dtype = Dtype::float32;
     int axes = 0;
     std::array<std::int64_t, most_axes> shape{};
     std::array<std::int64_t, most_axes> strides{};
+    std::array<std::int64_t, most_loops> moves{};
 
     std::int64_t size() const {
         std::int64_t product = 1;

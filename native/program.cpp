@@ -54,22 +54,28 @@ Program::Program(const Kernels& kernels, std::span<std::byte> arena, std::span<s
     : kernels_(&kernels), arena_(arena), state_(state) {}
 
 Array Program::array(Space space, std::int64_t offset, Dtype dtype,
-                     std::span<const std::int64_t> shape,
-                     std::span<const std::int64_t> strides) const {
+                     std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
+                     std::span<const std::int64_t> moves) const {
     const auto memory = space == Space::arena ? arena_ : state_;
     const auto size = static_cast<__int128>(memory.size());
     if (shape.size() != strides.size() || shape.size() > most_axes) {
         throw std::invalid_argument("an array has as many strides as axes, at most 12");
     }
+    if (moves.size() > open_.size()) {
+        throw std::invalid_argument("an array moves with the loops that it is in");
+    }
     const auto item = static_cast<__int128>(item_size(dtype));
     __int128 low = offset, high = static_cast<__int128>(offset) + item;
     bool empty = false;
-    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-        if (shape[axis] < 0) throw std::invalid_argument("a length is negative");
-        empty = empty || shape[axis] == 0;
-        const auto reach = static_cast<__int128>(shape[axis] - 1) * strides[axis] * item;
+    const auto reaches = [&](std::int64_t length, std::int64_t stride) {
+        if (length < 0) throw std::invalid_argument("a length is negative");
+        empty = empty || length == 0;
+        const auto reach = static_cast<__int128>(length - 1) * stride * item;
         (reach < 0 ? low : high) += reach;
-    }
+    };
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) reaches(shape[axis], strides[axis]);
+    // The steps of a loop are one axis more.
+    for (std::size_t i = 0; i < moves.size(); ++i) reaches(open_[i]->length(), moves[i]);
     if (offset < 0 || offset % static_cast<std::int64_t>(item) != 0) {
         throw std::invalid_argument("an array begins at a multiple of its item's size");
     }
@@ -82,6 +88,8 @@ Array Program::array(Space space, std::int64_t offset, Dtype dtype,
     made.axes = static_cast<int>(shape.size());
     std::copy(shape.begin(), shape.end(), made.shape.begin());
     std::copy(strides.begin(), strides.end(), made.strides.begin());
+    std::transform(moves.begin(), moves.end(), made.moves.begin(),
+                   [&](auto move) { return move * static_cast<std::int64_t>(item); });
     return made;
 }
 
@@ -92,21 +100,44 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
     if (found == nullptr) throw std::invalid_argument("there is no kernel " + kernel);
     KernelCall made{found, std::move(inputs), std::move(outputs), std::move(integers),
                     std::move(reals)};
-    const Call call{made.inputs, made.outputs, made.integers, made.reals, nullptr, &pool_};
+    const Call call = made.call(nullptr, &pool_);
     const std::string refused = found->check(call);
     if (!refused.empty()) throw std::invalid_argument(kernel + ": " + refused);
     workspace_.resize(std::max(workspace_.size(), found->workspace(call) + 64));
-    tasks_.emplace_back(std::move(made));
+    add(std::move(made));
 }
 
 void Program::add_chain(Chain chain) {
     const std::string refused = chain.refused();
     if (!refused.empty()) throw std::invalid_argument(refused);
-    tasks_.emplace_back(std::move(chain));
+    add(std::move(chain));
 }
 
-void Program::add_host(std::function<void()> f) {
-    tasks_.emplace_back(std::move(f));
+void Program::add_host(HostFunction f) {
+    if (!open_.empty()) throw std::invalid_argument("a loop calls nobody back");
+    add(std::move(f));
+}
+
+void Program::begin_loop(std::int64_t length) {
+    if (length < 0) throw std::invalid_argument("a length is negative");
+    if (open_.size() == most_loops) throw std::invalid_argument("too many loops hold each other");
+    open_.push_back(std::make_unique<Loop>(length, static_cast<int>(open_.size())));
+}
+
+void Program::end_loop() {
+    if (open_.empty()) throw std::invalid_argument("no loop has begun");
+    auto loop = std::move(open_.back());
+    open_.pop_back();
+    loop->close();
+    add(std::move(loop));
+}
+
+void Program::add(Task task) {
+    if (open_.empty()) {
+        tasks_.push_back(std::move(task));
+    } else {
+        open_.back()->add(std::move(task));
+    }
 }
 
 void Program::write(Array from, Array to) {
@@ -115,21 +146,6 @@ void Program::write(Array from, Array to) {
         throw std::invalid_argument("a slot is written from a contiguous array of its own kind");
     }
     writes_.emplace_back(from, to);
-}
-
-Fault Program::run_task(const Task& task) {
-    if (const auto* chain = std::get_if<Chain>(&task)) {
-        chain->run(pool_);
-        return {};
-    }
-    if (const auto* call = std::get_if<KernelCall>(&task)) {
-        std::byte* workspace = workspace_.data();
-        workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
-        return call->kernel->run(
-            {call->inputs, call->outputs, call->integers, call->reals, workspace, &pool_});
-    }
-    std::get<std::function<void()>>(task)();
-    return {};
 }
 
 bool Program::allowed() {
@@ -147,8 +163,11 @@ bool Program::allowed() {
 }
 
 Outcome Program::run() {
+    if (!open_.empty()) throw std::logic_error("a loop has no end");
+    std::byte* workspace = workspace_.data();
+    workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
-        const Fault fault = run_task(tasks_[i]);
+        const Fault fault = run_task(tasks_[i], workspace, pool_);
         if (fault.place >= 0) return {false, static_cast<int>(i), fault};
     }
     if (!allowed()) return {};

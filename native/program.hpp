@@ -6,17 +6,16 @@
 
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "chain.hpp"
 #include "isa.hpp"
 #include "pool.hpp"
+#include "tasks.hpp"
 
 namespace pullback {
 
@@ -43,14 +42,21 @@ class Program {
     Program(const Kernels& kernels, std::span<std::byte> arena, std::span<std::byte> state);
 
     enum class Space { arena, state };
-    // An array within a block. Throws std::invalid_argument if any element lies outside.
+    // An array within a block: in a loop, where it lies in the first step, and by how many elements
+    // it moves on at each step of the loops that are open, the outermost first; none further stand
+    // still. Throws std::invalid_argument if any element ever lies outside.
     Array array(Space space, std::int64_t offset, Dtype dtype, std::span<const std::int64_t> shape,
-                std::span<const std::int64_t> strides) const;
+                std::span<const std::int64_t> strides,
+                std::span<const std::int64_t> moves = {}) const;
 
     void add_call(const std::string& kernel, std::vector<Array> inputs, std::vector<Array> outputs,
                   std::vector<std::int64_t> integers, std::vector<double> reals);
     void add_chain(Chain chain);
-    void add_host(std::function<void()> f);
+    void add_host(HostFunction f);
+
+    // What is added until the loop's end is run that many times. Loops may hold loops.
+    void begin_loop(std::int64_t length);
+    void end_loop();
 
     void watch(std::vector<Array> arrays) {
         watched_ = std::move(arrays);
@@ -70,21 +76,14 @@ class Program {
                     double seconds);
 
  private:
-    struct KernelCall {
-        const Kernel* kernel;
-        std::vector<Array> inputs, outputs;
-        std::vector<std::int64_t> integers;
-        std::vector<double> reals;
-    };
-    using Task = std::variant<KernelCall, Chain, std::function<void()>>;
-
-    Fault run_task(const Task& task);
+    void add(Task task);
     bool allowed();
     void gather(const ResidentRows& rows, std::span<const std::int64_t> indices);
 
     const Kernels* kernels_;
     std::span<std::byte> arena_, state_;
     std::vector<Task> tasks_;
+    std::vector<std::unique_ptr<Loop>> open_;  // the loops that have begun, the outermost first
     std::vector<Array> watched_;
     Array guard_;
     std::vector<std::pair<Array, Array>> writes_;

@@ -10,7 +10,7 @@ import numpy as np
 from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.blocks import Blocks
-from pullback.execute.tasks import Task, Tasks
+from pullback.execute.tasks import Loop, Task, Tasks
 from pullback.plan.layout import row_by_row
 
 
@@ -21,25 +21,48 @@ class Assembly:
         native: The program.
         blocks: Where values lie.
         tasks: The tasks, with what they store.
+
+    Attributes:
+        added: By the number of a task of the program, the task that it belongs to.
     """
 
     def __init__(self, native: Any, blocks: Blocks, tasks: Tasks) -> None:
         self._native = native
         self._blocks = blocks
         self._tasks = tasks
+        self.added: list[Task] = []
 
     def add_all(self) -> None:
         """Add every task."""
         for task in self._tasks.tasks:
-            if task.kind == "chain":
-                self._chain(task)
-            elif task.copies is not None and lowering.holds(self._blocks.layouts[task.copies[0]]):
-                source, target = map(self._blocks.at, task.copies)
-                self._native.call("copy", [source], [target], [], [])
-            elif task.kind == "kernel":
-                self._kernel(task)
-            else:
-                self._native.host(self.host(task))
+            self._add(task)
+            around = 0 if task.loop is None else len(task.loop.starts) + len(task.loop.ends)
+            self.added += [task] * (1 + around)
+
+    def _add(self, task: Task) -> None:
+        if task.kind == "chain":
+            self._chain(task)
+        elif task.copies is not None and lowering.holds(self._blocks.layouts[task.copies[0]]):
+            self._copy(*task.copies)
+        elif task.loop is not None:
+            self._loop(task.loop)
+        elif task.kind == "kernel":
+            self._kernel(task)
+        else:
+            self._native.host(self.host(task))
+
+    def _copy(self, source: int, target: int) -> None:
+        self._native.call("copy", [self._blocks.at(source)], [self._blocks.at(target)], [], [])
+
+    def _loop(self, loop: Loop) -> None:
+        for source, target in loop.starts:
+            self._copy(source, target)
+        self._native.begin_loop(loop.length)
+        for task in loop.body:
+            self._add(task)
+        self._native.end_loop()
+        for source, target in loop.ends:
+            self._copy(source, target)
 
     def _chain(self, task: Task) -> None:
         group, at = task.group, self._blocks.at
@@ -66,7 +89,7 @@ class Assembly:
         output = self._blocks.at(one.output)
         if found.moves:
             shape = self._blocks.layouts[one.inputs[0]].shape
-            output = (*output[:3], list(shape), list(row_by_row(shape)))
+            output = (*output[:3], list(shape), list(row_by_row(shape)), output[-1])
         integers, reals = list(found.integers), list(found.reals)
         self._native.call(found.name, inputs, [output], integers, reals)
 

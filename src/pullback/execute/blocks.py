@@ -11,8 +11,8 @@ from pullback.execute.state import State
 from pullback.graph.dtypes import Array, Shape
 from pullback.plan.layout import Layout, row_by_row
 
-Place = tuple[int, int, int, list[int], list[int]]
-"""The block, the offset in bytes, the dtype's number, the shape, the strides in elements."""
+Place = tuple[int, int, int, list[int], list[int], list[int]]
+"""The block, the offset in bytes, the dtype's number, shape, strides and moves in elements."""
 
 _ARENA, _STATE = 0, 1
 
@@ -68,14 +68,14 @@ class Blocks:
             new = len(shape) - len(layout.shape)
             kept = zip(layout.shape, strides, shape[new:], strict=True)
             strides = (0,) * new + tuple(s if n == wanted else 0 for n, s, wanted in kept)
-        shape = layout.shape if shape is None else shape
-        return space, offset, lowering.DTYPES[layout.dtype], list(shape), list(strides)
+        shape, dtype = layout.shape if shape is None else shape, lowering.DTYPES[layout.dtype]
+        return space, offset, dtype, list(shape), list(strides), list(layout.moves)
 
     def slot(self, label: str) -> Place:
         """Where a slot lies, for the module."""
         slot = self.state[label]
         place = self.state.offset(label), lowering.DTYPES[slot.dtype], list(slot.shape)
-        return _STATE, *place, list(row_by_row(slot.shape))
+        return _STATE, *place, list(row_by_row(slot.shape)), []
 
     def _block(self, base: int) -> tuple[Array, int]:
         if base in self._slots:

@@ -8,6 +8,7 @@ copies the feeds in, computes, and copies the outputs out.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ from pullback.execute.assembly import Assembly
 from pullback.execute.blocks import Blocks
 from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory
+from pullback.execute.loops import LoopingTasks
 from pullback.execute.state import State
-from pullback.execute.tasks import Tasks
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, too_large
 from pullback.plan.layout import Layout
@@ -45,7 +46,9 @@ class NativeExecutor:
         self.program = program
         self.state = state
         self._slots = {n: label for label, (n, _, _) in program.slots.items()}
-        self._tasks = Tasks(self._leaves())
+        leaves, made = self._leaves(), [i.output for i in program.instructions]
+        numbers = itertools.count(1 + max([*leaves, *made], default=-1))
+        self._tasks = LoopingTasks(leaves, numbers, dict(program.constants))
         for one in program.instructions:
             must_be_held(one.shape, one.dtype.itemsize, functools.partial(said, one))
         self._tasks.extend(program.instructions)
@@ -79,9 +82,9 @@ class NativeExecutor:
 
     def _placed(self) -> Blocks:
         """The memory, with a place for each value."""
-        program = self.program
-        there = [*program.constants, *(n for n, _, _ in program.feeds.values())]
-        lives = self._tasks.keep([*self._roots.values(), *program.constants], there)
+        program, constants = self.program, self._tasks.constants
+        there = [*constants, *(n for n, _, _ in program.feeds.values())]
+        lives = self._tasks.keep([*self._roots.values(), *constants], there)
         offsets, size = placed(lives)
         try:
             return Blocks(self._tasks.layouts, offsets, size, self._slots, self.state)
@@ -91,7 +94,7 @@ class NativeExecutor:
     def _build(self) -> None:
         """Make the native program: its tasks, and what is read and written around them."""
         program, blocks, roots = self.program, self._blocks, self._roots
-        for n, array in program.constants.items():
+        for n, array in self._tasks.constants.items():
             blocks.array(n)[...] = array
         self._assembly.add_all()
         self._feeds = [(label, blocks.array(n)) for label, (n, _, _) in program.feeds.items()]
@@ -123,9 +126,8 @@ class NativeExecutor:
             except MemoryError:
                 raise out_of_memory(self.program) from None
             if faulty >= 0:
-                self._assembly.host(
-                    self._tasks.tasks[faulty]
-                )()  # says in words what the kernel refused
+                refused = self._assembly.added[faulty]
+                self._assembly.host(refused)()  # says in words what the kernel refused
         return {name: array.copy() for name, array in self._outputs.items()}
 
     def takes_rows(self, arrays: Mapping[str, Any]) -> bool:

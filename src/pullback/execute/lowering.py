@@ -28,6 +28,9 @@ DTYPES = {np.dtype(name): n for n, name in enumerate(("float32", "float64", "int
 MOST_AXES = 12
 """How many axes an array of the module has at most."""
 
+MOST_LOOPS = 4
+"""How many loops hold each other at most."""
+
 MOST_THREADS = 256
 
 

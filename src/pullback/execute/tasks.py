@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pullback.execute import lowering
 from pullback.execute.kernels import Kernel
@@ -19,22 +19,47 @@ class Task:
     """One task before it has addresses.
 
     Attributes:
-        kind: `chain`, `kernel`, `copy` or `host`.
+        kind: `chain`, `kernel`, `loop`, `copy` or `host`.
         group: The instructions it stands for; one, unless it is a chain.
         copies: For a copy, what is copied; it has no instruction.
+        loop: For a loop, what is repeated.
         stored: The values that it writes to memory: those that other tasks read.
     """
 
     kind: str
     group: Group
     copies: tuple[int, int] | None = None
+    loop: Loop | None = None
     stored: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         names = " ".join(i.op.name for i in self.group)
         where = self.group[-1].origin.path if self.group else ""
         shape = self.group[-1].shape if self.group else ()
-        return f"  {where or '-':<12} {self.kind:<7} {names} {shape}"
+        line = f"  {where or '-':<12} {self.kind:<7} {names} {shape}"
+        if self.loop is None:
+            return line
+        inside = [f"    {one}" for task in self.loop.body for one in str(task).splitlines()]
+        return "\n".join([f"{line}, {self.loop.length} steps of", *inside])
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What a loop repeats.
+
+    Attributes:
+        length: How many steps there are.
+        body: The tasks of a step.
+        starts: What is copied before the first step, and where: the first carry.
+        ends: What is copied after the last, and where: the last carry.
+        scratch: The block in which what the body computes lies.
+    """
+
+    length: int
+    body: tuple[Task, ...]
+    starts: tuple[tuple[int, int], ...]
+    ends: tuple[tuple[int, int], ...]
+    scratch: int
 
 
 class Tasks:
@@ -42,37 +67,40 @@ class Tasks:
 
     Args:
         layouts: Where the values that the instructions read lie within their blocks. Those that
-            the instructions make are added.
+            the instructions make are added; one that has a layout already is made there.
+        numbers: Numbers that no value has.
 
     Attributes:
         tasks: The tasks; which values they store is known once `keep` is told what is read.
     """
 
-    def __init__(self, layouts: dict[int, Layout]) -> None:
+    def __init__(self, layouts: dict[int, Layout], numbers: Iterator[int]) -> None:
         self.layouts = layouts
+        self.numbers = numbers
         self.tasks: list[Task] = []
         self._dtypes: dict[int, Dtype] = {}
-        self._spare = 0
 
     def extend(self, instructions: Sequence[Instruction]) -> None:
         """Add the tasks of instructions."""
-        self._dtypes |= {n: layout.dtype for n, layout in self.layouts.items()}
         self._dtypes |= {i.output: i.dtype for i in instructions}
-        self._spare = 1 + max(self._dtypes, default=-1)
         for group in fused(instructions, self._fusible):
             self._add(group)
 
-    def copy(self, source: int) -> int:
-        """Add a copy of one value, in a block of its own; returns its number."""
-        target, layout = self._spare, self.layouts[source]
-        self._spare += 1
-        self.layouts[target] = Layout.whole(target, layout.shape, layout.dtype)
+    def copy(self, source: int, target: int | None = None) -> int:
+        """Add a copy of one value, in a block of its own or as `target`; returns its number."""
+        if target is None:
+            target, layout = next(self.numbers), self.layouts[source]
+            self.layouts[target] = Layout.whole(target, layout.shape, layout.dtype)
         self.tasks.append(Task("copy", (), (source, target)))
         return target
 
     def row(self, instruction: Instruction) -> tuple[str, int, int, list[float]] | None:
         """The elementwise operation that an instruction is, if it is one."""
-        return lowering.elementwise_row(instruction, [self._dtypes[x] for x in instruction.inputs])
+        laid_out = self.layouts
+        dtypes = [
+            laid_out[x].dtype if x in laid_out else self._dtypes[x] for x in instruction.inputs
+        ]
+        return lowering.elementwise_row(instruction, dtypes)
 
     def kernel(self, one: Instruction) -> Kernel | None:
         """The kernel that computes an instruction, if there is one."""
@@ -93,7 +121,7 @@ class Tasks:
                 self.layouts[first.output] = found
                 return
         for i in group:
-            self.layouts[i.output] = Layout.whole(i.output, i.shape, i.dtype)
+            self.layouts.setdefault(i.output, Layout.whole(i.output, i.shape, i.dtype))
         if self._fusible(first):
             self.tasks.append(Task("chain", group))
         else:
@@ -113,23 +141,22 @@ class Tasks:
         """
         last, first = self._last_reads(), dict[int, int]()
         kept = {self.layouts[n].base for n in roots}
-        read = kept | set(last)
+        read = {*roots, *kept, *last}
         tasks = []
         for t, task in enumerate(self.tasks):
             alone = task.kind != "chain"
             stored = tuple(i.output for i in task.group if alone or i.output in read)
             if task.copies is not None:
                 stored = (task.copies[1],)
-            first |= dict.fromkeys(stored, t)
+            if task.loop is not None:
+                stored = (*stored, task.loop.scratch)
+            first |= dict.fromkeys((n for n in stored if self.layouts[n].base == n), t)
             if stored:
-                tasks.append(Task(task.kind, task.group, task.copies, stored))
+                tasks.append(replace(task, stored=stored))
         end, self.tasks = len(self.tasks), tasks
-        return {
-            n: Lifetime(
-                self.layouts[n].nbytes, first.get(n, -1), end if n in kept else last.get(n, 0)
-            )
-            for n in (*first, *there)
-        }
+        first |= dict.fromkeys(there, -1)
+        until = {n: end if n in kept else max(t, last.get(n, 0)) for n, t in first.items()}
+        return {n: Lifetime(self.layouts[n].nbytes, t, until[n]) for n, t in first.items()}
 
     def _last_reads(self) -> dict[int, int]:
         """The last task that reads each block which it has not made itself."""

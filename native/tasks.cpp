@@ -1,0 +1,69 @@
+#include "tasks.hpp"
+
+namespace pullback {
+
+Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
+    if (const auto* chain = std::get_if<Chain>(&task)) {
+        chain->run(pool);
+        return {};
+    }
+    if (const auto* called = std::get_if<KernelCall>(&task)) {
+        return called->kernel->run(called->call(workspace, &pool));
+    }
+    if (const auto* loop = std::get_if<std::unique_ptr<Loop>>(&task)) {
+        return (*loop)->run(workspace, pool);
+    }
+    std::get<HostFunction>(task)();
+    return {};
+}
+
+void Loop::find_moving(Task& task, int depth) {
+    const auto look_at = [&](Array& array) {
+        const auto bytes = array.moves[static_cast<std::size_t>(depth)];
+        if (bytes != 0) moving_.push_back({&array.data, bytes});
+    };
+    if (auto* chain = std::get_if<Chain>(&task)) {
+        chain->each_array(look_at);
+    } else if (auto* called = std::get_if<KernelCall>(&task)) {
+        for (auto& array : called->inputs) look_at(array);
+        for (auto& array : called->outputs) look_at(array);
+    } else if (auto* loop = std::get_if<std::unique_ptr<Loop>>(&task)) {
+        for (auto& inner : (*loop)->tasks_) find_moving(inner, depth);
+    }
+}
+
+void Loop::close() {
+    tasks_.shrink_to_fit();  // from here on, arrays stay where they are
+    for (auto& task : tasks_) find_moving(task, depth_);
+}
+
+Fault Loop::step(std::byte* workspace, Pool& pool) {
+    for (auto& task : tasks_) {
+        const Fault fault = run_task(task, workspace, pool);
+        if (fault.place >= 0) return fault;
+    }
+    return {};
+}
+
+Fault Loop::run(std::byte* workspace, Pool& pool) {
+    struct Mover {  // takes back what it has moved, whatever a step throws
+        const std::vector<Moving>& arrays;
+        std::int64_t steps = 0;
+
+        void move(std::int64_t count) {
+            for (const auto& [address, bytes] : arrays) *address += count * bytes;
+            steps += count;
+        }
+        ~Mover() {
+            move(-steps);
+        }
+    } mover{moving_};
+    for (std::int64_t t = 0; t < length_; ++t) {
+        if (t > 0) mover.move(1);
+        const Fault fault = step(workspace, pool);
+        if (fault.place >= 0) return fault;
+    }
+    return {};
+}
+
+}  // namespace pullback
