@@ -21,6 +21,7 @@ void add_exponentials(Rows& rows) {
     unary<float, double>(rows, "mish", [](auto x) { return mish(x); });
     unary<float, double>(rows, "gelu_tanh", [](auto x) { return gelu_tanh(x); });
     unary<float, double>(rows, "normal_cdf", [](auto x) { return normal_cdf(x); });
+    unary<float, double>(rows, "gelu", [](auto x) { return gelu(x); });
     unary<float, double>(rows, "erf", [](auto x) { return erf(x); });
     unary<float, double>(rows, "erfc", [](auto x) { return erfc(x); });
     binary<float, double>(rows, "logaddexp", [](auto a, auto b) { return logaddexp(a, b); });

@@ -296,12 +296,16 @@ inline T softplus(T x) {
     return x > 0 ? x + y : x != x ? x : y;
 }
 
-template <class T>
-inline T logaddexp(T a, T b) {
-    constexpr T ln2 = T(0.69314718055994530942);
-    const T y = (a > b ? a : b) + log1p_of_fraction(exp(-std::abs(a - b)));
-    const T sum = a == b ? a + ln2 : y;  // of equal infinities, the difference is NaN
+// Where the result is near 0, it is the difference of two larger numbers.
+inline double logaddexp(double a, double b) {
+    constexpr double ln2 = 0.69314718055994530942;
+    const double y = (a > b ? a : b) + log1p_of_fraction(exp(-std::abs(a - b)));
+    const double sum = a == b ? a + ln2 : y;  // of equal infinities, the difference is NaN
     return a != a ? a : b != b ? b : sum;
+}
+
+inline float logaddexp(float a, float b) {
+    return static_cast<float>(logaddexp(double{a}, double{b}));
 }
 
 // x tanh(ln(1 + e^x)): with n = e^x, t = (n^2 + 2n) / (n^2 + 2n + 2), divided by n^2 above 0.
@@ -316,16 +320,44 @@ inline T mish(T x) {
     return below ? y * e.first * last : y;
 }
 
-// x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
-inline double gelu_tanh(double x) {
-    constexpr double slope = 1.5957691216057308, cubic = slope * 0.044715;
-    const double twice = x * (slope + cubic * (x * x));
-    const auto e = detail::exp_scaled(-std::abs(twice));
-    return detail::gated(x, twice < 0, e.less_one, e, twice < -Format<double>::reach);
+namespace detail {
+
+// A number in two parts, of which the second is what the first has no digits for.
+struct Pair {
+    double high, low;
+};
+
+// The first half of the digits: products of two such are exact.
+inline double first_half(double x) {
+    return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & 0xFFFFFFFFF8000000);
 }
 
-// The argument of the exponential in two parts: its rounding would cost as many units as it has
-// ones, so it is worked out in double, and what float cannot hold multiplies the exponential.
+inline Pair product(double a, double b) {
+    const double a1 = first_half(a), a2 = a - a1, b1 = first_half(b), b2 = b - b1, y = a * b;
+    return {y, ((a1 * b1 - y) + (a1 * b2 + a2 * b1)) + a2 * b2};
+}
+
+}  // namespace detail
+
+// x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). The argument of the exponential is needed in
+// two parts: its rounding would cost as many units as it has ones. So the polynomial is worked out
+// in pairs, after T. J. Dekker, and its second part multiplies the exponential.
+inline double gelu_tanh(double x) {
+    using namespace detail;
+    constexpr double slope = 1.5957691216057308, slope_low = -9.96930880911092e-17;
+    constexpr double cubic = 0.07135481627260025, cubic_low = -6.175149918155315e-19;
+    const double size = std::abs(x), held = size > 30 ? 30 : size;  // beyond, it is 0 or x
+    const Pair square = product(held, held), bend = product(cubic, square.high);
+    const double factor = slope + bend.high, back = factor - slope;
+    const double lost = (slope - (factor - back)) + (bend.high - back);
+    const double rest = bend.low + cubic * square.low + cubic_low * square.high + slope_low + lost;
+    const Pair twice = product(held, factor);
+    const auto e = exp_scaled(-twice.high);
+    const double part = e.less_one - e.near * (twice.low + held * rest);
+    return gated(x, x < 0, part, e, -twice.high < -Format<double>::reach);
+}
+
+// The same, worked out in double for float.
 inline float gelu_tanh(float x) {
     constexpr double slope = 1.5957691216057308, cubic = slope * 0.044715;
     const double wide = x, exact = -std::abs(wide * (slope + cubic * (wide * wide)));

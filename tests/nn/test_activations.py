@@ -85,7 +85,7 @@ def test_float32_looks_it_up_with_the_same_digits() -> None:
     assert off.max() < 2
     gelu = x[:-4] * exact[:-4]
     off = np.abs(pb.gelu(x[:-4]).numpy() - gelu) / np.spacing(np.abs(gelu.astype(np.float32)))
-    assert off[x[:-4] > -12.8].max() < 3  # further out, the distribution function is subnormal
+    assert off.max() < 3
     assert np.isnan(pb.normal_cdf(np.float32(np.nan)).item())
 
 

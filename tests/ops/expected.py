@@ -270,6 +270,7 @@ EXPECTED: dict[str, Expected] = {
     "floor": each(math.floor),
     "full": lambda op: np.array([op.value] * math.prod(op.shape), op.dtype).reshape(op.shape),
     "gather": gather,
+    "gelu": each(lambda x: x / 2 * math.erfc(-x / math.sqrt(2))),
     "gelu_tanh": each(
         lambda x: x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     ),
