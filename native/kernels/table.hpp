@@ -8,14 +8,16 @@
 
 namespace pullback::PULLBACK_ISA {
 
-std::span<const ElementwiseRow> elementwise_rows();  // elementwise.cpp
-std::span<const Kernel> gemm_kernels();              // gemm.cpp
-std::span<const Kernel> reduction_kernels();         // reductions.cpp
-std::span<const Kernel> fused_kernels();             // fused.cpp
-std::span<const Kernel> normalising_kernels();       // normalising.cpp
-std::span<const Kernel> copy_kernels();              // copying.cpp
-std::span<const Kernel> indexing_kernels();          // indexing.cpp
-std::span<const Kernel> arranging_kernels();         // arranging.cpp
-std::span<const Kernel> random_kernels();            // random.cpp
+std::span<const ElementwiseRow> elementwise_rows();    // elementwise.cpp
+std::span<const Kernel> gemm_kernels();                // gemm.cpp
+std::span<const Kernel> reduction_kernels();           // reductions.cpp
+std::span<const Kernel> fused_kernels();               // fused.cpp
+std::span<const Kernel> normalising_kernels();         // normalising.cpp
+std::span<const Kernel> copy_kernels();                // copying.cpp
+std::span<const Kernel> indexing_kernels();            // indexing.cpp
+std::span<const Kernel> arranging_kernels();           // arranging.cpp
+std::span<const Kernel> random_kernels();              // random.cpp
+std::span<const Kernel> convolution_kernels();         // convolution.cpp
+std::span<const Kernel> convolution_kernel_kernels();  // convolution_kernel.cpp
 
 }  // namespace pullback::PULLBACK_ISA

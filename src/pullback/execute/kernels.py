@@ -112,6 +112,18 @@ def _embed(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel:
     return Kernel(op.name, [n for start, _, step in op.bounds for n in (start, step)])
 
 
+def _convolution(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
+    if len(op.stride) > 3 or not _floats(op, inputs, output) or len({x.dtype for x in inputs}) > 1:
+        return None
+    return Kernel(op.name, [op.groups, *_sliding(op)])
+
+
+def _sliding(op: Any) -> list[int]:
+    """Stride, padding before and dilation of each axis; what is after follows from the sizes."""
+    axes = zip(op.stride, op.padding, op.dilation, strict=True)
+    return [n for stride, (low, _), dilation in axes for n in (stride, low, dilation)]
+
+
 def _random(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
     fits = is_float(output.dtype) and {x.dtype for x in inputs} == {INT64}
     return Kernel(op.name, [op.stream]) if fits else None
@@ -157,6 +169,9 @@ RULES: Mapping[str, Rule] = {
     "scatter_add": _scatter_add,
     "one_hot": _whole,
     "ravel_index": _ravel_index,
+    "conv": _convolution,
+    "conv_transpose": _convolution,
+    "conv_kernel": _convolution,
     "concatenate": _concatenate,
     "embed": _embed,
     "random_uniform": _random,

@@ -1,0 +1,350 @@
+// Convolution and its transpose, as products of matrices of which one is never made.
+//
+//   name            integers                                     inputs                    of
+//   conv            groups; stride, padding, dilation an axis    x, kernel                 floats
+//   conv_transpose  the same                                     y, kernel                 floats
+//
+// The output's rows are its positions, and the inner dimension is what the window sees, tap by tap
+// and channel by channel. The work is cut into blocks of positions of one image. A block's part of
+// the image is copied with its padding (patch.hpp), and tiles read what their positions see as runs
+// of it (run_tile.hpp); the kernel is packed into strips once. The transpose is the same sum with
+// other taps: for a stride of s an axis has s phases, each a convolution of stride 1 whose outputs
+// lie s apart (sliding.hpp).
+
+#include "convolution.hpp"
+
+#include <tuple>
+
+#include "copying.hpp"
+#include "gemm_plan.hpp"
+#include "packing.hpp"
+#include "patch.hpp"
+#include "run_tile.hpp"
+#include "table.hpp"
+
+namespace pullback::PULLBACK_ISA {
+
+namespace {
+
+// The part of the output that is one phase of each axis.
+struct Part {
+    std::array<const Phase*, most_space> phases;
+    Index depth;   // of the inner dimension
+    Index packed;  // where its strips begin
+    BlockSize block;
+    Index lines, across;  // how many blocks of lines and of a line's positions
+    Index units;          // of each image and group
+};
+
+std::vector<Part> parts_of(const Convolving& of) {
+    std::vector<Part> parts;
+    Index packed = 0;
+    for (const Phase& depth : of.phases[0]) {
+        for (const Phase& height : of.phases[1]) {
+            for (const Phase& width : of.phases[2]) {
+                Part part{{&depth, &height, &width}, of.inner(), packed, {}, 0, 0, 0};
+                for (const Phase* phase : part.phases) part.depth *= std::ssize(phase->taps);
+                parts.push_back(part);
+                packed += part.depth;
+            }
+        }
+    }
+    return parts;
+}
+
+template <class T>
+Index packed_columns(const Convolving& of) {
+    return rounded_up(of.outer(), vector_lanes<T>);
+}
+
+template <class T>
+class Convolution {
+ public:
+    Convolution(const Convolving& of, const T* from, T* packed, Epilogue epilogue)
+        : of_(of),
+          from_(from),
+          packed_(packed),
+          epilogue_(epilogue),
+          parts_(parts_of(of)),
+          inner_(of.inner()),
+          outer_(of.outer()),
+          image_{from, {1, 1, 1}, inner_ * of.groups} {
+        const int rank = of.from.axes - 2;
+        for (int axis = 0; axis < rank; ++axis) {
+            image_.shape[most_space - rank + axis] = of.from.shape[axis + 1];
+            to_shape_[most_space - rank + axis] = of.to.shape[axis + 1];
+        }
+        for (Part& part : parts_) {
+            part.block = block_size<T>(part.phases, inner_, std::max<Index>(16, 2 * tile_rows));
+            // A small batch is cut finer, so that every thread has something to do.
+            const auto blocks = [&] {
+                return of.from.shape[0] * of.groups * part.phases[0]->count *
+                       ceiling(part.phases[1]->count, part.block.lines);
+            };
+            while (part.block.lines > 1 && blocks() < 24 &&
+                   work(part, part.block.lines) > 2 * least_work) {
+                part.block.lines = (part.block.lines + 1) / 2;
+            }
+            part.lines = ceiling(part.phases[1]->count, part.block.lines);
+            part.across = ceiling(part.phases[2]->count, part.block.positions);
+            part.units = part.phases[0]->count * part.lines * part.across;
+        }
+    }
+
+    void run(const Pool& pool) const {
+        pack(pool);
+        for (const Part& part : parts_) {
+            const Index units = of_.from.shape[0] * of_.groups * part.units;
+            const Index together = std::max<Index>(1, least_work / work(part, part.block.lines));
+            pool.run(ceiling(units, together), [&](Index piece) {
+                std::vector<Run> runs;
+                const Index end = std::min(units, (piece + 1) * together);
+                for (Index unit = piece * together; unit < end; ++unit) block(part, unit, runs);
+            });
+        }
+    }
+
+ private:
+    static constexpr Index least_work = 1 << 18;  // products
+
+    Index work(const Part& part, Index lines) const {
+        return lines * part.block.positions * (part.depth * outer_ + inner_) + 1;
+    }
+
+    // A strip of the kernel: its columns from `column` on, row by row of the inner dimension.
+    Matrix<T> strip(const Part& part, Index group, Index column) const {
+        const Index columns = packed_columns<T>(of_);
+        T* data = packed_ + (part.packed * of_.groups + part.depth * group) * columns;
+        return {data + part.depth * column, std::min<Index>(strip_columns<T>, columns - column), 1};
+    }
+
+    void pack(const Pool& pool) const {
+        const Index strips = ceiling(outer_, strip_columns<T>);
+        for (const Part& part : parts_) {
+            pool.run(of_.groups * strips, [&](Index piece) {
+                pack_strips(part, piece / strips, piece % strips * strip_columns<T>);
+            });
+        }
+    }
+
+    void pack_strips(const Part& part, Index group, Index column) const {
+        const Array& kernel = of_.kernel;
+        const auto strides = kernel.strides.data();
+        const int rank = kernel.axes - 2, lead = most_space - rank;
+        const Index rows = strides[rank], columns = strides[rank + 1];
+        const Index inner = of_.back ? columns : rows, outer = of_.back ? rows : columns;
+        const auto to = strip(part, group, column);
+        const Index some = std::min(to.row, outer_ - column);
+        const T* own = kernel.as<const T>() + group * (of_.back ? inner_ : outer_) * columns;
+        T* row = to.data;
+        Index at[most_space];
+        for (const Tap& depth : part.phases[0]->taps) {
+            for (const Tap& height : part.phases[1]->taps) {
+                for (const Tap& width : part.phases[2]->taps) {
+                    at[0] = depth.number, at[1] = height.number, at[2] = width.number;
+                    const T* from = own + column * outer;
+                    for (int axis = 0; axis < rank; ++axis) from += at[lead + axis] * strides[axis];
+                    for (Index i = 0; i < inner_; ++i, row += to.row) {
+                        for (Index j = 0; j < some; ++j) row[j] = from[i * inner + j * outer];
+                        std::fill(row + some, row + to.row, T{});
+                    }
+                }
+            }
+        }
+    }
+
+    // The runs of a patch that a position sees, of some channels; cut into chunks that one
+    // accumulator takes in. `chunks` are the numbers of the runs at which one ends.
+    void find_runs(const Part& part, const Patch<T>& patch, Index channel, Index channels,
+                   std::vector<Run>& runs, std::vector<Index>& chunks) const {
+        runs.clear();
+        chunks.clear();
+        const auto& [depths, heights, widths] = part.phases;
+        const Index total = part.depth / std::max<Index>(inner_, 1) * channels;
+        const Index most = ceiling(total, std::max<Index>(ceiling(total, most_depth), 1));
+        Index row = channel, taken = 0;
+        const auto add = [&](Index depth, Index a) {
+            for (Index done = 0; done < depth;) {
+                if (taken == most) {
+                    chunks.push_back(std::ssize(runs));
+                    taken = 0;
+                }
+                const Index some = std::min(depth - done, most - taken), b = row + done;
+                if (taken > 0 && runs.back().a + runs.back().depth == a + done &&
+                    runs.back().b + runs.back().depth == b) {
+                    runs.back().depth += some;
+                } else {
+                    runs.push_back({some, a + done, b});
+                }
+                taken += some;
+                done += some;
+            }
+        };
+        for (const Tap& depth : depths->taps) {
+            for (const Tap& height : heights->taps) {
+                for (const Tap& width : widths->taps) {
+                    add(channels, (depth.offset - depths->first()) * patch.plane +
+                                      (height.offset - heights->first()) * patch.line +
+                                      (width.offset - widths->first()) * patch.pixel);
+                    row += inner_;
+                }
+            }
+        }
+        chunks.push_back(std::ssize(runs));
+    }
+
+    void block(const Part& part, Index unit, std::vector<Run>& runs) const {
+        const auto& [depths, heights, widths] = part.phases;
+        const Index w = unit % part.across * part.block.positions;
+        unit /= part.across;
+        const Index h = unit % part.lines * part.block.lines;
+        unit /= part.lines;
+        const Index d = unit % depths->count;
+        unit /= depths->count;
+        const Index group = unit % of_.groups, entry = unit / of_.groups;
+        const Index lines = std::min(part.block.lines, heights->count - h);
+        const Index positions = std::min(part.block.positions, widths->count - w);
+        const Index image = image_.shape[0] * image_.shape[1] * image_.shape[2] * image_.channels;
+        const Image<T> own{from_ + entry * image, image_.shape, image_.channels};
+
+        const auto place = [&](Index line) {  // the output's row where a line begins
+            return ((entry * to_shape_[0] + depths->start + d * depths->step) * to_shape_[1] +
+                    heights->start + (h + line) * heights->step) *
+                       to_shape_[2] +
+                   widths->start + w * widths->step;
+        };
+        const Index channels = outer_ * of_.groups;
+        T* to = of_.to.as<T>() + group * outer_;
+        std::vector<Index> chunks;
+        for (Index c = 0; c < std::max<Index>(inner_, 1); c += part.block.channels) {
+            const Index some = std::min(part.block.channels, inner_ - c);
+            const Box box =
+                seen(part.phases, {d, h, w}, {1, lines, positions}, group * inner_ + c, some);
+            const Patch<T> patch = patch_of(own, box);
+            find_runs(part, patch, c, some, runs, chunks);
+            for (Index j = 0; j < outer_; j += strip_columns<T>) {
+                const auto strip_at = strip(part, group, j);
+                Index begin = 0;
+                for (const Index end : chunks) {
+                    for (Index line = 0; line < lines; ++line) {
+                        run_column<T>(positions, {runs.data() + begin,
+                                                  end - begin,
+                                                  {patch.data + line * heights->move * patch.line,
+                                                   widths->move * patch.pixel, 1},
+                                                  strip_at.data,
+                                                  strip_at.row,
+                                                  to + place(line) * channels + j,
+                                                  widths->step * channels,
+                                                  std::min<Index>(strip_columns<T>, outer_ - j),
+                                                  c > 0 || begin > 0});
+                    }
+                    begin = end;
+                }
+            }
+            if (part.block.channels == 0) break;
+        }
+        for (Index line = 0; line < lines && epilogue_.call != nullptr; ++line) {
+            const Index together = widths->step == 1 ? positions : 1;
+            for (Index i = 0; i < positions; i += together) {
+                epilogue_(place(line) + i * widths->step, group * outer_, together, outer_);
+            }
+        }
+    }
+
+    const Convolving& of_;
+    const T* from_;
+    T* packed_;
+    Epilogue epilogue_;
+    std::vector<Part> parts_;
+    Index inner_, outer_;
+    Image<T> image_;
+    std::array<Index, most_space> to_shape_{1, 1, 1};
+};
+
+template <class T>
+std::size_t packed_bytes(const Convolving& of) {
+    Index taps = 1;
+    for (int axis = 0; axis < of.kernel.axes - 2; ++axis) taps *= of.kernel.shape[axis];
+    const Index numbers = taps * of.inner() * packed_columns<T>(of) * of.groups;
+    return static_cast<std::size_t>(numbers) * sizeof(T);
+}
+
+Convolving convolving(const Call& call, bool back) {
+    const Array &first = call.inputs[0], &kernel = call.inputs[1], &last = call.outputs[0];
+    Convolving of{first, kernel, last, call.integers[0], {}, back};
+    const auto axes =
+        slides(back ? last : first, back ? first : last, kernel.shape, call.integers.subspan(1));
+    for (int axis = 0; axis < most_space; ++axis) {
+        of.phases[axis] = back ? phases_back(axes[axis]) : phases_forward(axes[axis]);
+    }
+    return of;
+}
+
+template <bool back>
+std::string check(const Call& call) {
+    if (call.inputs.size() != 2 || call.outputs.size() != 1 || call.integers.empty()) {
+        return "a convolution has two inputs, one output and its settings";
+    }
+    const Array &first = call.inputs[0], &kernel = call.inputs[1], &last = call.outputs[0];
+    const Array &x = back ? last : first, &y = back ? first : last;
+    if (first.dtype != kernel.dtype || first.dtype != last.dtype ||
+        (first.dtype != Dtype::float32 && first.dtype != Dtype::float64)) {
+        return "a convolution is of float32 or float64, all the same";
+    }
+    if (kernel.axes != x.axes) return "a kernel has an axis for each of the input's";
+    std::string refused = slides_refused(x, y, kernel.shape, call.integers.subspan(1));
+    if (!refused.empty()) return refused;
+    const Index groups = call.integers[0], rank = x.axes - 2;
+    const Index ins = x.shape[x.axes - 1], outs = y.shape[y.axes - 1];
+    if (groups < 1 || ins % groups != 0 || outs % groups != 0 ||
+        kernel.shape[rank] * groups != ins || kernel.shape[rank + 1] != outs) {
+        return "a kernel is (*window, channels / groups, channels of the output)";
+    }
+    return last.contiguous() ? "" : "the output of a convolution is contiguous";
+}
+
+template <bool back>
+std::size_t workspace(const Call& call) {
+    Room room;
+    settled(call.inputs[0], room);
+    return room.used + convolution_workspace(convolving(call, back));
+}
+
+template <bool back>
+Fault run(const Call& call) {
+    if (call.outputs[0].size() == 0) return {};
+    Room room{call.workspace};
+    const Array place = settled(call.inputs[0], room);
+    const Array& from = filled(call.inputs[0], place, call.pool);
+    const Array inputs[] = {from, call.inputs[1]};
+    Call own = call;
+    own.inputs = inputs;
+    convolution(convolving(own, back), *call.pool, call.workspace + room.used);
+    return {};
+}
+
+const Kernel rows[] = {
+    {"conv", run<false>, check<false>, workspace<false>},
+    {"conv_transpose", run<true>, check<true>, workspace<true>},
+};
+
+}  // namespace
+
+std::size_t convolution_workspace(const Convolving& of) {
+    return of.from.dtype == Dtype::float32 ? packed_bytes<float>(of) : packed_bytes<double>(of);
+}
+
+void convolution(const Convolving& of, const Pool& pool, std::byte* workspace, Epilogue epilogue) {
+    const auto as = [&]<class T>(T*) {
+        Convolution<T>(of, of.from.as<const T>(), reinterpret_cast<T*>(workspace), epilogue)
+            .run(pool);
+    };
+    of.from.dtype == Dtype::float32 ? as(static_cast<float*>(nullptr))
+                                    : as(static_cast<double*>(nullptr));
+}
+
+std::span<const Kernel> convolution_kernels() {
+    return rows;
+}
+
+}  // namespace pullback::PULLBACK_ISA
