@@ -27,6 +27,8 @@ using Integers = std::vector<std::int64_t>;
 // Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements, and by
 // how many elements it moves on at each step of the loops that it is in.
 using Place = std::tuple<int, std::int64_t, int, Integers, Integers, Integers>;
+// Registers with what they are loaded from, or stored to.
+using Places = std::vector<std::tuple<int, Place>>;
 // Operation, input dtype, output dtype, output register, input registers, attributes.
 using Step = std::tuple<std::string, int, int, int, std::vector<int>, std::vector<double>>;
 
@@ -102,27 +104,14 @@ class Bound {
                           std::move(reals));
     }
 
-    void chain(const std::string& isa, std::vector<std::int64_t> shape,
-               const std::vector<std::tuple<int, Place>>& loads, const std::vector<Step>& steps,
-               const std::vector<std::tuple<int, Place>>& stores) {
-        std::vector<Load> read;
-        for (const auto& [reg, place] : loads) read.push_back({reg, of_shape(place, shape)});
-        std::vector<Store> stored;
-        for (const auto& [reg, place] : stores) stored.push_back({reg, of_shape(place, shape)});
-        std::vector<ElementwiseStep> made;
-        for (const auto& [name, input, output, to, from, attributes] : steps) {
-            const auto* row =
-                kernels_of(isa).find_elementwise(name, dtype_of(input), dtype_of(output));
-            if (row == nullptr || row->arity != static_cast<int>(from.size())) {
-                throw std::invalid_argument("there is no such elementwise operation: " + name);
-            }
-            ElementwiseStep step{row->run, to, row->arity, {}, attributes};
-            step.attributes.resize(4);  // no operation has more
-            std::copy(from.begin(), from.end(), step.inputs.begin());
-            made.push_back(std::move(step));
-        }
-        program_.add_chain(
-            Chain(std::move(shape), std::move(read), std::move(made), std::move(stored)));
+    void chain(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
+               const std::vector<Step>& steps, const Places& stores) {
+        program_.add_chain(made_chain(isa, std::move(shape), loads, steps, stores));
+    }
+
+    void update(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
+                const std::vector<Step>& steps, const Places& stores, bool checked) {
+        program_.add_update(made_chain(isa, std::move(shape), loads, steps, stores), checked);
     }
 
     void host(nb::callable f) {
@@ -203,6 +192,27 @@ class Bound {
     }
 
  private:
+    Chain made_chain(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
+                     const std::vector<Step>& steps, const Places& stores) const {
+        std::vector<Load> read;
+        for (const auto& [reg, place] : loads) read.push_back({reg, of_shape(place, shape)});
+        std::vector<Store> stored;
+        for (const auto& [reg, place] : stores) stored.push_back({reg, of_shape(place, shape)});
+        std::vector<ElementwiseStep> made;
+        for (const auto& [name, input, output, to, from, attributes] : steps) {
+            const auto* row =
+                kernels_of(isa).find_elementwise(name, dtype_of(input), dtype_of(output));
+            if (row == nullptr || row->arity != static_cast<int>(from.size())) {
+                throw std::invalid_argument("there is no such elementwise operation: " + name);
+            }
+            ElementwiseStep step{row->run, to, row->arity, {}, attributes};
+            step.attributes.resize(4);  // no operation has more
+            std::copy(from.begin(), from.end(), step.inputs.begin());
+            made.push_back(std::move(step));
+        }
+        return {std::move(shape), std::move(read), std::move(made), std::move(stored)};
+    }
+
     ResidentRows resident(const Place& place, const Resident& rows, std::int64_t batch) const {
         const Array feed = array(place);
         bool fits = feed.contiguous() && static_cast<int>(rows.ndim()) == feed.axes &&
@@ -237,6 +247,7 @@ void bind_program(nb::module_& m) {
              nb::arg("state"))
         .def("call", &Bound::call, "Add a kernel's call.")
         .def("chain", &Bound::chain, "Add a chain of elementwise operations.")
+        .def("update", &Bound::update, "Add a chain that writes slots in place, at the end.")
         .def("host", &Bound::host, "Add a Python function.")
         .def("begin_loop", &Bound::begin_loop, "What is added from here on is run many times.")
         .def("end_loop", &Bound::end_loop, "The end of the last loop that has begun.")

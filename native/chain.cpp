@@ -1,6 +1,7 @@
 #include "chain.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace pullback {
@@ -74,6 +75,20 @@ void fill_strided(T* to, const Array& from, const std::vector<std::int64_t>& sha
     }
 }
 
+// Whether two arrays may share a byte. The elements of one lie between its lowest and highest.
+bool overlap(const Array& a, const Array& b, const std::vector<std::int64_t>& shape) {
+    const auto reach = [&](const Array& array, std::int64_t sign) {
+        std::int64_t sum = 0;
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            const std::int64_t step = array.strides[axis] * (shape[axis] - 1);
+            if (step * sign > 0) sum += step;
+        }
+        return array.data + sum * static_cast<std::int64_t>(item_size(array.dtype));
+    };
+    const auto end = [&](const Array& array) { return reach(array, 1) + item_size(array.dtype); };
+    return reach(a, -1) < end(b) && reach(b, -1) < end(a);
+}
+
 template <class F>
 void with_type(Dtype dtype, F f) {
     switch (item_size(dtype)) {
@@ -105,6 +120,49 @@ Chain::Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
             strided_.push_back(load);
         }
     }
+    for (auto& store : stores_) {
+        for (const auto& load : straight_) {
+            if (load.from.data == store.to.data && reads_after(store.reg, load.reg)) {
+                store.direct = false;
+            }
+        }
+    }
+}
+
+// Whether a step behind the one that makes `made` reads `read`.
+bool Chain::reads_after(int made, int read) const {
+    bool is_made = false;
+    for (const auto& step : steps_) {
+        const auto inputs = step.inputs.begin();
+        if (is_made && std::find(inputs, inputs + step.arity, read) != inputs + step.arity) {
+            return true;
+        }
+        is_made = is_made || step.output == made;
+    }
+    return false;
+}
+
+// Whether a store writes over elements that are loaded for others.
+bool Chain::replaces_others(const Store& store) const {
+    Array to = store.to;
+    std::int64_t step = 1;
+    for (std::size_t axis = shape_.size(); axis-- > 0;) {
+        to.strides[axis] = step;
+        step *= shape_[axis];
+    }
+    const auto meet = [&](const auto& load) { return overlap(load.from, to, shape_); };
+    const auto own = [&](const auto& load) {
+        bool same = load.from.data == to.data && item_size(load.from.dtype) == item_size(to.dtype);
+        for (std::size_t axis = 0; axis < shape_.size(); ++axis) {
+            same = same && (shape_[axis] == 1 || load.from.strides[axis] == to.strides[axis]);
+        }
+        return same;
+    };
+    const auto other = [&](const auto& load) { return meet(load) && !own(load); };
+    const auto any = [&](const auto& loads) {
+        return std::any_of(loads.begin(), loads.end(), other);
+    };
+    return size_ > 0 && (any(straight_) || any(strided_) || any(single_));
 }
 
 std::string Chain::refused() const {
@@ -125,22 +183,34 @@ std::string Chain::refused() const {
         if (!store.to.contiguous() || store.to.size() != size_) {
             return "a chain stores contiguous arrays of its own shape";
         }
+        if (replaces_others(store)) {
+            return "what a chain stores replaces what it loads element for element, or nothing";
+        }
     }
     return "";
 }
 
-void Chain::run(Pool& pool) const {
-    const std::int64_t pieces = (size_ + piece_elements - 1) / piece_elements;
+// f of the bounds of each piece, by several threads if there is work for them.
+template <class F>
+void Chain::pieces(Pool& pool, F f) const {
+    const std::int64_t count = (size_ + piece_elements - 1) / piece_elements;
+    const auto piece = [&](std::int64_t i) {
+        f(i * piece_elements, std::min(size_, (i + 1) * piece_elements));
+    };
     const auto work = size_ * static_cast<std::int64_t>(steps_.size() + 1);
-    if (work < serial_work) {
-        for (std::int64_t piece = 0; piece < pieces; ++piece) {
-            run_piece(piece * piece_elements, std::min(size_, (piece + 1) * piece_elements));
-        }
-        return;
-    }
-    pool.run(pieces, [&](std::int64_t piece) {
-        run_piece(piece * piece_elements, std::min(size_, (piece + 1) * piece_elements));
+    work < serial_work ? Pool::serial(count, piece) : pool.run(count, piece);
+}
+
+void Chain::run(Pool& pool) const {
+    pieces(pool, [&](std::int64_t start, std::int64_t end) { run_piece(start, end); });
+}
+
+bool Chain::finite(Pool& pool, const Kernels& kernels) const {
+    std::atomic<bool> found = true;
+    pieces(pool, [&](std::int64_t start, std::int64_t end) {
+        if (found && !finite_piece(start, end, kernels)) found = false;
     });
+    return found;
 }
 
 void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const {
@@ -152,7 +222,10 @@ void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int6
     });
 }
 
-void Chain::run_piece(std::int64_t start, std::int64_t end) const {
+// Runs the steps on one block after the other; f(registers, start, count) sees each block's result.
+// With `stores`, registers that are stored lie where they are wanted, if they may.
+template <class F>
+void Chain::blocks(std::int64_t start, std::int64_t end, bool stores, F f) const {
     alignas(64) std::byte memory[most_registers * register_bytes];
     std::array<std::byte*, most_registers> at;
     for (int i = 0; i < most_registers; ++i) at[i] = memory + i * register_bytes;
@@ -176,7 +249,7 @@ void Chain::run_piece(std::int64_t start, std::int64_t end) const {
         for (const auto& load : strided_) fill(load, at[load.reg], i, count);
         for (const auto& store : stores_) {
             std::byte* target = store.to.data + i * item_size(store.to.dtype);
-            const bool direct = whole && aligned(target);
+            const bool direct = stores && store.direct && whole && aligned(target);
             at[store.reg] = direct ? target : memory + store.reg * register_bytes;
         }
         const std::size_t padded = (static_cast<std::size_t>(count) + lanes - 1) / lanes * lanes;
@@ -185,6 +258,12 @@ void Chain::run_piece(std::int64_t start, std::int64_t end) const {
             for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
             step.run(at[step.output], inputs, step.attributes.data(), padded);
         }
+        if (!f(at, i, count)) return;
+    }
+}
+
+void Chain::run_piece(std::int64_t start, std::int64_t end) const {
+    blocks(start, end, true, [&](const auto& at, std::int64_t i, std::int64_t count) {
         for (const auto& store : stores_) {
             const std::size_t item = item_size(store.to.dtype);
             std::byte* target = store.to.data + i * item;
@@ -192,7 +271,21 @@ void Chain::run_piece(std::int64_t start, std::int64_t end) const {
                 std::memcpy(target, at[store.reg], static_cast<std::size_t>(count) * item);
             }
         }
-    }
+        return true;
+    });
+}
+
+bool Chain::finite_piece(std::int64_t start, std::int64_t end, const Kernels& kernels) const {
+    bool found = true;
+    blocks(start, end, false, [&](const auto& at, std::int64_t, std::int64_t count) {
+        for (const auto& store : stores_) {
+            Array made = store.to;
+            made.data = at[store.reg];
+            found = found && kernels.finite(made, 0, count);
+        }
+        return found;
+    });
+    return found;
 }
 
 }  // namespace pullback

@@ -28,7 +28,8 @@ struct Load {
 
 struct Store {
     int reg = 0;
-    Array to;  // contiguous
+    Array to;            // contiguous
+    bool direct = true;  // whether it can be written while the chain still runs on its block
 };
 
 struct ElementwiseStep {
@@ -41,11 +42,15 @@ struct ElementwiseStep {
 
 class Chain {
  public:
-    // Registers that are stored or hold a single number must not be written twice.
+    // Registers that are stored or hold a single number must not be written twice. What is stored
+    // may replace what is loaded, element for element.
     Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
           std::vector<ElementwiseStep> steps, std::vector<Store> stores);
 
     void run(Pool& pool) const;
+
+    // Whether all floats that a run would store are finite. Nothing is stored.
+    bool finite(Pool& pool, const Kernels& kernels) const;
 
     // f of every array that is read or written.
     template <class F>
@@ -60,7 +65,14 @@ class Chain {
     std::string refused() const;
 
  private:
+    template <class F>
+    void blocks(std::int64_t start, std::int64_t end, bool stores, F f) const;
     void run_piece(std::int64_t start, std::int64_t end) const;
+    bool finite_piece(std::int64_t start, std::int64_t end, const Kernels& kernels) const;
+    bool reads_after(int made, int read) const;
+    bool replaces_others(const Store& store) const;
+    template <class F>
+    void pieces(Pool& pool, F f) const;
     void fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const;
 
     std::vector<std::int64_t> shape_;  // with axes merged where every load allows it

@@ -11,8 +11,10 @@ namespace pullback {
     const Kernels& table();    \
     }
 PULLBACK_DECLARE(baseline)
-#ifdef PULLBACK_X86
+#ifdef PULLBACK_HAS_avx2
 PULLBACK_DECLARE(avx2)
+#endif
+#ifdef PULLBACK_HAS_avx512
 PULLBACK_DECLARE(avx512)
 #endif
 #undef PULLBACK_DECLARE
@@ -27,8 +29,10 @@ struct Candidate {
 
 const std::vector<Candidate>& candidates() {
     static const std::vector<Candidate> all = {
-#ifdef PULLBACK_X86
+#ifdef PULLBACK_HAS_avx512
         {&avx512::table, {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}, "avx512"},
+#endif
+#ifdef PULLBACK_HAS_avx2
         {&avx2::table, {"avx2", "fma"}, "avx2"},
 #endif
         {&baseline::table, {}, "baseline"},
@@ -77,6 +81,12 @@ const Kernel* Kernels::find(std::string_view name) const {
         if (kernel.name == name) return &kernel;
     }
     return nullptr;
+}
+
+bool Kernels::finite(const Array& array, std::int64_t start, std::int64_t count) const {
+    if (array.dtype == Dtype::float32) return finite32(array.as<const float>() + start, count);
+    if (array.dtype == Dtype::float64) return finite64(array.as<const double>() + start, count);
+    return true;
 }
 
 }  // namespace pullback

@@ -16,7 +16,7 @@
 namespace pullback {
 
 // One elementwise operation on blocks: `count` is a multiple of `lanes`, and every array has room
-// for it and is 64-byte aligned. The output may be one of the inputs.
+// for it and is 64-byte aligned. The output may be one of the inputs if its dtype is no larger.
 using Elementwise = void (*)(void* output, const void* const* inputs, const double* attributes,
                              std::size_t count);
 
@@ -31,13 +31,19 @@ struct ElementwiseRow {
     Elementwise run;
 };
 
+// Whether all of `count` floats are finite.
+using Finite = bool (*)(const void* numbers, std::int64_t count);
+
 struct Kernels {
     std::string_view isa;
+    Finite finite32 = nullptr, finite64 = nullptr;
     std::span<const ElementwiseRow> elementwise;
     std::vector<Kernel> kernels;
 
     const ElementwiseRow* find_elementwise(std::string_view name, Dtype input, Dtype output) const;
     const Kernel* find(std::string_view name) const;
+    // Whether `count` elements from `start` of a contiguous array are finite; what is no float is.
+    bool finite(const Array& array, std::int64_t start, std::int64_t count) const;
 };
 
 // The instruction sets that this module was compiled for and this processor has, best first.

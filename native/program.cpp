@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::int64_t copied_bytes = 1 << 16;  // a thread's share of a copy
 
-// Whether a NaN or inf is among the numbers: all bits of its exponent are set.
-template <class Bits>
-bool holds_more(const Bits* numbers, std::int64_t count, Bits exponent) {
-    Bits found = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-        found |= static_cast<Bits>((numbers[i] & exponent) == exponent);
-    }
-    return found != 0;
-}
-
 double number(const Array& single) {
     switch (single.dtype) {
         case Dtype::float32:
@@ -34,18 +24,6 @@ double number(const Array& single) {
         default:
             return *single.as<const bool>();
     }
-}
-
-bool is_finite(const Array& array, std::int64_t start, std::int64_t count) {
-    if (array.dtype == Dtype::float32) {
-        return !holds_more(array.as<const std::uint32_t>() + start, count,
-                           std::uint32_t{0x7f800000});
-    }
-    if (array.dtype == Dtype::float64) {
-        return !holds_more(array.as<const std::uint64_t>() + start, count,
-                           std::uint64_t{0x7ff0000000000000});
-    }
-    return true;
 }
 
 }  // namespace
@@ -113,6 +91,13 @@ void Program::add_chain(Chain chain) {
     add(std::move(chain));
 }
 
+void Program::add_update(Chain chain, bool checked) {
+    const std::string refused = chain.refused();
+    if (!refused.empty()) throw std::invalid_argument(refused);
+    updates_.push_back(std::move(chain));
+    checked_ = checked_ || checked;
+}
+
 void Program::add_host(HostFunction f) {
     if (!open_.empty()) throw std::invalid_argument("a loop calls nobody back");
     add(std::move(f));
@@ -155,11 +140,13 @@ bool Program::allowed() {
         const std::int64_t piece = copied_bytes / 4;
         pool_.run((array.size() + piece - 1) / piece, [&](std::int64_t i) {
             const std::int64_t count = std::min(piece, array.size() - i * piece);
-            if (!is_finite(array, i * piece, count)) finite = false;
+            if (!kernels_->finite(array, i * piece, count)) finite = false;
         });
         if (!finite) return false;
     }
-    return true;
+    return !checked_ || std::all_of(updates_.begin(), updates_.end(), [&](const Chain& update) {
+        return update.finite(pool_, *kernels_);
+    });
 }
 
 Outcome Program::run() {
@@ -171,6 +158,7 @@ Outcome Program::run() {
         if (fault.place >= 0) return {false, static_cast<int>(i), fault};
     }
     if (!allowed()) return {};
+    for (const auto& update : updates_) update.run(pool_);
     for (const auto& [from, to] : writes_) {
         const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));
         pool_.run((bytes + copied_bytes - 1) / copied_bytes, [&](std::int64_t i) {

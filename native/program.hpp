@@ -2,7 +2,9 @@
 //
 // Everything is checked when a task is added: every array lies within its block, every kernel
 // accepts its shapes. A run then only computes. What a run computes goes into the arena; slots of
-// the state are written at its end, if every watched value is finite and the guard is true.
+// the state are written at its end, if every watched value is finite and the guard is true: some
+// by copying, others in place, by chains that read the old value and store the new one. Of those,
+// all that they would store is first looked at, so that either every slot is written or none.
 
 #pragma once
 
@@ -53,6 +55,8 @@ class Program {
                   std::vector<std::int64_t> integers, std::vector<double> reals);
     void add_chain(Chain chain);
     void add_host(HostFunction f);
+    // A chain that writes slots in place. With `checked`, only if all of them stay finite.
+    void add_update(Chain chain, bool checked);
 
     // What is added until the loop's end is run that many times. Loops may hold loops.
     void begin_loop(std::int64_t length);
@@ -86,6 +90,8 @@ class Program {
     std::vector<std::unique_ptr<Loop>> open_;  // the loops that have begun, the outermost first
     std::vector<Array> watched_;
     Array guard_;
+    std::vector<Chain> updates_;
+    bool checked_ = false;
     std::vector<std::pair<Array, Array>> writes_;
     std::vector<std::byte> workspace_;
     Pool pool_;

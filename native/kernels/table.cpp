@@ -11,6 +11,8 @@ const Kernels& table() {
     static const Kernels made = [] {
         Kernels kernels;
         kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
+        kernels.finite32 = &finite_float32;
+        kernels.finite64 = &finite_float64;
         kernels.elementwise = elementwise_rows();
         for (const auto rows :
              {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),

@@ -21,15 +21,17 @@ class Assembly:
         native: The program.
         blocks: Where values lie.
         tasks: The tasks, with what they store.
+        checked: Whether slots are written only if all their new values are finite.
 
     Attributes:
         added: By the number of a task of the program, the task that it belongs to.
     """
 
-    def __init__(self, native: Any, blocks: Blocks, tasks: Tasks) -> None:
+    def __init__(self, native: Any, blocks: Blocks, tasks: Tasks, checked: bool) -> None:
         self._native = native
         self._blocks = blocks
         self._tasks = tasks
+        self._checked = checked
         self.added: list[Task] = []
 
     def add_all(self) -> None:
@@ -40,7 +42,7 @@ class Assembly:
             self.added += [task] * (1 + around)
 
     def _add(self, task: Task) -> None:
-        if task.kind == "chain":
+        if task.kind in ("chain", "update"):
             self._chain(task)
         elif task.copies is not None and lowering.holds(self._blocks.layouts[task.copies[0]]):
             self._copy(*task.copies)
@@ -79,7 +81,11 @@ class Assembly:
             steps.append((name, given, result, registers[i.output], inputs, attributes))
         loads = [(registers[n], at(n, shape)) for n in numbers]
         stores = [(registers[n], at(n)) for n in task.stored]
-        self._native.chain(lowering.instruction_set(), list(shape), loads, steps, stores)
+        chain = lowering.instruction_set(), list(shape), loads, steps, stores
+        if task.kind == "update":
+            self._native.update(*chain, self._checked)
+        else:
+            self._native.chain(*chain)
 
     def _kernel(self, task: Task) -> None:
         (one,) = task.group

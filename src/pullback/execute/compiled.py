@@ -21,6 +21,7 @@ from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory
 from pullback.execute.loops import LoopingTasks
 from pullback.execute.state import State
+from pullback.execute.updates import in_place
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, too_large
 from pullback.plan.layout import Layout
@@ -52,10 +53,13 @@ class NativeExecutor:
         for one in program.instructions:
             must_be_held(one.shape, one.dtype.itemsize, functools.partial(said, one))
         self._tasks.extend(program.instructions)
+        self._in_place = self._updated()
         self._roots = self._rooted()
+        self._tasks.write_in_place(self._in_place)
         self._blocks = self._placed()
         self._native = lowering.new_program(self._blocks.arena, state.block)
-        self._assembly = Assembly(self._native, self._blocks, self._tasks)
+        checked = program.finite is not None
+        self._assembly = Assembly(self._native, self._blocks, self._tasks, checked)
         self._build()
 
     def _leaves(self) -> dict[int, Layout]:
@@ -64,6 +68,13 @@ class NativeExecutor:
         leaves = [(n, array.shape, array.dtype) for n, array in program.constants.items()]
         leaves += [*program.feeds.values(), *program.slots.values()]
         return {n: Layout.whole(n, shape, dtype) for n, shape, dtype in leaves}
+
+    def _updated(self) -> dict[int, Layout]:
+        """The new values of slots that are written over the old ones."""
+        program = self.program
+        others = {*program.outputs.values(), -1 if program.guard is None else program.guard}
+        tasks, layouts = self._tasks.tasks, self._tasks.layouts
+        return in_place(tasks, layouts, program.assigns, program.slots, others)
 
     def _rooted(self) -> dict[int, int]:
         """The values asked for, each with the number of an array that can be handed out.
@@ -76,6 +87,8 @@ class NativeExecutor:
         wanted = (*program.outputs.values(), *program.assigns.values(), *watched)
         guard = () if program.guard is None else (program.guard,)
         for n in dict.fromkeys((*wanted, *guard)):
+            if n in self._in_place:
+                continue
             whole = layouts[n].base == n and n not in self._slots
             found[n] = n if whole else self._tasks.copy(n)
         return found
@@ -101,11 +114,12 @@ class NativeExecutor:
         self._outputs = {name: blocks.array(roots[n]) for name, n in program.outputs.items()}
         if program.finite is not None:
             real = [n for n in program.finite if is_float(blocks.layouts[n].dtype)]
-            self._native.watch([blocks.at(roots[n]) for n in real])
+            self._native.watch([blocks.at(roots[n]) for n in real if n in roots])
         if program.guard is not None:
             self._native.guard(blocks.at(roots[program.guard]))
         for label, n in program.assigns.items():
-            self._native.write(blocks.at(roots[n]), blocks.slot(label))
+            if n in roots:
+                self._native.write(blocks.at(roots[n]), blocks.slot(label))
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
         """One run: returns the outputs; writes the slots if guard and `finite` allow it.

@@ -19,7 +19,7 @@ class Task:
     """One task before it has addresses.
 
     Attributes:
-        kind: `chain`, `kernel`, `loop`, `copy` or `host`.
+        kind: `chain`, `kernel`, `loop`, `copy` or `host`; `update` for a chain that writes slots.
         group: The instructions it stands for; one, unless it is a chain.
         copies: For a copy, what is copied; it has no instruction.
         loop: For a loop, what is repeated.
@@ -31,6 +31,13 @@ class Task:
     copies: tuple[int, int] | None = None
     loop: Loop | None = None
     stored: tuple[int, ...] = ()
+
+    def reads(self, layouts: Mapping[int, Layout]) -> set[int]:
+        """The blocks that it reads and has not made itself."""
+        made = {i.output for i in self.group}
+        numbers = {x for i in self.group for x in i.inputs}
+        numbers |= set() if self.copies is None else {self.copies[0]}
+        return {layouts[n].base for n in numbers} - made
 
     def __str__(self) -> str:
         names = " ".join(i.op.name for i in self.group)
@@ -139,13 +146,17 @@ class Tasks:
         Returns:
             When each value that needs a place of its own is alive.
         """
-        last, first = self._last_reads(), dict[int, int]()
+        last, first = dict[int, int](), dict[int, int]()
+        for t, task in enumerate(self.tasks):
+            # all updates are looked at before the first of them writes
+            when = len(self.tasks) if task.kind == "update" else t
+            last |= dict.fromkeys(task.reads(self.layouts), when)
         kept = {self.layouts[n].base for n in roots}
         read = {*roots, *kept, *last}
         tasks = []
         for t, task in enumerate(self.tasks):
-            alone = task.kind != "chain"
-            stored = tuple(i.output for i in task.group if alone or i.output in read)
+            alone = task.kind in ("kernel", "host")
+            stored = tuple(i.output for i in task.group if alone or self._is_read(i.output, read))
             if task.copies is not None:
                 stored = (task.copies[1],)
             if task.loop is not None:
@@ -158,14 +169,17 @@ class Tasks:
         until = {n: end if n in kept else max(t, last.get(n, 0)) for n, t in first.items()}
         return {n: Lifetime(self.layouts[n].nbytes, t, until[n]) for n, t in first.items()}
 
-    def _last_reads(self) -> dict[int, int]:
-        """The last task that reads each block which it has not made itself."""
-        last: dict[int, int] = {}
-        for t, task in enumerate(self.tasks):
-            made = {i.output for i in task.group}
-            for i in task.group:
-                bases = (self.layouts[x].base for x in i.inputs)
-                last |= {base: t for base in bases if base not in made}
-            if task.copies is not None:
-                last[self.layouts[task.copies[0]].base] = t
-        return last
+    def write_in_place(self, slots: Mapping[int, Layout]) -> None:
+        """Let chains write over the slots whose new values they make; they come last.
+
+        Args:
+            slots: The new values, each with the layout of its slot.
+        """
+        self.layouts |= slots
+        updates = [t for t in self.tasks if any(i.output in slots for i in t.group)]
+        self.tasks = [t for t in self.tasks if t not in updates]
+        self.tasks += [replace(t, kind="update") for t in updates]
+
+    def _is_read(self, number: int, read: Collection[int]) -> bool:
+        """Whether a value of a chain is read by others, or is a slot's new value."""
+        return number in read or self.layouts[number].base != number
