@@ -68,6 +68,10 @@ class ShapeError(PullbackError, ValueError):
     """Shapes that do not fit together."""
 
 
+class OutOfMemoryError(ShapeError, MemoryError):
+    """The values of a program do not fit into this machine's memory together."""
+
+
 class DtypeError(PullbackError, TypeError):
     """A dtype that an operation does not take."""
 

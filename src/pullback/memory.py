@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pullback.errors import DataError, ShapeError
+from pullback.errors import DataError, OutOfMemoryError, ShapeError
 
 LARGEST_SHARE = 0.25
 """Of all memory: what is read is copied more than once on its way to a network."""
@@ -59,8 +59,18 @@ def must_be_held(shape: Sequence[int], bytes_each: int, what: Callable[[], str])
         >>> must_be_held((10, 1000), 4, lambda: "exp of shape (10, 1000)")
     """
     size = math.prod(shape) * bytes_each
-    if size > SMALL and size > whole():
+    if not there_is(size):
         raise too_large(size, what())
+
+
+def there_is(size: int) -> bool:
+    """Whether the machine has so many bytes of memory, in use or not.
+
+    Example:
+        >>> there_is(1000)
+        True
+    """
+    return size <= SMALL or size <= whole()
 
 
 def too_large(size: int, what: str) -> ShapeError:
@@ -69,6 +79,23 @@ def too_large(size: int, what: str) -> ShapeError:
         f"a value must fit into this machine's memory, {gigabytes(whole())} in all",
         f"{what}, which takes {gigabytes(size)}",
         "Use smaller dimensions, or work part by part (a loop, smaller batches).",
+    )
+
+
+def too_large_together(size: int, what: str, most: int, largest: str) -> OutOfMemoryError:
+    """The error for values that memory cannot hold at one time.
+
+    Args:
+        size: How many bytes they take together.
+        what: What they are.
+        most: How many bytes the largest takes.
+        largest: Which that is.
+    """
+    return OutOfMemoryError(
+        f"{what} must fit into this machine's memory, {gigabytes(whole())} in all",
+        f"a plan of {gigabytes(size)}; the largest value is {largest}, {gigabytes(most)}",
+        "Use a smaller batch_size (with accumulate, the steps stay the same), shorter sequences"
+        " or narrower layers.",
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import pullback as pb
 from pullback import memory
-from pullback.errors import ConfigError, PullbackError, ShapeError
-from pullback.execute import State, executor
+from pullback.errors import ConfigError, OutOfMemoryError, PullbackError, ShapeError
+from pullback.execute import NativeExecutor, State, compiled, executor
 from pullback.graph import Node, placeholder
 from pullback.ops.exponential import Exp
 from pullback.plan import Step
@@ -56,11 +56,40 @@ def test_what_is_needed_and_what_there_is_are_said(monkeypatch: pytest.MonkeyPat
         pb.zeros(3 * 10**8).numpy()
 
 
+def wide(rows: int) -> Step:
+    """Values that are all needed at the end: 8 of `rows` megabytes."""
+    x = placeholder("x", (rows, 250_000))
+    return Step({f"y{n}": pb.sin(x * float(n)) for n in range(7)}, name="mine")
+
+
+@pytest.mark.native
+def test_a_plan_that_does_not_fit_says_its_size_and_what_would_shrink_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "whole", lambda: 3 * 10**8)
+    program = executor(wide(30), State({}), "native")
+    assert isinstance(program, NativeExecutor)
+    said = r"memory, 0\.3 GB in all\n.*a plan of 0\.4 GB; .* of shape \(45, 250000\), float32"
+    with pytest.raises(MemoryError, match=said) as caught:
+        executor(wide(45), State({}), "native")
+    assert "batch_size" in str(caught.value)
+
+
+@pytest.mark.native
+def test_an_arena_that_cannot_be_had_has_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(compiled, "Blocks", none_left)
+    with pytest.raises(OutOfMemoryError, match=r"a plan of 0\.0 GB; the largest value is sum"):
+        executor(step(placeholder("x", (0,))), State({}), "native")
+
+
 def step(x: Node) -> Step:
     return Step({"y": pb.exp(x).sum()}, name="mine")
 
 
-@pytest.mark.parametrize("kind", ["numpy", "reference"])
+@pytest.mark.parametrize("kind", ["numpy", "native", "reference"])
 def test_a_program_is_refused_too(kind: str) -> None:
     x = placeholder("x", (2,))
     whole = step(x.broadcast_to((2**40, 2)) * pb.arange(2**40).reshape(-1, 1))

@@ -18,12 +18,12 @@ from pullback.execute import lowering
 from pullback.execute.assembly import Assembly
 from pullback.execute.blocks import Blocks
 from pullback.execute.evaluate import said
-from pullback.execute.executors import out_of_memory
+from pullback.execute.executors import out_of_memory, plan_too_large
 from pullback.execute.loops import LoopingTasks
 from pullback.execute.state import State
 from pullback.execute.updates import in_place
 from pullback.graph.dtypes import Array, is_float
-from pullback.memory import must_be_held, too_large
+from pullback.memory import must_be_held, there_is
 from pullback.plan.layout import Layout
 from pullback.plan.memory import placed
 from pullback.plan.program import Program
@@ -99,10 +99,12 @@ class NativeExecutor:
         there = [*constants, *(n for n, _, _ in program.feeds.values())]
         lives = self._tasks.keep([*self._roots.values(), *constants], there)
         offsets, size = placed(lives)
+        if not there_is(size):  # to ask for it would end the process, sooner or later
+            raise plan_too_large(program, size)
         try:
             return Blocks(self._tasks.layouts, offsets, size, self._slots, self.state)
         except MemoryError:
-            raise too_large(size, f"the values of {program.name!r}") from None
+            raise plan_too_large(program, size) from None
 
     def _build(self) -> None:
         """Make the native program: its tasks, and what is read and written around them."""

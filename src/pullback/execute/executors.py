@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from pullback.errors import LabelError, ShapeError
+from pullback.errors import LabelError, OutOfMemoryError, ShapeError
 from pullback.execute.evaluate import said
 from pullback.execute.state import State
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
 from pullback.graph.order import topological
-from pullback.memory import must_be_held, too_large
+from pullback.memory import must_be_held, too_large, too_large_together
 from pullback.plan import Program, Step
 from pullback.plan.program import check_feeds
 
@@ -112,10 +112,21 @@ class NumpyExecutor:
 
 def out_of_memory(program: Program) -> ShapeError:
     """The error where memory came to an end during a run: it names the largest value."""
-    sizes = [math.prod(i.shape) * i.dtype.itemsize for i in program.instructions]
-    number = sizes.index(max(sizes))
-    largest = said(program.instructions[number])
-    return too_large(sizes[number], f"a value of {program.name!r}, whose largest is {largest}")
+    size, largest = _largest(program)
+    return too_large(size, f"a value of {program.name!r}, whose largest is {largest}")
+
+
+def plan_too_large(program: Program, size: int) -> OutOfMemoryError:
+    """The error where a program's values do not fit into memory together: `size` bytes."""
+    most, largest = _largest(program)
+    return too_large_together(size, f"the values of {program.name!r}", most, largest)
+
+
+def _largest(program: Program) -> tuple[int, str]:
+    """The size of the largest value, in bytes, and which it is."""
+    sizes = {said(i): math.prod(i.shape) * i.dtype.itemsize for i in program.instructions}
+    largest = max(sizes, key=lambda name: sizes[name], default="a feed")
+    return sizes.get(largest, 0), largest
 
 
 def all_finite(arrays: Iterable[Array]) -> bool:
