@@ -13,6 +13,7 @@ from pullback.nn import initialisers
 from pullback.nn.dropout import Dropout
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
+from pullback.nn.projection import projected
 from pullback.nn.sizes import positive
 
 Init = initialisers.Initialiser | str | None
@@ -108,13 +109,10 @@ class Recurrent(Module):
         self, i: int, x: Node, state: State, real: Node | None, reverse: bool
     ) -> tuple[State, Node]:
         """One layer in one direction: its last state, and what it gives at every step."""
-        time, batch, features = x.shape
         weight, recurrent = one(self.input_weight, i), one(self.recurrent_weight, i)
+        bias = one(self.bias, i).__node__() if self.has_bias else None
         # One product for the input of all steps: only what needs the state is left to the loop.
-        z = ops.matmul(x.reshape((time * batch, features)), weight)
-        if self.has_bias:
-            z = z + one(self.bias, i)
-        z = z.reshape((time, batch, z.shape[-1]))
+        z = projected(x, weight.__node__(), bias)
         fixed = self.fixed(i)
 
         def step(state: State, row: tuple[Node, Node | None]) -> tuple[State, Node]:
