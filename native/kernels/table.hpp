@@ -17,6 +17,7 @@ std::span<const Kernel> copy_kernels();                // copying.cpp
 std::span<const Kernel> indexing_kernels();            // indexing.cpp
 std::span<const Kernel> arranging_kernels();           // arranging.cpp
 std::span<const Kernel> random_kernels();              // random.cpp
+std::span<const Kernel> attention_kernels();           // attention.cpp
 std::span<const Kernel> convolution_kernels();         // convolution.cpp
 std::span<const Kernel> convolution_kernel_kernels();  // convolution_kernel.cpp
 

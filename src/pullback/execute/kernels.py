@@ -124,6 +124,10 @@ def _sliding(op: Any) -> list[int]:
     return [n for stride, (low, _), dilation in axes for n in (stride, low, dilation)]
 
 
+def _attention(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
+    return Kernel(op.name, [int(op.causal)]) if is_float(output.dtype) else None
+
+
 def _random(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
     fits = is_float(output.dtype) and {x.dtype for x in inputs} == {INT64}
     return Kernel(op.name, [op.stream]) if fits else None
@@ -174,6 +178,7 @@ RULES: Mapping[str, Rule] = {
     "conv_kernel": _convolution,
     "concatenate": _concatenate,
     "embed": _embed,
+    "attention_weights": _attention,
     "random_uniform": _random,
     "random_normal": _random,
     "full": _full,
