@@ -59,10 +59,11 @@ class Assembly:
     def _loop(self, loop: Loop) -> None:
         for source, target in loop.starts:
             self._copy(source, target)
-        self._native.begin_loop(loop.length)
-        for task in loop.body:
-            self._add(task)
-        self._native.end_loop()
+        if loop.length:
+            self._native.begin_loop(loop.length)
+            for task in loop.body:
+                self._add(task)
+            self._native.end_loop()
         for source, target in loop.ends:
             self._copy(source, target)
 

@@ -155,7 +155,7 @@ class Tasks:
         read = {*roots, *kept, *last}
         tasks = []
         for t, task in enumerate(self.tasks):
-            alone = task.kind in ("kernel", "host")
+            alone = task.kind in ("kernel", "loop", "host")
             stored = tuple(i.output for i in task.group if alone or self._is_read(i.output, read))
             if task.copies is not None:
                 stored = (task.copies[1],)
