@@ -103,7 +103,7 @@ def test_the_end_of_memory_has_words(kind: str, monkeypatch: pytest.MonkeyPatch)
         raise MemoryError
 
     monkeypatch.setattr(Exp, "forward", full)
-    program = executor(step(placeholder("x", (2,))), State({}))
+    program = executor(step(placeholder("x", (2,))), State({}), "numpy")
     look = pb.exp(X).numpy if kind == "lazy" else lambda: program.run({"x": np.zeros(2, "f4")})
     with pytest.raises(ShapeError, match=r"exp of shape \(2,\), float32"):
         look()

@@ -16,12 +16,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import pullback as pb
 from pullback.execute import State, executor
+from pullback.graph import placeholder
 from pullback.graph.node import Node
 from pullback.graph.order import topological
+from pullback.nn.mode import mode
 from pullback.plan import Step
 from tests.native.helpers import module
 from tests.plan.test_random_graphs import TAME, graphs
+from tests.train.natives import NETWORKS
 
 pytestmark = pytest.mark.native
 
@@ -95,10 +99,11 @@ def tame(step: Step, given: Mapping[str, Array], wide: Mapping[Node, Array]) -> 
     bars = [node for name, node in step.outputs.items() if name.startswith("bar")]
     if not all(np.isfinite(wide[node]).all() for node in bars):
         return False
+    size = sizes(wide)
     for seed in range(4):
         off = evaluated(step, given, np.random.default_rng(seed))
         for node in bars:
-            if norm(off[node] - wide[node]) > JUMP * (norm(wide[node]) + NOISE):
+            if norm(off[node] - wide[node]) > JUMP * (norm(size[node]) + NOISE):
                 return False
     return True
 
@@ -151,3 +156,17 @@ def test_gradients_of_many_graphs(
     found: tuple[Step, dict[str, Array], dict[str, Array]],
 ) -> None:
     judged(found)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_whole_networks(name: str) -> None:
+    """A training forward of each kind of layer, its loss, and the gradient of every parameter."""
+    make, draw = NETWORKS[name]
+    x, targets = draw(48), np.random.default_rng(1).integers(0, 5, 48)
+    network = make().build(x.shape[1:]).initialise(3)
+    with mode(training=True, seed=5) as training:
+        outputs = network(placeholder("x", x.shape, x.dtype))
+        training.assigned.clear()  # the running means of a placeholder are not known here
+    loss = pb.losses.cross_entropy(outputs, pb.tensor(targets))
+    bars = pb.gradient(loss, list(network.parameters().values()))
+    assert judged((Step({f"bar{i}": bar for i, bar in enumerate(bars)}), {"x": x}, {}))

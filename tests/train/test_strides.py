@@ -79,3 +79,23 @@ def test_a_stride_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     left = Now()
     run = trained(left)
     assert left.steps == [s.step for s in run.steps]
+
+
+def test_numbers_of_a_dtype_that_is_not_native_are_fed_step_by_step() -> None:
+    """Tokens of 32 bits, as texts have them."""
+    module()
+    tokens = np.random.default_rng(0).integers(0, 9, (40, 5)).astype(np.int32)
+    found = []
+    for kind in ("native", "numpy"):
+        network = pb.nn.Sequential(pb.nn.Embedding(9, 6), pb.nn.Flatten(), pb.nn.Linear(30, 2))
+        run = pb.fit(
+            network.initialise(3),
+            (tokens, tokens[:, 0] % 2),
+            loss="cross_entropy",
+            executor=kind,
+            epochs=3,
+            batch_size=10,
+            progress=False,
+        )
+        found.append([step.loss for step in run.steps])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)

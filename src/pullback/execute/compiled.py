@@ -148,8 +148,10 @@ class NativeExecutor:
 
     def takes_rows(self, arrays: Mapping[str, Any]) -> bool:
         """Whether `run_steps` can feed the program with rows of these arrays."""
-        for label, (_, shape, dtype) in self.program.feeds.items():
+        for label, (n, shape, dtype) in self.program.feeds.items():
             array = arrays.get(label)
+            if not lowering.holds(self._blocks.layouts[n]):
+                return False
             if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
                 return False
             if array.dtype != dtype or not shape or array.shape[1:] != shape[1:]:
