@@ -17,7 +17,8 @@ const Kernels& table() {
         for (const auto rows :
              {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),
               copy_kernels(), indexing_kernels(), arranging_kernels(), random_kernels(),
-              convolution_kernels(), convolution_kernel_kernels(), attention_kernels()}) {
+              convolution_kernels(), convolution_kernel_kernels(), attention_kernels(),
+              pooling_kernels()}) {
             kernels.kernels.insert(kernels.kernels.end(), rows.begin(), rows.end());
         }
         return kernels;

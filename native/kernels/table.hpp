@@ -20,6 +20,7 @@ std::span<const Kernel> random_kernels();              // random.cpp
 std::span<const Kernel> attention_kernels();           // attention.cpp
 std::span<const Kernel> convolution_kernels();         // convolution.cpp
 std::span<const Kernel> convolution_kernel_kernels();  // convolution_kernel.cpp
+std::span<const Kernel> pooling_kernels();             // pooling.cpp
 
 bool finite_float32(const void* numbers, std::int64_t count);  // finite.cpp
 bool finite_float64(const void* numbers, std::int64_t count);

@@ -6,6 +6,7 @@ rule refuses, is computed by its NumPy meaning.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,17 @@ def _convolution(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | 
     return Kernel(op.name, [op.groups, *_sliding(op)])
 
 
+def _max_pooling(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
+    fits = len(op.stride) <= 3 and math.prod(inputs[0].shape[1:]) < 2**31
+    return Kernel(op.name, [*op.window, *_sliding(op)]) if fits else None
+
+
+def _avg_pooling(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
+    if len(op.stride) > 3:
+        return None
+    return Kernel(op.name, [int(op.count_include_pad), *op.window, *_sliding(op)])
+
+
 def _sliding(op: Any) -> list[int]:
     """Stride, padding before and dilation of each axis; what is after follows from the sizes."""
     axes = zip(op.stride, op.padding, op.dilation, strict=True)
@@ -176,6 +188,10 @@ RULES: Mapping[str, Rule] = {
     "conv": _convolution,
     "conv_transpose": _convolution,
     "conv_kernel": _convolution,
+    "max_pool": _max_pooling,
+    "max_pool_index": _max_pooling,
+    "avg_pool": _avg_pooling,
+    "avg_unpool": _avg_pooling,
     "concatenate": _concatenate,
     "embed": _embed,
     "attention_weights": _attention,
