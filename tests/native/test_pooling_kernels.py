@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -32,11 +31,11 @@ FORMS: list[Form] = [
 
 
 def call(
-    isa: str, name: str, x: Array, like: Array, integers: list[int], threads: int = 1
+    isa: str, name: str, inputs: list[Array], like: Array, integers: list[int], threads: int = 1
 ) -> Array:
     """What a kernel computes into guarded memory that held junk."""
     y, check = guarded(np.full_like(like, -77))
-    assert module().call_kernel(isa, name, [x], [y], integers, [], threads)[0] == -1
+    assert module().call_kernel(isa, name, inputs, [y], integers, [], threads)[0] == -1
     check()
     return y
 
@@ -70,8 +69,23 @@ def test_largest_numbers_and_their_places(isa: str, dtype: str, form: Form) -> N
         op = registry()[name](*settings, window)  # type: ignore[call-arg]
         for x in views(drawn(shape, dtype)):
             wanted = op.forward(np.ascontiguousarray(x))
-            y = call(isa, name, x, wanted, numbers(form))
+            y = call(isa, name, [x], wanted, numbers(form))
             np.testing.assert_array_equal(y, wanted, err_msg=name)
+
+
+@EVERY_ISA
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_cotangents_go_to_the_largest_numbers(isa: str, dtype: str, form: Form) -> None:
+    shape, window, *settings = form
+    op = registry()["max_pool_pullback"](*settings, window)  # type: ignore[call-arg]
+    counted = op.counted(shape, window)  # type: ignore[attr-defined]
+    y_bar = np.random.default_rng(0).standard_normal((shape[0], *counted, shape[-1])).astype(dtype)
+    for x, bar in zip(views(drawn(shape, dtype)), views(y_bar), strict=True):
+        wanted = op.forward(bar, np.ascontiguousarray(x))
+        np.testing.assert_array_equal(
+            call(isa, "max_pool_pullback", [bar, x], wanted, numbers(form)), wanted
+        )
 
 
 @EVERY_ISA
@@ -88,7 +102,7 @@ def test_means_and_what_spreads_them(isa: str, dtype: str, form: Form, counts: b
         for x in views(random.standard_normal(like).astype(dtype)):
             exact = op.forward(x.astype(np.float64))
             terms = op.forward(np.abs(x).astype(np.float64))
-            found = call(isa, name, x, exact.astype(dtype), [int(counts), *numbers(form)])
+            found = call(isa, name, [x], exact.astype(dtype), [int(counts), *numbers(form)])
             assert (np.abs(found - exact) <= 4 * np.finfo(dtype).eps * terms).all(), name
 
 
@@ -96,12 +110,11 @@ def test_means_and_what_spreads_them(isa: str, dtype: str, form: Form, counts: b
 def test_bits_never_depend_on_the_number_of_threads(isa: str) -> None:
     form: Form = ((40, 28, 28, 7), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
     x = np.random.default_rng(0).standard_normal(form[0]).astype(np.float32)
-    for name, integers in itertools.product(
-        ("max_pool", "max_pool_index", "avg_pool", "avg_unpool"), [numbers(form)]
-    ):
-        own = [0, *integers] if name.startswith("avg") else integers
+    for name in ("max_pool", "max_pool_index", "max_pool_pullback", "avg_pool", "avg_unpool"):
+        own = [0, *numbers(form)] if name.startswith("avg") else numbers(form)
         like = np.zeros(x.shape, np.int64 if name == "max_pool_index" else np.float32)
-        found = {call(isa, name, x, like, own, threads).tobytes() for threads in (1, 2, 3, 8)}
+        inputs = [x[::-1], x] if name == "max_pool_pullback" else [x]
+        found = {call(isa, name, inputs, like, own, threads).tobytes() for threads in (1, 2, 3, 8)}
         assert len(found) == 1, name
 
 
@@ -119,8 +132,13 @@ def test_what_poolings_refuse(isa: str) -> None:
         ("max_pool", x, y, [2, 2, 2, 1], "covers some"),
         ("max_pool", x, y, [0, 2, 0, 1], "out of range"),
         ("max_pool", x, np.zeros((2, 3, 8), np.float32)[..., ::2], own, "contiguous"),
+        ("max_pool", [x, x], y, own, "number of arrays"),
+        ("max_pool_pullback", x, x.copy(), own, "number of arrays"),
+        ("max_pool_pullback", [y, x], y.copy(), own, "of the input's shape"),
+        ("max_pool_pullback", [y[:, :2], x], x[:, :4].copy(), own, "of the input's shape"),
         ("avg_pool", x, y, own, "then stride"),
         ("avg_unpool", y, x[..., :2].copy(), [1, *own], "keeps the channels"),
     ):
+        inputs = given if isinstance(given, list) else [given]
         with pytest.raises(ValueError, match=message):
-            module().call_kernel(isa, name, [given], [out], integers)
+            module().call_kernel(isa, name, inputs, [out], integers)

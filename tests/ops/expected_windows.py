@@ -106,6 +106,14 @@ def avg_unpool(op: Any, y: np.ndarray) -> np.ndarray:
     return x
 
 
+def max_pool_pullback(op: Any, y_bar: np.ndarray, x: np.ndarray) -> np.ndarray:
+    places = EXPECTED["max_pool_index"](op, x)
+    x_bar = np.zeros(x.size)
+    for place, bar in zip(places.reshape(-1), y_bar.reshape(-1), strict=True):
+        x_bar[place] += bar
+    return x_bar.reshape(x.shape)
+
+
 EXPECTED: dict[str, Callable[..., Any]] = {
     "avg_pool": pooled(mean),
     "avg_unpool": avg_unpool,
@@ -114,4 +122,5 @@ EXPECTED: dict[str, Callable[..., Any]] = {
     "conv_transpose": conv_transpose,
     "max_pool": pooled(lambda seen, op: max(number for number, _ in seen)),
     "max_pool_index": pooled(lambda seen, op: max(seen, key=lambda pair: pair[0])[1], int),
+    "max_pool_pullback": max_pool_pullback,
 }

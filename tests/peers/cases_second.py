@@ -81,6 +81,13 @@ SECOND: Table = {
     "max_pool_index": [
         operation(largest_places, lambda x: pb.max_pool_index(x, 2), (2, 4, 6, 3)),
     ],
+    "max_pool_pullback": [
+        twice(
+            lambda t, x: channels_last(t.nn.functional.max_pool2d(channels_first(x), 2).square()),
+            lambda x: pb.max_pool(x, 2) ** 2,
+            IMAGE,
+        )
+    ],
     "softmax_pullback": [
         twice(lambda t, x: x.softmax(1), lambda x: pb.softmax(x, 1), CUBE),
         twice(lambda t, x: x.log_softmax(-1), lambda x: pb.log_softmax(x, -1), CUBE),

@@ -6,7 +6,6 @@ rule refuses, is computed by its NumPy meaning.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,8 +119,9 @@ def _convolution(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | 
 
 
 def _max_pooling(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
-    fits = len(op.stride) <= 3 and math.prod(inputs[0].shape[1:]) < 2**31
-    return Kernel(op.name, [*op.window, *_sliding(op)]) if fits else None
+    if len(op.stride) > 3 or len({x.dtype for x in inputs}) > 1:
+        return None
+    return Kernel(op.name, [*op.window, *_sliding(op)])
 
 
 def _avg_pooling(op: Any, inputs: Sequence[Layout], output: Layout) -> Kernel | None:
@@ -190,6 +190,7 @@ RULES: Mapping[str, Rule] = {
     "conv_kernel": _convolution,
     "max_pool": _max_pooling,
     "max_pool_index": _max_pooling,
+    "max_pool_pullback": _max_pooling,
     "avg_pool": _avg_pooling,
     "avg_unpool": _avg_pooling,
     "concatenate": _concatenate,

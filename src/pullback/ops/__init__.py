@@ -18,11 +18,11 @@ from pullback.ops.indexing import *
 from pullback.ops.joining import *
 from pullback.ops.linear_algebra import *
 from pullback.ops.logarithms import *
+from pullback.ops.max_pooling import *
 from pullback.ops.normal import *
 from pullback.ops.normalisation import *
 from pullback.ops.picking import *
 from pullback.ops.piecewise import *
-from pullback.ops.pooling import *
 from pullback.ops.random import *
 from pullback.ops.rectifiers import *
 from pullback.ops.reductions import *
