@@ -143,6 +143,16 @@ void bind_arrays(nb::module_& m) {
             return names;
         },
         nb::arg("isa"), "The names of the kernels.");
+    m.def(
+        "finishing",
+        [](const std::string& isa) {
+            std::vector<std::string> names;
+            for (const auto& kernel : kernels_of(isa).kernels) {
+                if (kernel.finishes) names.emplace_back(kernel.name);
+            }
+            return names;
+        },
+        nb::arg("isa"), "The names of the kernels that may be followed by a chain.");
     m.def("call_kernel", &call_kernel, nb::arg("isa"), nb::arg("name"), nb::arg("inputs"),
           nb::arg("outputs"), nb::arg("integers") = std::vector<std::int64_t>{},
           nb::arg("reals") = std::vector<double>{}, nb::arg("threads") = 1,

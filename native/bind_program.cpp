@@ -1,12 +1,15 @@
 #include "bind_program.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <tuple>
 
@@ -31,6 +34,9 @@ using Place = std::tuple<int, std::int64_t, int, Integers, Integers, Integers>;
 using Places = std::vector<std::tuple<int, Place>>;
 // Operation, input dtype, output dtype, output register, input registers, attributes.
 using Step = std::tuple<std::string, int, int, int, std::vector<int>, std::vector<double>>;
+
+// A chain: the instruction set, its shape, what it loads, its steps, what it stores.
+using Epilogue = std::tuple<std::string, Integers, Places, std::vector<Step>, Places>;
 
 Dtype dtype_of(int code) {
     if (code < 0 || code > 3) throw std::invalid_argument("there is no such dtype");
@@ -99,9 +105,14 @@ class Bound {
 
     void call(const std::string& kernel, const std::vector<Place>& inputs,
               const std::vector<Place>& outputs, std::vector<std::int64_t> integers,
-              std::vector<double> reals) {
+              std::vector<double> reals, const std::optional<Epilogue>& epilogue) {
+        std::unique_ptr<Chain> chain;
+        if (epilogue) {
+            const auto& [isa, shape, loads, steps, stores] = *epilogue;
+            chain = std::make_unique<Chain>(made_chain(isa, shape, loads, steps, stores));
+        }
         program_.add_call(kernel, arrays(inputs), arrays(outputs), std::move(integers),
-                          std::move(reals));
+                          std::move(reals), std::move(chain));
     }
 
     void chain(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
@@ -245,7 +256,9 @@ void bind_program(nb::module_& m) {
     nb::class_<Bound>(m, "Program", "Tasks in order over an arena and a state.")
         .def(nb::init<const std::string&, Memory, Memory>(), nb::arg("isa"), nb::arg("arena"),
              nb::arg("state"))
-        .def("call", &Bound::call, "Add a kernel's call.")
+        .def("call", &Bound::call, nb::arg("kernel"), nb::arg("inputs"), nb::arg("outputs"),
+             nb::arg("integers"), nb::arg("reals"), nb::arg("epilogue") = nb::none(),
+             "Add a kernel's call; the epilogue is a chain that runs on parts of its output.")
         .def("chain", &Bound::chain, "Add a chain of elementwise operations.")
         .def("update", &Bound::update, "Add a chain that writes slots in place, at the end.")
         .def("host", &Bound::host, "Add a Python function.")

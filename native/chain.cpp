@@ -12,6 +12,10 @@ namespace {
 constexpr std::int64_t piece_elements = 16 * static_cast<std::int64_t>(block);
 constexpr std::int64_t serial_work = 1 << 16;
 
+std::int64_t padded(std::int64_t count) {
+    return (count + lanes - 1) / lanes * lanes;
+}
+
 bool aligned(const std::byte* address) {
     return reinterpret_cast<std::uintptr_t>(address) % 64 == 0;
 }
@@ -35,6 +39,16 @@ void merge_axes(std::vector<std::int64_t>& shape, std::vector<Load>& loads) {
         shape[outer] *= shape[axis];
         shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
     }
+}
+
+// Whether an array's elements lie one after the other.
+bool in_order(const std::vector<std::int64_t>& shape, const Array& array) {
+    std::int64_t step = 1;
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+        if (shape[axis] != 1 && array.strides[axis] != step) return false;
+        step *= shape[axis];
+    }
+    return true;
 }
 
 template <class T>
@@ -114,7 +128,7 @@ Chain::Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
         const auto axes = static_cast<std::ptrdiff_t>(shape_.size());
         if (std::all_of(strides.begin(), strides.begin() + axes, [](auto s) { return s == 0; })) {
             single_.push_back(load);
-        } else if (axes == 1 && strides[0] == 1) {
+        } else if (in_order(shape_, load.from)) {
             straight_.push_back(load);
         } else {
             strided_.push_back(load);
@@ -190,83 +204,96 @@ std::string Chain::refused() const {
     return "";
 }
 
-// f of the bounds of each piece, by several threads if there is work for them.
+// f of each piece, by several threads if there is work for them.
 template <class F>
 void Chain::pieces(Pool& pool, F f) const {
     const std::int64_t count = (size_ + piece_elements - 1) / piece_elements;
     const auto piece = [&](std::int64_t i) {
-        f(i * piece_elements, std::min(size_, (i + 1) * piece_elements));
+        const std::int64_t start = i * piece_elements;
+        f(Lines{start, std::min(size_ - start, piece_elements)});
     };
     const auto work = size_ * static_cast<std::int64_t>(steps_.size() + 1);
     work < serial_work ? Pool::serial(count, piece) : pool.run(count, piece);
 }
 
 void Chain::run(Pool& pool) const {
-    pieces(pool, [&](std::int64_t start, std::int64_t end) { run_piece(start, end); });
+    pieces(pool, [&](const Lines& lines) { run_on(lines); });
 }
 
 bool Chain::finite(Pool& pool, const Kernels& kernels) const {
     std::atomic<bool> found = true;
-    pieces(pool, [&](std::int64_t start, std::int64_t end) {
-        if (found && !finite_piece(start, end, kernels)) found = false;
+    pieces(pool, [&](const Lines& lines) {
+        if (found && !finite_on(lines, kernels)) found = false;
     });
     return found;
 }
 
-void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const {
+// Elements from `start` on, in the chain's order, and zeros up to a multiple of the lanes.
+void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count,
+                 bool straight) const {
     with_type(load.from.dtype, [&](auto sample) {
         using T = decltype(sample);
-        fill_strided(reinterpret_cast<T*>(reg), load.from, shape_, start, count);
-        std::fill_n(reinterpret_cast<T*>(reg) + count, static_cast<std::int64_t>(block) - count,
-                    T{});
+        T* to = reinterpret_cast<T*>(reg);
+        if (straight) {
+            fill_run(to, load.from.as<const T>() + start, 1, count);
+        } else {
+            fill_strided(to, load.from, shape_, start, count);
+        }
+        std::fill_n(to + count, padded(count) - count, T{});
     });
 }
 
-// Runs the steps on one block after the other; f(registers, start, count) sees each block's result.
-// With `stores`, registers that are stored lie where they are wanted, if they may.
+// Runs the steps on one block after the other; f(registers, start, count) sees each block's result,
+// and says whether to go on. With `stores`, registers that are stored lie where they are wanted, if
+// they may.
 template <class F>
-void Chain::blocks(std::int64_t start, std::int64_t end, bool stores, F f) const {
+void Chain::blocks(const Lines& lines, bool stores, F f) const {
     alignas(64) std::byte memory[most_registers * register_bytes];
     std::array<std::byte*, most_registers> at;
     for (int i = 0; i < most_registers; ++i) at[i] = memory + i * register_bytes;
     for (const auto& load : single_) {
         with_type(load.from.dtype, [&](auto sample) {
             using T = decltype(sample);
-            const auto count = std::min<std::int64_t>(end - start, block);
-            const auto padded = (count + lanes - 1) / lanes * lanes;
-            std::fill_n(reinterpret_cast<T*>(at[load.reg]), padded, *load.from.as<const T>());
+            const auto count = std::min<std::int64_t>(lines.length, block);
+            std::fill_n(reinterpret_cast<T*>(at[load.reg]), padded(count),
+                        *load.from.as<const T>());
         });
     }
-    for (std::int64_t i = start; i < end; i += block) {
-        const std::int64_t count = std::min<std::int64_t>(block, end - i);
-        const bool whole = count == static_cast<std::int64_t>(block);
+    const auto run_block = [&](std::int64_t start, std::int64_t count) {
+        const bool whole = padded(count) == count;
         for (const auto& load : straight_) {
-            std::byte* source = load.from.data + i * item_size(load.from.dtype);
+            std::byte* source = load.from.data + start * item_size(load.from.dtype);
             std::byte* own = memory + load.reg * register_bytes;
             at[load.reg] = whole && aligned(source) ? source : own;
-            if (at[load.reg] == own) fill(load, own, i, count);
+            if (at[load.reg] == own) fill(load, own, start, count, true);
         }
-        for (const auto& load : strided_) fill(load, at[load.reg], i, count);
+        for (const auto& load : strided_) fill(load, at[load.reg], start, count, false);
         for (const auto& store : stores_) {
-            std::byte* target = store.to.data + i * item_size(store.to.dtype);
+            std::byte* target = store.to.data + start * item_size(store.to.dtype);
             const bool direct = stores && store.direct && whole && aligned(target);
             at[store.reg] = direct ? target : memory + store.reg * register_bytes;
         }
-        const std::size_t padded = (static_cast<std::size_t>(count) + lanes - 1) / lanes * lanes;
         for (const auto& step : steps_) {
             const void* inputs[3] = {};
             for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
-            step.run(at[step.output], inputs, step.attributes.data(), padded);
+            step.run(at[step.output], inputs, step.attributes.data(),
+                     static_cast<std::size_t>(padded(count)));
         }
-        if (!f(at, i, count)) return;
+        return f(at, start, count);
+    };
+    for (std::int64_t line = 0; line < lines.lines; ++line) {
+        const std::int64_t start = lines.start + line * lines.apart, end = start + lines.length;
+        for (std::int64_t i = start; i < end; i += block) {
+            if (!run_block(i, std::min<std::int64_t>(block, end - i))) return;
+        }
     }
 }
 
-void Chain::run_piece(std::int64_t start, std::int64_t end) const {
-    blocks(start, end, true, [&](const auto& at, std::int64_t i, std::int64_t count) {
+void Chain::run_on(const Lines& lines) const {
+    blocks(lines, true, [&](const auto& at, std::int64_t start, std::int64_t count) {
         for (const auto& store : stores_) {
             const std::size_t item = item_size(store.to.dtype);
-            std::byte* target = store.to.data + i * item;
+            std::byte* target = store.to.data + start * static_cast<std::int64_t>(item);
             if (at[store.reg] != target) {
                 std::memcpy(target, at[store.reg], static_cast<std::size_t>(count) * item);
             }
@@ -275,9 +302,9 @@ void Chain::run_piece(std::int64_t start, std::int64_t end) const {
     });
 }
 
-bool Chain::finite_piece(std::int64_t start, std::int64_t end, const Kernels& kernels) const {
+bool Chain::finite_on(const Lines& lines, const Kernels& kernels) const {
     bool found = true;
-    blocks(start, end, false, [&](const auto& at, std::int64_t, std::int64_t count) {
+    blocks(lines, false, [&](const auto& at, std::int64_t, std::int64_t count) {
         for (const auto& store : stores_) {
             Array made = store.to;
             made.data = at[store.reg];

@@ -21,6 +21,12 @@ namespace pullback {
 constexpr int most_registers = 32;
 constexpr std::size_t register_bytes = block * 8;
 
+// Part of a chain's elements, counted along the last axis first: `lines` runs of neighbours, one
+// every `apart` elements.
+struct Lines {
+    std::int64_t start = 0, length = 0, lines = 1, apart = 0;
+};
+
 struct Load {
     int reg = 0;
     Array from;  // of the chain's shape; strides of 0 where it is broadcast
@@ -49,6 +55,9 @@ class Chain {
 
     void run(Pool& pool) const;
 
+    // Runs it on some of its elements, by this thread alone.
+    void run_on(const Lines& lines) const;
+
     // Whether all floats that a run would store are finite. Nothing is stored.
     bool finite(Pool& pool, const Kernels& kernels) const;
 
@@ -61,24 +70,28 @@ class Chain {
         for (auto& store : stores_) f(store.to);
     }
 
+    std::int64_t size() const {
+        return size_;
+    }
+
     // Why a chain of these cannot be run; empty if it can.
     std::string refused() const;
 
  private:
     template <class F>
-    void blocks(std::int64_t start, std::int64_t end, bool stores, F f) const;
-    void run_piece(std::int64_t start, std::int64_t end) const;
-    bool finite_piece(std::int64_t start, std::int64_t end, const Kernels& kernels) const;
+    void blocks(const Lines& lines, bool stores, F f) const;
+    bool finite_on(const Lines& lines, const Kernels& kernels) const;
     bool reads_after(int made, int read) const;
     bool replaces_others(const Store& store) const;
     template <class F>
     void pieces(Pool& pool, F f) const;
-    void fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) const;
+    void fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count,
+              bool straight) const;
 
     std::vector<std::int64_t> shape_;  // with axes merged where every load allows it
     std::int64_t size_ = 1;
     std::vector<Load> single_;    // one number for all elements: loaded once a piece
-    std::vector<Load> straight_;  // as the elements lie in memory: read where they are
+    std::vector<Load> straight_;  // its elements lie in the chain's order: read where they are
     std::vector<Load> strided_;
     std::vector<ElementwiseStep> steps_;
     std::vector<Store> stores_;

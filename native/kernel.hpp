@@ -54,6 +54,21 @@ struct Array {
     }
 };
 
+// What is done with a block of the output as soon as it is final, while it is still in cache; so a
+// bias, an activation or a product with a derivative costs no pass over memory. The output is seen
+// as a matrix, whose columns are the last axis. It is called from many threads, once for every
+// element: blocks don't overlap.
+struct Epilogue {
+    void* context = nullptr;
+    void (*call)(void* context, std::int64_t row, std::int64_t column, std::int64_t rows,
+                 std::int64_t columns) = nullptr;
+
+    void operator()(std::int64_t row, std::int64_t column, std::int64_t rows,
+                    std::int64_t columns) const {
+        if (call != nullptr) call(context, row, column, rows, columns);
+    }
+};
+
 struct Call {
     std::span<const Array> inputs;
     std::span<const Array> outputs;  // contiguous, unless the kernel's check allows others
@@ -61,6 +76,7 @@ struct Call {
     std::span<const double> reals;
     std::byte* workspace;  // as many bytes as the kernel asked for, 64-byte aligned
     Pool* pool;
+    Epilogue epilogue{};  // nothing, unless the kernel finishes
 };
 
 // What can go wrong while a kernel runs: an index out of range, with its place.
@@ -77,6 +93,8 @@ struct Kernel {
     std::string (*check)(const Call&);
     // How many bytes of workspace it needs.
     std::size_t (*workspace)(const Call&);
+    // Whether it calls the epilogue for every element of its only output.
+    bool finishes = false;
 };
 
 }  // namespace pullback

@@ -73,14 +73,26 @@ Array Program::array(Space space, std::int64_t offset, Dtype dtype,
 
 void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
                        std::vector<Array> outputs, std::vector<std::int64_t> integers,
-                       std::vector<double> reals) {
+                       std::vector<double> reals, std::unique_ptr<Chain> epilogue) {
     const Kernel* found = kernels_->find(kernel);
     if (found == nullptr) throw std::invalid_argument("there is no kernel " + kernel);
-    KernelCall made{found, std::move(inputs), std::move(outputs), std::move(integers),
-                    std::move(reals)};
+    KernelCall made{found,
+                    std::move(inputs),
+                    std::move(outputs),
+                    std::move(integers),
+                    std::move(reals),
+                    std::move(epilogue)};
     const Call call = made.call(nullptr, &pool_);
     const std::string refused = found->check(call);
     if (!refused.empty()) throw std::invalid_argument(kernel + ": " + refused);
+    if (made.epilogue != nullptr) {
+        const std::string why = made.epilogue->refused();
+        if (!why.empty()) throw std::invalid_argument(why);
+        const bool fits = found->finishes && made.outputs[0].axes > 0 &&
+                          made.outputs[0].contiguous() &&
+                          made.outputs[0].size() == made.epilogue->size();
+        if (!fits) throw std::invalid_argument(kernel + " can't be followed by such a chain");
+    }
     workspace_.resize(std::max(workspace_.size(), found->workspace(call) + 64));
     add(std::move(made));
 }

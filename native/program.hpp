@@ -52,7 +52,8 @@ class Program {
                 std::span<const std::int64_t> moves = {}) const;
 
     void add_call(const std::string& kernel, std::vector<Array> inputs, std::vector<Array> outputs,
-                  std::vector<std::int64_t> integers, std::vector<double> reals);
+                  std::vector<std::int64_t> integers, std::vector<double> reals,
+                  std::unique_ptr<Chain> epilogue = nullptr);
     void add_chain(Chain chain);
     void add_host(HostFunction f);
     // A chain that writes slots in place. With `checked`, only if all of them stay finite.

@@ -2,6 +2,23 @@
 
 namespace pullback {
 
+Call KernelCall::call(std::byte* workspace, Pool* pool) const {
+    Call made{inputs, outputs, integers, reals, workspace, pool};
+    if (epilogue != nullptr) {
+        made.epilogue = {
+            const_cast<KernelCall*>(this), [](void* context, std::int64_t row, std::int64_t column,
+                                              std::int64_t rows, std::int64_t columns) {
+                const auto& self = *static_cast<const KernelCall*>(context);
+                const Array& output = self.outputs[0];
+                const std::int64_t width = output.shape[output.axes - 1];
+                const std::int64_t start = row * width + column;
+                self.epilogue->run_on(columns == width ? Lines{start, rows * width}
+                                                       : Lines{start, columns, rows, width});
+            }};
+    }
+    return made;
+}
+
 Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
     if (const auto* chain = std::get_if<Chain>(&task)) {
         chain->run(pool);
@@ -27,6 +44,7 @@ void Loop::find_moving(Task& task, int depth) {
     } else if (auto* called = std::get_if<KernelCall>(&task)) {
         for (auto& array : called->inputs) look_at(array);
         for (auto& array : called->outputs) look_at(array);
+        if (called->epilogue != nullptr) called->epilogue->each_array(look_at);
     } else if (auto* loop = std::get_if<std::unique_ptr<Loop>>(&task)) {
         for (auto& inner : (*loop)->tasks_) find_moving(inner, depth);
     }

@@ -26,10 +26,9 @@ struct KernelCall {
     std::vector<Array> inputs, outputs;
     std::vector<std::int64_t> integers;
     std::vector<double> reals;
+    std::unique_ptr<Chain> epilogue;  // of as many elements as the output
 
-    Call call(std::byte* workspace, Pool* pool) const {
-        return {inputs, outputs, integers, reals, workspace, pool};
-    }
+    Call call(std::byte* workspace, Pool* pool) const;
 };
 
 class Loop;

@@ -319,12 +319,12 @@ Fault run(const Call& call) {
     const Array inputs[] = {from, call.inputs[1]};
     Call own = call;
     own.inputs = inputs;
-    convolution(convolving(own, back), *call.pool, call.workspace + room.used);
+    convolution(convolving(own, back), *call.pool, call.workspace + room.used, call.epilogue);
     return {};
 }
 
 const Kernel rows[] = {
-    {"conv", run<false>, check<false>, workspace<false>},
+    {"conv", run<false>, check<false>, workspace<false>, true},
     {"conv_transpose", run<true>, check<true>, workspace<true>},
 };
 

@@ -233,7 +233,8 @@ auto with_type(Dtype dtype, F f) {
 }
 
 Fault run(const Call& call) {
-    product(call.inputs[0], call.inputs[1], call.outputs[0], *call.pool, call.workspace);
+    product(call.inputs[0], call.inputs[1], call.outputs[0], *call.pool, call.workspace,
+            call.epilogue);
     return {};
 }
 
@@ -248,7 +249,7 @@ std::size_t workspace(const Call& call) {
     return product_workspace(call.inputs[0], call.inputs[1]);
 }
 
-const Kernel rows[] = {{"gemm", &run, &check, &workspace}};
+const Kernel rows[] = {{"gemm", &run, &check, &workspace, true}};
 
 }  // namespace
 

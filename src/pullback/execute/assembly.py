@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.blocks import Blocks
 from pullback.execute.tasks import Loop, Task, Tasks
+from pullback.plan.fusion import Group
 from pullback.plan.layout import row_by_row
 
 
@@ -38,8 +39,13 @@ class Assembly:
         """Add every task."""
         for task in self._tasks.tasks:
             self._add(task)
-            around = 0 if task.loop is None else len(task.loop.starts) + len(task.loop.ends)
-            self.added += [task] * (1 + around)
+            self.added += [task] * self._count(task)
+
+    @staticmethod
+    def _count(task: Task) -> int:
+        """How many tasks of the program a task becomes."""
+        loop = task.loop
+        return 1 if loop is None else len(loop.starts) + bool(loop.length) + len(loop.ends)
 
     def _add(self, task: Task) -> None:
         if task.kind in ("chain", "update"):
@@ -68,8 +74,15 @@ class Assembly:
             self._copy(source, target)
 
     def _chain(self, task: Task) -> None:
-        group, at = task.group, self._blocks.at
-        shape = group[0].shape
+        chain = self._elementwise(task.group, task.stored)
+        if task.kind == "update":
+            self._native.update(*chain, self._checked)
+        else:
+            self._native.chain(*chain)
+
+    def _elementwise(self, group: Group, stored: Sequence[int]) -> tuple[Any, ...]:
+        """A chain: the instruction set, its shape, what it loads, its steps, what it stores."""
+        shape, at = group[0].shape, self._blocks.at
         made = {i.output for i in group}
         numbers = dict.fromkeys(x for i in group for x in i.inputs if x not in made)
         registers = {n: r for r, n in enumerate((*numbers, *(i.output for i in group)))}
@@ -81,15 +94,11 @@ class Assembly:
             inputs = [registers[x] for x in i.inputs]
             steps.append((name, given, result, registers[i.output], inputs, attributes))
         loads = [(registers[n], at(n, shape)) for n in numbers]
-        stores = [(registers[n], at(n)) for n in task.stored]
-        chain = lowering.instruction_set(), list(shape), loads, steps, stores
-        if task.kind == "update":
-            self._native.update(*chain, self._checked)
-        else:
-            self._native.chain(*chain)
+        stores = [(registers[n], at(n)) for n in stored]
+        return lowering.instruction_set(), list(shape), loads, steps, stores
 
     def _kernel(self, task: Task) -> None:
-        (one,) = task.group
+        one, *chain = task.group
         found = self._tasks.kernel(one)
         assert found is not None
         inputs = [self._blocks.at(x) for x in one.inputs[: found.inputs]]
@@ -97,15 +106,17 @@ class Assembly:
         if found.moves:
             shape = self._blocks.layouts[one.inputs[0]].shape
             output = (*output[:3], list(shape), list(row_by_row(shape)), output[-1])
+        stored = [n for n in task.stored if n != one.output]
+        epilogue = self._elementwise(tuple(chain), stored) if stored else None
         integers, reals = list(found.integers), list(found.reals)
-        self._native.call(found.name, inputs, [output], integers, reals)
+        self._native.call(found.name, inputs, [output], integers, reals, epilogue)
 
     def host(self, task: Task) -> Callable[[], None]:
         """What computes a task on NumPy."""
         if task.copies is not None:
             source, target = map(self._blocks.array, task.copies)
             return lambda: np.copyto(target, source)
-        (one,) = task.group
+        one = task.group[0]
         inputs = [self._blocks.array(x) for x in one.inputs]
         output = self._blocks.array(one.output)
 

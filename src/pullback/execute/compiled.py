@@ -17,6 +17,7 @@ import numpy as np
 from pullback.execute import lowering
 from pullback.execute.assembly import Assembly
 from pullback.execute.blocks import Blocks
+from pullback.execute.epilogues import finish_kernels
 from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory, plan_too_large
 from pullback.execute.loops import LoopingTasks
@@ -56,6 +57,7 @@ class NativeExecutor:
         self._in_place = self._updated()
         self._roots = self._rooted()
         self._tasks.write_in_place(self._in_place)
+        finish_kernels(self._tasks)
         self._blocks = self._placed()
         self._native = lowering.new_program(self._blocks.arena, state.block)
         checked = program.finite is not None

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from pullback.execute import lowering
+from pullback.execute.epilogues import finish_kernels
 from pullback.execute.tasks import Loop, Task, Tasks
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node
@@ -143,6 +144,7 @@ class _Looping:
             if n in made:
                 self.layouts.setdefault(n, target)
         self.inner.extend(instructions)
+        finish_kernels(self.inner)
         found = []
         for n, target in wanted:  # a view, or a value that is handed out twice, is copied
             there = self.layouts[n] is target

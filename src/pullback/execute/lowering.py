@@ -95,6 +95,16 @@ def _kernels() -> frozenset[str]:
     return frozenset(_native().kernels(instruction_set()))
 
 
+@functools.cache
+def _finishing() -> frozenset[str]:
+    return frozenset(_native().finishing(instruction_set()))
+
+
+def finishes(kernel: kernels.Kernel) -> bool:
+    """Whether a chain can run on parts of what a kernel computes, as soon as they are there."""
+    return kernel.name in _finishing()
+
+
 def new_program(arena: Any, state: Any) -> Any:
     """An empty program of the native module over two blocks of bytes."""
     threads()  # chosen before the first program is made

@@ -20,7 +20,8 @@ class Task:
 
     Attributes:
         kind: `chain`, `kernel`, `loop`, `copy` or `host`; `update` for a chain that writes slots.
-        group: The instructions it stands for; one, unless it is a chain.
+        group: The instructions it stands for: those of a chain, or one; behind that of a kernel,
+            those of the chain that finishes what it computes.
         copies: For a copy, what is copied; it has no instruction.
         loop: For a loop, what is repeated.
         stored: The values that it writes to memory: those that other tasks read.
@@ -146,17 +147,16 @@ class Tasks:
         Returns:
             When each value that needs a place of its own is alive.
         """
-        last, first = dict[int, int](), dict[int, int]()
-        for t, task in enumerate(self.tasks):
-            # all updates are looked at before the first of them writes
-            when = len(self.tasks) if task.kind == "update" else t
-            last |= dict.fromkeys(task.reads(self.layouts), when)
+        self._share(roots)
+        last, first = self._last_reads(), dict[int, int]()
         kept = {self.layouts[n].base for n in roots}
         read = {*roots, *kept, *last}
         tasks = []
         for t, task in enumerate(self.tasks):
-            alone = task.kind in ("kernel", "loop", "host")
-            stored = tuple(i.output for i in task.group if alone or self._is_read(i.output, read))
+            alone = task.group[:1] if task.kind in ("kernel", "loop", "host") else ()
+            stored = tuple(
+                i.output for i in task.group if i in alone or self._is_read(i.output, read)
+            )
             if task.copies is not None:
                 stored = (task.copies[1],)
             if task.loop is not None:
@@ -168,6 +168,32 @@ class Tasks:
         first |= dict.fromkeys(there, -1)
         until = {n: end if n in kept else max(t, last.get(n, 0)) for n, t in first.items()}
         return {n: Lifetime(self.layouts[n].nbytes, t, until[n]) for n, t in first.items()}
+
+    def _last_reads(self) -> dict[int, int]:
+        """The last task that reads each block which it has not made itself."""
+        last: dict[int, int] = {}
+        for t, task in enumerate(self.tasks):
+            # all updates are looked at before the first of them writes
+            when = len(self.tasks) if task.kind == "update" else t
+            last |= dict.fromkeys(task.reads(self.layouts), when)
+        return last
+
+    def _share(self, roots: Collection[int]) -> None:
+        """Let what finishes a kernel's value lie in its place, where nobody else reads that."""
+        read = {*self._last_reads(), *(self.layouts[n].base for n in roots)}
+        shared: dict[int, int] = {}
+        for task in self.tasks:
+            if task.kind != "kernel" or task.group[0].output in read:
+                continue
+            made = self.layouts[task.group[0].output]
+            for n in (i.output for i in task.group[1:]):
+                own = self.layouts[n]
+                if n in read and own == Layout.whole(n, own.shape, made.dtype):
+                    shared[n] = made.base
+                    break
+        for n, layout in self.layouts.items():
+            if layout.base in shared:
+                self.layouts[n] = replace(layout, base=shared[layout.base])
 
     def write_in_place(self, slots: Mapping[int, Layout]) -> None:
         """Let chains write over the slots whose new values they make; they come last.
