@@ -11,14 +11,10 @@
 // other taps: for a stride of s an axis has s phases, each a convolution of stride 1 whose outputs
 // lie s apart (sliding.hpp).
 
-#include "convolution.hpp"
-
 #include <tuple>
 
+#include "convolution_strips.hpp"
 #include "copying.hpp"
-#include "gemm_plan.hpp"
-#include "packing.hpp"
-#include "patch.hpp"
 #include "run_tile.hpp"
 #include "table.hpp"
 
@@ -26,44 +22,13 @@ namespace pullback::PULLBACK_ISA {
 
 namespace {
 
-// The part of the output that is one phase of each axis.
-struct Part {
-    std::array<const Phase*, most_space> phases;
-    Index depth;   // of the inner dimension
-    Index packed;  // where its strips begin
-    BlockSize block;
-    Index lines, across;  // how many blocks of lines and of a line's positions
-    Index units;          // of each image and group
-};
-
-std::vector<Part> parts_of(const Convolving& of) {
-    std::vector<Part> parts;
-    Index packed = 0;
-    for (const Phase& depth : of.phases[0]) {
-        for (const Phase& height : of.phases[1]) {
-            for (const Phase& width : of.phases[2]) {
-                Part part{{&depth, &height, &width}, of.inner(), packed, {}, 0, 0, 0};
-                for (const Phase* phase : part.phases) part.depth *= std::ssize(phase->taps);
-                parts.push_back(part);
-                packed += part.depth;
-            }
-        }
-    }
-    return parts;
-}
-
-template <class T>
-Index packed_columns(const Convolving& of) {
-    return rounded_up(of.outer(), vector_lanes<T>);
-}
-
 template <class T>
 class Convolution {
  public:
     Convolution(const Convolving& of, const T* from, T* packed, Epilogue epilogue)
         : of_(of),
           from_(from),
-          packed_(packed),
+          strips_(of, packed),
           epilogue_(epilogue),
           parts_(parts_of(of)),
           inner_(of.inner()),
@@ -92,7 +57,7 @@ class Convolution {
     }
 
     void run(const Pool& pool) const {
-        pack(pool);
+        strips_.pack(parts_, pool);
         for (const Part& part : parts_) {
             const Index units = of_.from.shape[0] * of_.groups * part.units;
             const Index together = std::max<Index>(1, least_work / work(part, part.block.lines));
@@ -111,46 +76,11 @@ class Convolution {
         return lines * part.block.positions * (part.depth * outer_ + inner_) + 1;
     }
 
-    // A strip of the kernel: its columns from `column` on, row by row of the inner dimension.
-    Matrix<T> strip(const Part& part, Index group, Index column) const {
-        const Index columns = packed_columns<T>(of_);
-        T* data = packed_ + (part.packed * of_.groups + part.depth * group) * columns;
-        return {data + part.depth * column, std::min<Index>(strip_columns<T>, columns - column), 1};
-    }
-
-    void pack(const Pool& pool) const {
-        const Index strips = ceiling(outer_, strip_columns<T>);
-        for (const Part& part : parts_) {
-            pool.run(of_.groups * strips, [&](Index piece) {
-                pack_strips(part, piece / strips, piece % strips * strip_columns<T>);
-            });
-        }
-    }
-
-    void pack_strips(const Part& part, Index group, Index column) const {
-        const Array& kernel = of_.kernel;
-        const auto strides = kernel.strides.data();
-        const int rank = kernel.axes - 2, lead = most_space - rank;
-        const Index rows = strides[rank], columns = strides[rank + 1];
-        const Index inner = of_.back ? columns : rows, outer = of_.back ? rows : columns;
-        const auto to = strip(part, group, column);
-        const Index some = std::min(to.row, outer_ - column);
-        const T* own = kernel.as<const T>() + group * (of_.back ? inner_ : outer_) * columns;
-        T* row = to.data;
-        Index at[most_space];
-        for (const Tap& depth : part.phases[0]->taps) {
-            for (const Tap& height : part.phases[1]->taps) {
-                for (const Tap& width : part.phases[2]->taps) {
-                    at[0] = depth.number, at[1] = height.number, at[2] = width.number;
-                    const T* from = own + column * outer;
-                    for (int axis = 0; axis < rank; ++axis) from += at[lead + axis] * strides[axis];
-                    for (Index i = 0; i < inner_; ++i, row += to.row) {
-                        for (Index j = 0; j < some; ++j) row[j] = from[i * inner + j * outer];
-                        std::fill(row + some, row + to.row, T{});
-                    }
-                }
-            }
-        }
+    // Whether positions are a tile's columns and the kernel's are its rows, instead of the other
+    // way: a tile with few columns loads as much as it computes.
+    bool turned(const Part& part) const {
+        return outer_ <= vector_lanes<T> && part.phases[2]->move == 1 &&
+               part.phases[2]->count >= vector_lanes<T>;
     }
 
     // The runs of a patch that a position sees, of some channels; cut into chunks that one
@@ -162,19 +92,21 @@ class Convolution {
         const auto& [depths, heights, widths] = part.phases;
         const Index total = part.depth / std::max<Index>(inner_, 1) * channels;
         const Index most = ceiling(total, std::max<Index>(ceiling(total, most_depth), 1));
+        const Index apart = strips_.width();
         Index row = channel, taken = 0;
-        const auto add = [&](Index depth, Index a) {
+        const auto add = [&](Index depth, Index at) {
             for (Index done = 0; done < depth;) {
                 if (taken == most) {
                     chunks.push_back(std::ssize(runs));
                     taken = 0;
                 }
-                const Index some = std::min(depth - done, most - taken), b = row + done;
-                if (taken > 0 && runs.back().a + runs.back().depth == a + done &&
-                    runs.back().b + runs.back().depth == b) {
+                const Index some = std::min(depth - done, most - taken);
+                const Index a = at + done * patch.channel, b = (row + done) * apart;
+                if (taken > 0 && runs.back().a + runs.back().depth * patch.channel == a &&
+                    runs.back().b + runs.back().depth * apart == b) {
                     runs.back().depth += some;
                 } else {
-                    runs.push_back({some, a + done, b});
+                    runs.push_back({some, a, b});
                 }
                 taken += some;
                 done += some;
@@ -191,6 +123,33 @@ class Convolution {
             }
         }
         chunks.push_back(std::ssize(runs));
+        if (turned(part)) {
+            for (Run& run : runs) std::swap(run.a, run.b);
+        }
+    }
+
+    // Some positions of a line, for all columns of a strip. `image`: what the first of them sees.
+    void line_of(const Part& part, std::span<const Run> runs, const Patch<T>& patch, const T* image,
+                 const T* strip, T* to, Index positions, Index columns, bool add) const {
+        const Index next = part.phases[2]->step * outer_ * of_.groups, width = strips_.width();
+        const Index count = std::ssize(runs), move = part.phases[2]->move * patch.pixel;
+        if (!turned(part)) {
+            run_column<T>(
+                positions,
+                {runs.data(), count, {image, move, 1}, strip, width, {to, next, 1}, columns, add});
+            return;
+        }
+        for (Index i = 0; i < positions; i += strip_columns<T>) {
+            const Index some = std::min<Index>(strip_columns<T>, positions - i);
+            run_column<T>(columns, {runs.data(),
+                                    count,
+                                    {strip, 1, width},
+                                    image + i,
+                                    patch.channel,
+                                    {to + i * next, 1, next},
+                                    some,
+                                    add});
+        }
     }
 
     void block(const Part& part, Index unit, std::vector<Run>& runs) const {
@@ -220,23 +179,18 @@ class Convolution {
             const Index some = std::min(part.block.channels, inner_ - c);
             const Box box =
                 seen(part.phases, {d, h, w}, {1, lines, positions}, group * inner_ + c, some);
-            const Patch<T> patch = patch_of(own, box);
+            const Patch<T> patch = turned(part) ? turned_patch_of(own, box) : patch_of(own, box);
             find_runs(part, patch, c, some, runs, chunks);
             for (Index j = 0; j < outer_; j += strip_columns<T>) {
-                const auto strip_at = strip(part, group, j);
+                const T* strip = strips_.at(part, group, j);
+                const Index columns = std::min<Index>(strip_columns<T>, outer_ - j);
                 Index begin = 0;
                 for (const Index end : chunks) {
                     for (Index line = 0; line < lines; ++line) {
-                        run_column<T>(positions, {runs.data() + begin,
-                                                  end - begin,
-                                                  {patch.data + line * heights->move * patch.line,
-                                                   widths->move * patch.pixel, 1},
-                                                  strip_at.data,
-                                                  strip_at.row,
-                                                  to + place(line) * channels + j,
-                                                  widths->step * channels,
-                                                  std::min<Index>(strip_columns<T>, outer_ - j),
-                                                  c > 0 || begin > 0});
+                        line_of(part, {runs.data() + begin, runs.data() + end}, patch,
+                                patch.data + line * heights->move * patch.line, strip,
+                                to + place(line) * channels + j, positions, columns,
+                                c > 0 || begin > 0);
                     }
                     begin = end;
                 }
@@ -253,21 +207,13 @@ class Convolution {
 
     const Convolving& of_;
     const T* from_;
-    T* packed_;
+    Strips<T> strips_;
     Epilogue epilogue_;
     std::vector<Part> parts_;
     Index inner_, outer_;
     Image<T> image_;
     std::array<Index, most_space> to_shape_{1, 1, 1};
 };
-
-template <class T>
-std::size_t packed_bytes(const Convolving& of) {
-    Index taps = 1;
-    for (int axis = 0; axis < of.kernel.axes - 2; ++axis) taps *= of.kernel.shape[axis];
-    const Index numbers = taps * of.inner() * packed_columns<T>(of) * of.groups;
-    return static_cast<std::size_t>(numbers) * sizeof(T);
-}
 
 Convolving convolving(const Call& call, bool back) {
     const Array &first = call.inputs[0], &kernel = call.inputs[1], &last = call.outputs[0];
@@ -331,7 +277,8 @@ const Kernel rows[] = {
 }  // namespace
 
 std::size_t convolution_workspace(const Convolving& of) {
-    return of.from.dtype == Dtype::float32 ? packed_bytes<float>(of) : packed_bytes<double>(of);
+    return of.from.dtype == Dtype::float32 ? Strips<float>(of, nullptr).bytes()
+                                           : Strips<double>(of, nullptr).bytes();
 }
 
 void convolution(const Convolving& of, const Pool& pool, std::byte* workspace, Epilogue epilogue) {

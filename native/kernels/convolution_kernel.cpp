@@ -159,7 +159,8 @@ class KernelGradient {
                     Run runs[most_positions];
                     for (Index i = 0; i < count; ++i) {
                         runs[i] = {std::min(wide, positions - from),
-                                   i * phases_[1].move * patch.line, i * phases_[2].count};
+                                   i * phases_[1].move * patch.line,
+                                   i * phases_[2].count * columns_};
                     }
                     const Index begin = row + line * phases_[2].count + from;
                     const T* seen_first = patch.data + line * phases_[1].move * patch.line +
@@ -186,14 +187,13 @@ class KernelGradient {
             const Index some = std::min(width, column + columns - j);
             const Index padded = some > vector_lanes<T> ? width : vector_lanes<T>;
             const T* strip = outputs_ + begin * columns_ + j;
-            const T* last = strip + (runs.back().b + runs.back().depth - 1) * columns_;
+            const T* last = strip + runs.back().b + (runs.back().depth - 1) * columns_;
             RunTile<T> tile{runs.data(),
                             std::ssize(runs),
                             {nullptr, 1, pixel},
                             strip,
                             columns_,
-                            nullptr,
-                            columns_,
+                            {nullptr, columns_, 1},
                             some,
                             add};
             if (last + padded > end || (columns_ > width && tiles > 3)) {
@@ -201,8 +201,8 @@ class KernelGradient {
                 Index taken = 0;
                 for (std::size_t i = 0; i < runs.size(); ++i) {
                     packed_runs[i] = {runs[i].depth, runs[i].a, taken};
-                    taken += runs[i].depth;
-                    const T* from = strip + runs[i].b * columns_;
+                    taken += runs[i].depth * padded;
+                    const T* from = strip + runs[i].b;
                     for (Index p = 0; p < runs[i].depth; ++p, from += columns_, to += padded) {
                         if (some == width) {
                             std::memcpy(to, from, sizeof(T) * width);
@@ -218,7 +218,7 @@ class KernelGradient {
             }
             for (const Rows& of : rows) {
                 tile.a.data = patch + of.patch;
-                tile.c = kernel + of.kernel * columns_ + j;
+                tile.c.data = kernel + of.kernel * columns_ + j;
                 run_column(of.count, tile);
             }
         }

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <memory>
 
+#include "packing.hpp"
 #include "sliding.hpp"
-#include "tile.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
@@ -41,11 +41,11 @@ inline Box seen(const std::array<const Phase*, most_space>& phases, const Counts
     return box;
 }
 
-// Where a part of an image can be read, by the distances of planes, lines and pixels.
+// Where a part of an image can be read, by the distances of planes, lines, pixels and channels.
 template <class T>
 struct Patch {
     const T* data;
-    Index plane, line, pixel;
+    Index plane, line, pixel, channel = 1;
 };
 
 // Memory of the thread's own, for `count` numbers; what it held before may be gone.
@@ -108,6 +108,49 @@ Patch<T> patch_of(const Image<T>& image, const Box& box) {
         }
     }
     return {copied, plane, line, box.channels};
+}
+
+// Pixels of all channels turned, channel by channel: to[c * apart + i] = from[i * row + c].
+template <class T>
+void turn_line(const T* from, Index row, Index pixels, Index channels, T* to, Index apart) {
+    constexpr int lanes = vector_lanes<T>;
+    const Index whole = pixels / lanes * lanes, high = channels / lanes * lanes;
+    for (Index c = 0; c < high; c += lanes) {
+        for (Index i = 0; i < whole; i += lanes) {
+            transpose_rows<T, lanes>(from + i * row + c, row, apart, to + c * apart + i);
+        }
+    }
+    for (Index c = 0; c < channels; ++c) {
+        for (Index i = c < high ? whole : 0; i < pixels; ++i) to[c * apart + i] = from[i * row + c];
+    }
+}
+
+// The same part with the pixels of one channel side by side, and whole vectors to read at its end.
+template <class T>
+Patch<T> turned_patch_of(const Image<T>& image, const Box& box) {
+    const auto& shape = image.shape;
+    const Index line = box.size[2], plane = box.size[1] * line, apart = box.size[0] * plane;
+    const Index count = apart * box.channels;
+    T* copied = scratch<T>(count + strip_columns<T>);
+    std::fill_n(copied, count + strip_columns<T>, T{});
+    const Index begin = std::clamp<Index>(-box.start[2], 0, line);
+    const Index end = std::clamp(shape[2] - box.start[2], begin, line);
+    for (Index i = 0; i < box.size[0]; ++i) {
+        for (Index j = 0; j < box.size[1]; ++j) {
+            const Index depth = box.start[0] + i, height = box.start[1] + j;
+            if (depth < 0 || depth >= shape[0] || height < 0 || height >= shape[1]) continue;
+            const Index pixel = (depth * shape[1] + height) * shape[2] + box.start[2] + begin;
+            const T* from = image.data + pixel * image.channels + box.channel;
+            T* to = copied + i * plane + j * line + begin;
+            if (image.channels == 1) {
+                std::copy_n(from, end - begin, to);
+            } else {
+                turn_line(from, image.channels, end - begin, box.channels, to, apart);
+            }
+        }
+    }
+    // With one channel, its pixels and the channels of a pixel are as far apart: one run.
+    return {copied, plane, line, 1, box.channels == 1 ? 1 : apart};
 }
 
 // How many lines, positions of a line and channels a block has, so that its patch fits.

@@ -13,7 +13,7 @@
 namespace pullback::PULLBACK_ISA {
 
 struct Run {
-    std::int64_t depth, a, b;  // how many steps; where it begins: in A in elements, in B in rows
+    std::int64_t depth, a, b;  // how many steps, and where in A and B it begins
 };
 
 // Where only one vector of columns is wanted, a tile of twice the rows fills the registers.
@@ -28,8 +28,7 @@ struct RunTile {
     Matrix<const T> a;
     const T* b;
     std::int64_t b_row;
-    T* c;
-    std::int64_t c_row;
+    Matrix<T> c;
     std::int64_t columns;
     bool add;
 };
@@ -48,7 +47,7 @@ void run_tile(const RunTile<T>& of) {
     for (std::int64_t i = 0; i < of.count; ++i) {
         const Run run = of.runs[i];
         const T* left = of.a.data + run.a;
-        const T* right = of.b + run.b * b_row;
+        const T* right = of.b + run.b;
         for (std::int64_t p = 0; p < run.depth; ++p) {
             Vector<T> b_row_now[vectors];
 #pragma GCC unroll 8
@@ -63,10 +62,10 @@ void run_tile(const RunTile<T>& of) {
             right += b_row;
         }
     }
-    T* to = of.c;
-    if (of.columns == vectors * lanes) {
+    T* to = of.c.data;
+    if (of.columns == vectors * lanes && of.c.column == 1) {
 #pragma GCC unroll 32
-        for (int r = 0; r < rows; ++r, to += of.c_row) {
+        for (int r = 0; r < rows; ++r, to += of.c.row) {
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; ++v) {
                 store(to + v * lanes, of.add ? load(to + v * lanes) + sums[r][v] : sums[r][v]);
@@ -80,9 +79,12 @@ void run_tile(const RunTile<T>& of) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; ++v) store(lines + (r * vectors + v) * lanes, sums[r][v]);
     }
-    for (int r = 0; r < rows; ++r, to += of.c_row) {
+    for (int r = 0; r < rows; ++r, to += of.c.row) {
         const T* line = lines + r * vectors * lanes;
-        for (std::int64_t j = 0; j < of.columns; ++j) to[j] = of.add ? to[j] + line[j] : line[j];
+        for (std::int64_t j = 0; j < of.columns; ++j) {
+            T& number = to[j * of.c.column];
+            number = of.add ? number + line[j] : line[j];
+        }
     }
 }
 
@@ -105,7 +107,7 @@ void run_column(std::int64_t rows, RunTile<T> of) {
         const std::int64_t height = rows / parts + (part < rows % parts ? 1 : 0);
         (narrow ? run_tiles<T, 1>[height - 1] : run_tiles<T, 2>[height - 1])(of);
         of.a.data += height * of.a.row;
-        of.c += height * of.c_row;
+        of.c.data += height * of.c.row;
     }
 }
 
