@@ -86,7 +86,8 @@ def run(command: str, root: Path) -> subprocess.CompletedProcess[str]:
     """Run a recipe's command in the copy."""
     program, *arguments = shlex.split(command)
     assert program == ".venv/bin/pytest"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    left_out = ("PYTEST_", "PULLBACK_EXECUTOR")  # the copy has no native module
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return subprocess.run(
         [sys.executable, "-c", RUNNER, *arguments, "-q", "-p", "no:cacheprovider"],
         cwd=root,
