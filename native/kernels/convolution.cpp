@@ -197,7 +197,12 @@ class Convolution {
             }
             if (part.block.channels == 0) break;
         }
-        for (Index line = 0; line < lines && epilogue_.call != nullptr; ++line) {
+        if (epilogue_.call == nullptr) return;
+        // Rows of the output that follow each other, in one call: whole lines, where they do.
+        if (widths->step == 1 && heights->step == 1 && positions == to_shape_[2]) {
+            return epilogue_(place(0), group * outer_, lines * positions, outer_);
+        }
+        for (Index line = 0; line < lines; ++line) {
             const Index together = widths->step == 1 ? positions : 1;
             for (Index i = 0; i < positions; i += together) {
                 epilogue_(place(line) + i * widths->step, group * outer_, together, outer_);
