@@ -53,7 +53,7 @@ test-races: $(races)/installed ## The tests of threads under the thread sanitize
 	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 $(races)/bin/pytest --timeout=1200 \
 	  tests/native/test_pool.py tests/native/test_gemm.py tests/train/test_same_bits.py \
-	  tests/train/test_natives_at_once.py -k "not fork"
+	  tests/train/test_natives_at_once.py -k "not child"
 
 bench: $(venv)/bench ## Time training steps beside installed peers (BENCH='--quick' for options)
 	$(bin)/python -m benchmarks $(BENCH)
