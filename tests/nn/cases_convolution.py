@@ -10,7 +10,7 @@ import numpy as np
 import pullback as pb
 from pullback.ops.averaging import AvgPool
 from pullback.ops.convolution import Conv, ConvTranspose
-from pullback.ops.pooling import MaxPool
+from pullback.ops.max_pooling import MaxPool
 from tests.nn.case import Case
 from tests.ops import expected_windows as loops
 
