@@ -13,6 +13,7 @@ from pullback.errors import DtypeError, LabelError, ShapeError
 from pullback.graph import Node, Op, apply, constant, registry
 from pullback.ops.attention import AttentionWeights
 from pullback.ops.fused import CrossEntropyWithLogits, LogSoftmax, Softmax, SoftmaxPullback
+from pullback.ops.max_pooling import MaxPoolPullback
 from pullback.ops.normalisation import (
     Moments,
     RmsNormalise,
@@ -45,6 +46,9 @@ TARGETS = np.array([1, 0, 2, 0, 2, -1, 1, 2])
 UNIT = np.array([[1e3, 0.0], [0.0, 1.0], [-1e3, 2.0]])
 NOTHING = np.array([[True, False, True], [False, False, False], [False, True, True]])
 
+TIED = np.array([0.0, 0.0, 0.0, -1e300, 1e300, 1e300]).reshape(1, 6, 1)
+TIED_BAR = np.array([1.0, 2.0, -3.0, 1e200]).reshape(1, 4, 1)
+
 HARD: list[tuple[Op, tuple[np.ndarray, ...]]] = [
     (AttentionWeights(), (UNIT, UNIT, NOTHING)),
     (AttentionWeights(True), (UNIT, UNIT[::-1], NOTHING)),
@@ -66,6 +70,7 @@ HARD: list[tuple[Op, tuple[np.ndarray, ...]]] = [
     (CumProd(1), (np.array([[1e200, 1e-200, 2.0], [0.0, -1.0, 4.0]]),)),
     (Prod((0,)), (np.array([0.0, 2.0, 3.0]),)),
     (Prod((0,)), (np.array([0.0, 0.0, 3.0]),)),
+    (MaxPoolPullback((2,), ((1, 1),), (1,), (2,)), (TIED_BAR, TIED)),
     (Prod((1,), True), (np.array([[0.0, -2.0, 3.0], [1e200, 1e-200, 2.0]]),)),
 ]
 CASES = list(HARD)
