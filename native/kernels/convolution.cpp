@@ -238,19 +238,8 @@ std::string check(const Call& call) {
     }
     const Array &first = call.inputs[0], &kernel = call.inputs[1], &last = call.outputs[0];
     const Array &x = back ? last : first, &y = back ? first : last;
-    if (first.dtype != kernel.dtype || first.dtype != last.dtype ||
-        (first.dtype != Dtype::float32 && first.dtype != Dtype::float64)) {
-        return "a convolution is of float32 or float64, all the same";
-    }
-    if (kernel.axes != x.axes) return "a kernel has an axis for each of the input's";
-    std::string refused = slides_refused(x, y, kernel.shape, call.integers.subspan(1));
+    const std::string refused = convolution_refused(x, kernel, y, call.integers);
     if (!refused.empty()) return refused;
-    const Index groups = call.integers[0], rank = x.axes - 2;
-    const Index ins = x.shape[x.axes - 1], outs = y.shape[y.axes - 1];
-    if (groups < 1 || ins % groups != 0 || outs % groups != 0 ||
-        kernel.shape[rank] * groups != ins || kernel.shape[rank + 1] != outs) {
-        return "a kernel is (*window, channels / groups, channels of the output)";
-    }
     return last.contiguous() ? "" : "the output of a convolution is contiguous";
 }
 

@@ -10,6 +10,7 @@
 
 #include <tuple>
 
+#include "convolution.hpp"
 #include "copying.hpp"
 #include "gemm_plan.hpp"
 #include "packing.hpp"
@@ -245,19 +246,8 @@ std::string check(const Call& call) {
         return "a kernel's gradient has two inputs, one output and its settings";
     }
     const Array &x = call.inputs[0], &y = call.inputs[1], &kernel = call.outputs[0];
-    if (x.dtype != y.dtype || x.dtype != kernel.dtype ||
-        (x.dtype != Dtype::float32 && x.dtype != Dtype::float64)) {
-        return "a convolution is of float32 or float64, all the same";
-    }
-    if (kernel.axes != x.axes) return "a kernel has an axis for each of the input's";
-    std::string refused = slides_refused(x, y, kernel.shape, call.integers.subspan(1));
+    const std::string refused = convolution_refused(x, kernel, y, call.integers);
     if (!refused.empty()) return refused;
-    const Index groups = call.integers[0], rank = x.axes - 2;
-    const Index ins = x.shape[x.axes - 1], outs = y.shape[y.axes - 1];
-    if (groups < 1 || ins % groups != 0 || outs % groups != 0 ||
-        kernel.shape[rank] * groups != ins || kernel.shape[rank + 1] != outs) {
-        return "a kernel is (*window, channels / groups, channels of the output)";
-    }
     return kernel.contiguous() ? "" : "the output of a convolution is contiguous";
 }
 

@@ -12,7 +12,7 @@ import pytest
 import pullback as pb
 from pullback.container import write_tensors
 from pullback.errors import ConfigError, FileFormatError, ShapeError, TraceError
-from pullback.execute import State, executor
+from pullback.execute import State, default_executor, executor
 from pullback.nn.mode import current_mode, mode
 from pullback.nn.storage import KIND, contents
 from pullback.nn.summary import rows, summary
@@ -229,7 +229,9 @@ def test_saved_loaded_and_resumed_to_the_same_bits(accumulate: int, tmp_path: Pa
     loaded = pb.load(whole.path, custom=[Centred])
     x = table()[0]
     assert loaded.predict(x).tolist() == whole.predict(x).tolist()
-    np.testing.assert_allclose(loaded.outputs(x), loaded.network(x).numpy(), 1e-5, 1e-6)
+    # a program on the native executor adds up in another order than values that are looked at
+    rtol, atol = (0.0, 0.0) if default_executor() == "numpy" else (1e-5, 1e-6)
+    np.testing.assert_allclose(loaded.outputs(x), loaded.network(x).numpy(), rtol, atol)
     for copied in (copy.deepcopy(whole.network), loaded.network):
         assert {path: v.numpy().tobytes() for path, v in copied.state().items()} == wanted
 

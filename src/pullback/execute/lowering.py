@@ -17,7 +17,7 @@ import numpy as np
 from pullback.errors import ConfigError
 from pullback.execute import kernels
 from pullback.execute.native import module
-from pullback.graph.dtypes import BOOL, Dtype
+from pullback.graph.dtypes import Dtype
 from pullback.plan.layout import Layout
 from pullback.plan.program import Instruction
 
@@ -155,14 +155,3 @@ def kernel(
         return None
     found = rule(instruction.op, inputs, output)
     return found if found is not None and found.name in _kernels() else None
-
-
-def copying(dtype: Dtype) -> tuple[str, int, int, list[float]] | None:
-    """The elementwise operation that copies numbers of a dtype, if there is one."""
-    row = "stop_gradient", DTYPES.get(dtype, -1), DTYPES.get(dtype, -1)
-    return (*row, []) if row in _elementwise() else None
-
-
-def is_guard(dtype: Dtype) -> bool:
-    """Whether a value can say if slots are written."""
-    return dtype == BOOL
