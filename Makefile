@@ -12,7 +12,7 @@ built_from := pyproject.toml CMakeLists.txt src/pullback/_version.py $(wildcard 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test check test-long test-native test-peers freeze test-sanitize test-races \
+.PHONY: help demo venv test check test-long test-numpy test-peers freeze test-sanitize test-races \
   bench clean
 
 help: ## Show this list
@@ -35,8 +35,8 @@ check: $(venv)/installed ## Lint, formatting and types, without the tests
 test-long: $(venv)/installed ## The tests that take minutes, and random hypothesis examples
 	$(bin)/pytest -m "long and not peers" --timeout=3600 --hypothesis-profile=long
 
-test-native: $(venv)/installed ## Every quick test once more, on the native executor
-	PULLBACK_EXECUTOR=native $(bin)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+test-numpy: $(venv)/installed ## Every quick test once more, on NumPy instead of the native module
+	PULLBACK_EXECUTOR=numpy $(bin)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (large downloads)
 	$(bin)/pytest -m peers --timeout=3600

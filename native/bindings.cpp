@@ -37,6 +37,7 @@ nb::dict build() {
     nb::dict facts;
     facts["compiler"] = __VERSION__;
     facts["cxx_standard"] = __cplusplus;
+    facts["sources"] = PULLBACK_SOURCES;
 #ifdef __SANITIZE_ADDRESS__
     facts["sanitized"] = true;
 #else

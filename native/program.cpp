@@ -161,15 +161,7 @@ bool Program::allowed() {
     });
 }
 
-Outcome Program::run() {
-    if (!open_.empty()) throw std::logic_error("a loop has no end");
-    std::byte* workspace = workspace_.data();
-    workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
-    for (std::size_t i = 0; i < tasks_.size(); ++i) {
-        const Fault fault = run_task(tasks_[i], workspace, pool_);
-        if (fault.place >= 0) return {false, static_cast<int>(i), fault};
-    }
-    if (!allowed()) return {};
+void Program::update() {
     for (const auto& update : updates_) update.run(pool_);
     for (const auto& [from, to] : writes_) {
         const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));
@@ -179,7 +171,42 @@ Outcome Program::run() {
                         static_cast<std::size_t>(std::min(copied_bytes, bytes - start)));
         });
     }
+}
+
+// after(i) is called behind task i, and behind the two parts that follow the tasks.
+template <class After>
+Outcome Program::run(After after) {
+    if (!open_.empty()) throw std::logic_error("a loop has no end");
+    std::byte* workspace = workspace_.data();
+    workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+        const Fault fault = run_task(tasks_[i], workspace, pool_);
+        if (fault.place >= 0) return {false, static_cast<int>(i), fault};
+        after(i);
+    }
+    const bool written = allowed();
+    after(tasks_.size());
+    if (!written) return {};
+    update();
+    after(tasks_.size() + 1);
     return {true, -1, {}};
+}
+
+Outcome Program::run() {
+    return run([](std::size_t) {});
+}
+
+std::vector<double> Program::profile(int runs) {
+    std::vector<double> seconds(tasks_.size() + 2);
+    for (int i = 0; i < runs; ++i) {
+        auto before = std::chrono::steady_clock::now();
+        run([&](std::size_t part) {
+            const auto now = std::chrono::steady_clock::now();
+            seconds[part] += std::chrono::duration<double>(now - before).count();
+            before = now;
+        });
+    }
+    return seconds;
 }
 
 void Program::gather(const ResidentRows& rows, std::span<const std::int64_t> indices) {

@@ -73,6 +73,10 @@ class Program {
 
     Outcome run();
 
+    // As many runs, and how many seconds each part of them took in all: every task, then the look
+    // at what the slots would become, then their writing.
+    std::vector<double> profile(int runs);
+
     // Steps one after the other, until all are done, one writes nothing, or time is up.
     //   indices: steps x batch, each the number of a row
     //   outputs: single numbers, logged for every step: log is steps x outputs
@@ -83,6 +87,9 @@ class Program {
  private:
     void add(Task task);
     bool allowed();
+    void update();
+    template <class After>
+    Outcome run(After after);
     void gather(const ResidentRows& rows, std::span<const std::int64_t> indices);
 
     const Kernels* kernels_;

@@ -90,3 +90,6 @@ class Program:
 
     def run(self) -> tuple[bool, int]:
         """Run all; returns whether slots were written, and a faulty task."""
+
+    def profile(self, runs: int) -> list[float]:
+        """Seconds that each task took in that many runs, then looking and writing."""

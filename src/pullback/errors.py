@@ -50,6 +50,10 @@ class PullbackError(Exception):
         return "\n".join(lines)
 
 
+class NumpyOnlyWarning(UserWarning):
+    """There is no native module, so everything runs on NumPy: rightly, but slower."""
+
+
 def _shortened(text: str) -> str:
     """The text without its middle where it is very long: a cell may hold a whole book."""
     text = str(text)

@@ -34,9 +34,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, found: ModuleType | ImportError) ->
     monkeypatch.setattr(native.importlib, "import_module", import_module)
 
 
-def module_of_version(version: str) -> ModuleType:
+def module_of_version(version: str, sources: str | None = None) -> ModuleType:
     made = ModuleType("pullback._native")
     made.__dict__["version"] = lambda: version
+    made.__dict__["build"] = lambda: {"sources": sources or native.sources_hash()}
     return made
 
 
@@ -73,6 +74,22 @@ def test_a_module_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(errors.FileFormatError, match=r"of version 0\.0\.1") as caught:
             call()
         assert "make venv" in caught.value.do
+
+
+def test_a_module_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, module_of_version(pullback.__version__, "0" * 64))
+    with pytest.raises(errors.FileFormatError, match="C\\+\\+ sources") as caught:
+        native.available()
+    assert "make venv" in caught.value.do
+
+
+def test_an_installed_package_has_no_sources_to_compare(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(native, "_CHECKOUT", tmp_path)
+    assert native.sources_hash() is None
+    pretend(monkeypatch, module_of_version(pullback.__version__, "0" * 64))
+    assert native.available()
 
 
 def test_a_module_of_this_version_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -105,6 +106,12 @@ def tell(
     if output.coloured(sys.stderr):
         shown = shown.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
     sys.stdout.flush()
+    print(shown, file=sys.stderr, flush=True)
+
+
+def warned(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Tell of a warning, without the place in the code that it came from."""
+    shown = _wrapped(output.plain(f"note: {message}"), output.width())
     print(shown, file=sys.stderr, flush=True)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ class Program(click.Group):
     def _run(self, args: list[str], debug: bool) -> int:
         """The exit status: 0 done, 1 a bug, 2 bad input, 130 or 143 interrupted."""
         as_json = "--json" in args
+        warnings.showwarning = failure.warned
         try:
             found = super().main(
                 args, prog_name="pullback", standalone_mode=False, terminal_width=output.width()

@@ -346,7 +346,7 @@ TRAINING: list[Decorator] = [
         "--executor",
         metavar="NAME",
         group="Training",
-        help="numpy, native, or reference (slow, float64 inside).  [numpy]",
+        help="native, numpy, or reference (slow, float64 inside).  [native]",
     ),
     option(
         "--checkpoint-steps",

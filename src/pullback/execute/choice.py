@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import os
+import warnings
 
-from pullback.errors import unknown
+from pullback.errors import NumpyOnlyWarning, unknown
 from pullback.execute.compiled import NativeExecutor
 from pullback.execute.executors import NumpyExecutor, ReferenceExecutor
+from pullback.execute.native import available, notice
 from pullback.execute.state import State
 from pullback.plan import Step, plan
 
 Executor = NativeExecutor | NumpyExecutor | ReferenceExecutor
 
-EXECUTORS = ("numpy", "native", "reference")
+EXECUTORS = ("native", "numpy", "reference")
 
 
 def default_executor() -> str:
-    """The executor that is used where none is named: `numpy`, or PULLBACK_EXECUTOR.
+    """The executor that is used where none is named.
+
+    That is PULLBACK_EXECUTOR where it is set, `native` where there is a native module, else
+    `numpy`, with one warning a process that says why.
 
     Raises:
         UnknownNameError: PULLBACK_EXECUTOR names no executor.
+        FileFormatError: The native module was built from another version of the sources.
 
     Example:
         >>> default_executor() in EXECUTORS
         True
     """
-    kind = os.environ.get("PULLBACK_EXECUTOR") or "numpy"
-    if kind not in EXECUTORS:
-        raise unknown("executor", kind, EXECUTORS)
-    return kind
+    kind = os.environ.get("PULLBACK_EXECUTOR")
+    if kind:
+        if kind not in EXECUTORS:
+            raise unknown("executor", kind, EXECUTORS)
+        return kind
+    if available():
+        return "native"
+    said = notice()
+    if said is not None:
+        warnings.warn(said, NumpyOnlyWarning, stacklevel=2)
+    return "numpy"
 
 
 def executor(step: Step, state: State, kind: str | None = None) -> Executor:
@@ -37,7 +50,7 @@ def executor(step: Step, state: State, kind: str | None = None) -> Executor:
     Args:
         step: What to run.
         state: The slots that it reads and writes.
-        kind: `numpy` and `native` plan it; `reference` runs it as it was written. None takes
+        kind: `native` and `numpy` plan it; `reference` runs it as it was written. None takes
             the default.
 
     Raises:

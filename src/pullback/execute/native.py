@@ -7,13 +7,17 @@ was found, everything runs on NumPy, and `notice` says so once.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 from pullback._version import __version__
 from pullback.errors import FileFormatError
 
 _REBUILD = "pip install --force-reinstall --no-deps --no-cache-dir pullback"
+_CHECKOUT = Path(__file__).resolve().parents[3]
+_SOURCES = (".cpp", ".hpp", ".def")
 
 
 def available() -> bool:
@@ -37,7 +41,7 @@ def module() -> ModuleType | None:
     """
     loaded, _ = _load()
     if loaded is not None:
-        _check_version(loaded)
+        _check(loaded)
     return loaded
 
 
@@ -87,14 +91,37 @@ def _load() -> tuple[ModuleType | None, str]:
         return None, f"it does not load: {error}"
 
 
-def _check_version(loaded: ModuleType) -> None:
+def sources_hash() -> str | None:
+    """The hash of the C++ sources of this checkout; None for an installed package.
+
+    CMakeLists.txt computes the same one of what it builds.
+    """
+    if not (_CHECKOUT / "CMakeLists.txt").is_file():
+        return None
+    total = hashlib.sha256()
+    paths = (_CHECKOUT / "native").rglob("*")
+    for name in sorted(p.relative_to(_CHECKOUT).as_posix() for p in paths if p.suffix in _SOURCES):
+        each = hashlib.sha256((_CHECKOUT / name).read_bytes()).hexdigest()
+        total.update(f"{name} {each}\n".encode())
+    return total.hexdigest()
+
+
+@functools.cache
+def _check(loaded: ModuleType) -> None:
+    """Refuse a module of another version, and in a checkout one of other sources."""
+    name = getattr(loaded, "__file__", None) or "pullback._native"
     built = str(loaded.version())
     if built != __version__:
         raise FileFormatError(
             "the native module must be built from the same version as the Python code",
-            f"{getattr(loaded, '__file__', 'pullback._native')} of version {built}, "
-            f"where pullback is {__version__}",
+            f"{name} of version {built}, where pullback is {__version__}",
             f"Install again: {_REBUILD} (in a checkout: make venv).",
+        )
+    if sources_hash() not in (None, loaded.build()["sources"]):
+        raise FileFormatError(
+            "the native module must be built from the C++ sources of this checkout",
+            f"{name}, built from others",
+            "Build it again: make venv.",
         )
 
 

@@ -109,7 +109,7 @@ def fit(
         name: What the run's folder is called, before its number.
         checkpoint_steps: Save after so many steps; every few seconds when None.
         progress: "bar", "plain", "none", or "auto": a bar on a terminal; False shows nothing.
-        executor: "numpy", "native", or "reference" for the slow oracle; None takes the default.
+        executor: "native", "numpy", or "reference" for the slow oracle; None takes the default.
         record: More to keep in the run's record, as plain data.
 
     Returns:

@@ -46,7 +46,7 @@ class Settings:
         seed: Keys initial values, shuffling and dropout.
         metrics: Names of what is measured after every epoch; None takes the task's defaults.
         checkpoint_steps: Save after so many steps; None saves every few seconds.
-        executor: `numpy`, `native`, or `reference` (the oracle, slow).
+        executor: `native`, `numpy`, or `reference` (the oracle, slow).
     """
 
     batch_size: int = 32

@@ -43,7 +43,7 @@ class Training:
 
     Args:
         seed: Keys initial values and random numbers (dropout).
-        executor: "numpy", "native", or "reference" for the slow oracle; None takes the default.
+        executor: "native", "numpy", or "reference" for the slow oracle; None takes the default.
         networks: The networks by name; the names begin the paths of their layers.
 
     Raises:
