@@ -103,19 +103,20 @@ struct Attention {
     // The scores of rows first to end; those above the diagonal are left out, or anything.
     void scores(Matrix<const T> left, Matrix<const T> turned, Matrix<T> to, Index first,
                 Index end) const {
-        constexpr Index width = strip_columns<T>;
-        alignas(64) T strip[most_depth * width];
+        alignas(64) T strip[most_depth * strip_columns<T>];
         const Index columns = causal ? std::min(end, keys()) : keys();
         for (Index p = 0; p < features() || p == 0; p += most_depth) {
             const Index depth = std::min<Index>(most_depth, features() - p);
-            for (Index j = 0; j < columns; j += width) {
-                const Index some = std::min(width, columns - j);
-                const int vectors = some > vector_lanes<T> ? 2 : 1;
+            const StripsOf<T> strips{columns};
+            for (Index s = 0; s < strips.count(); ++s) {
+                const Index j = strips.begin(s), some = strips.width(s);
+                const Index vectors = vectors_of<T>(some);
                 pack_strip(turned.at(p, j), depth, some, strip);
                 const Index above = causal && j > first ? (j - first) / tile_rows * tile_rows : 0;
                 for (Index i = first + above; i < end; i += tile_rows) {
                     const Index height = std::min<Index>(tile_rows, end - i);
-                    tiles<T>[vectors - 1][height - 1](depth, left.at(i, p), {strip, width, 1},
+                    tiles<T>[vectors - 1][height - 1](depth, left.at(i, p),
+                                                      {strip, vectors * vector_lanes<T>, 1},
                                                       to.at(i, j), some, p > 0);
                 }
             }

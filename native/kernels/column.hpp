@@ -54,11 +54,12 @@ void column_product(std::int64_t depth, Matrix<const T> a, Matrix<const T> b, T*
     for (std::int64_t i = 0; i < rows; i += width) {
         const std::int64_t some = std::min(width, rows - i);
         Matrix<const T> strip{a.at(i, 0).data, a.column, a.row};
-        if (strip.column != 1 || some < width) {
+        if (strip.column != 1 || some % vector_lanes<T> != 0) {
             pack_strip(strip, depth, some, own);
-            strip = {own, width, 1};
+            strip = {own, vectors_of<T>(some) * vector_lanes<T>, 1};
         }
-        tiles<T>[tile_vectors - 1][0](depth, {b.data, 0, b.row}, strip, {c + i, 0, 1}, some, add);
+        tiles<T>[vectors_of<T>(some) - 1][0](depth, {b.data, 0, b.row}, strip, {c + i, 0, 1}, some,
+                                             add);
     }
 }
 

@@ -40,7 +40,7 @@ class Convolution {
             to_shape_[most_space - rank + axis] = of.to.shape[axis + 1];
         }
         for (Part& part : parts_) {
-            part.block = block_size<T>(part.phases, inner_, std::max<Index>(16, 2 * tile_rows));
+            part.block = block_size<T>(part.phases, inner_, std::max<Index>(16, 2 * run_rows<2>));
             // A small batch is cut finer, so that every thread has something to do.
             const auto blocks = [&] {
                 return of.from.shape[0] * of.groups * part.phases[0]->count *
@@ -139,8 +139,8 @@ class Convolution {
                 {runs.data(), count, {image, move, 1}, strip, width, {to, next, 1}, columns, add});
             return;
         }
-        for (Index i = 0; i < positions; i += strip_columns<T>) {
-            const Index some = std::min<Index>(strip_columns<T>, positions - i);
+        for (Index i = 0; i < positions; i += run_columns<T>) {
+            const Index some = std::min<Index>(run_columns<T>, positions - i);
             run_column<T>(columns, {runs.data(),
                                     count,
                                     {strip, 1, width},
@@ -181,9 +181,9 @@ class Convolution {
                 seen(part.phases, {d, h, w}, {1, lines, positions}, group * inner_ + c, some);
             const Patch<T> patch = turned(part) ? turned_patch_of(own, box) : patch_of(own, box);
             find_runs(part, patch, c, some, runs, chunks);
-            for (Index j = 0; j < outer_; j += strip_columns<T>) {
+            for (Index j = 0; j < outer_; j += run_columns<T>) {
                 const T* strip = strips_.at(part, group, j);
-                const Index columns = std::min<Index>(strip_columns<T>, outer_ - j);
+                const Index columns = std::min<Index>(run_columns<T>, outer_ - j);
                 Index begin = 0;
                 for (const Index end : chunks) {
                     for (Index line = 0; line < lines; ++line) {

@@ -61,10 +61,10 @@ class KernelGradient {
         together_ = ceiling(units_, slices_);
         slices_ = std::max<Index>(ceiling(units_, std::max<Index>(together_, 1)), 1);
         column_block_ = outer_;
-        while (column_block_ > 2 * strip_columns<T> &&
+        while (column_block_ > 2 * run_columns<T> &&
                slices_ * groups * ceiling(outer_, column_block_) < enough / 2 &&
                work / slices_ > 2 * least_work) {
-            column_block_ = rounded_up(ceiling(column_block_, 2), strip_columns<T>);
+            column_block_ = rounded_up(ceiling(column_block_, 2), run_columns<T>);
         }
     }
 
@@ -178,11 +178,11 @@ class KernelGradient {
     // Adds the products of some positions, which `runs` tell, for some columns.
     void take(const std::vector<Rows>& rows, std::span<Run> runs, const T* patch, Index pixel,
               Index begin, Index column, Index columns, T* kernel, bool add) const {
-        constexpr Index width = strip_columns<T>;
+        constexpr Index width = run_columns<T>;
         alignas(64) T own[most_positions * width];
         Run packed_runs[most_positions];
         Index tiles = 0;
-        for (const Rows& some : rows) tiles += ceiling(some.count, tile_rows);
+        for (const Rows& some : rows) tiles += ceiling(some.count, run_rows<2>);
         const T* end = outputs_ + y_.size();
         for (Index j = column; j < column + columns; j += width) {
             const Index some = std::min(width, column + columns - j);

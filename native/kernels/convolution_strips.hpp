@@ -44,7 +44,7 @@ class Strips {
           packed_(packed),
           inner_(of.inner()),
           outer_(of.outer()),
-          width_(outer_ <= vector_lanes<T> ? vector_lanes<T> : strip_columns<T>),
+          width_(outer_ <= vector_lanes<T> ? vector_lanes<T> : run_columns<T>),
           columns_(rounded_up(outer_, width_)) {}
 
     Index width() const {

@@ -29,6 +29,27 @@ Matrix<T> matrix(const Array& array, std::int64_t entry) {
     return {array.as<T>() + offset, array.strides[array.axes - 2], array.strides[array.axes - 1]};
 }
 
+// Brings what is read next nearer, part by part, while the rows of a block are worked on.
+template <class T>
+class Ahead {
+ public:
+    // count: how many numbers there are from `next` on; none where it is null.
+    Ahead(const T* next, std::int64_t count, std::int64_t rows)
+        : next_(next), count_(next == nullptr ? 0 : count), rows_(rows) {}
+
+    // The part that belongs to the tile at `row`.
+    void fetch(std::int64_t row) const {
+        const std::int64_t end = std::min(rows_, row + tile_rows) * count_ / rows_;
+        for (std::int64_t i = row * count_ / rows_; i < end; i += vector_lanes<T>) {
+            __builtin_prefetch(next_ + i, 0, 2);
+        }
+    }
+
+ private:
+    const T* next_;
+    std::int64_t count_, rows_;
+};
+
 template <class T>
 struct Product {
     ProductPlan plan;
@@ -36,15 +57,16 @@ struct Product {
     const Pool& pool;
     std::byte* workspace;
     Epilogue epilogue;
+    StripsOf<T> strips{plan.columns};
 
-    // One block of `to`: rows and columns from (row, column), over [start, end) of the inner
-    // dimension. With `packed`, copies are read where the plan has them, counted from its slab.
+    // One block of `to`: rows from `row`, strips from `first` to `last`, over [start, end) of the
+    // inner dimension. With `packed`, copies are read where the plan has them, counted from its
+    // slab.
     void block(Matrix<const T> left, Matrix<const T> right, Matrix<T> to, std::int64_t row,
-               std::int64_t rows, std::int64_t column, std::int64_t columns, std::int64_t start,
+               std::int64_t rows, std::int64_t first, std::int64_t last, std::int64_t start,
                std::int64_t end, bool add, const Packed<T>* packed, std::int64_t slab_row,
                std::int64_t slab_start) const {
-        constexpr std::int64_t width = strip_columns<T>;
-        alignas(64) T own[most_depth * width];
+        alignas(64) T own[most_depth * strip_columns<T>];
         for (std::int64_t p = start; p < end || p == start; p += plan.chunk) {
             const std::int64_t depth = std::min(plan.chunk, end - p);
             const bool adds = add || p > start;
@@ -53,26 +75,35 @@ struct Product {
                                adds, own);
                 continue;
             }
-            for (std::int64_t j = column; j < column + columns; j += width) {
-                const std::int64_t some = std::min(width, column + columns - j);
-                const int vectors = some > vector_lanes<T> ? 2 : 1;
+            for (std::int64_t s = first; s < last; ++s) {
+                const std::int64_t j = strips.begin(s), some = strips.width(s);
+                const std::int64_t vectors = vectors_of<T>(some);
                 Matrix<const T> strip = right.at(p, j);
                 if (plan.pack_b) {
-                    const auto copy = packed->strip(j, p - slab_start, depth);
+                    const auto copy = packed->strip(j, some, p - slab_start, depth);
                     strip = {copy.data, copy.row, 1};
                 } else if (strip.column != 1 || some % vector_lanes<T> != 0 ||
                            std::abs(strip.row) * std::int64_t{sizeof(T)} > 256) {
                     pack_strip(strip, depth, some, own);
-                    strip = {own, width, 1};
+                    strip = {own, vectors * vector_lanes<T>, 1};
                 }
-                for (std::int64_t i = row; i < row + rows; i += tile_rows) {
-                    const auto height = std::min<std::int64_t>(tile_rows, row + rows - i);
-                    Matrix<const T> panel = left.at(i, p);
-                    if (plan.pack_a) {
+                const Ahead next(
+                    plan.pack_b && s + 1 < last ? strip.data + depth * strip.row : nullptr,
+                    depth * strip.row, rows);
+                if (plan.pack_a) {
+                    for (std::int64_t i = row; i < row + rows; i += tile_rows) {
+                        next.fetch(i - row);
+                        const auto height = std::min<std::int64_t>(tile_rows, row + rows - i);
                         const auto copy = packed->panel(i - slab_row, p - slab_start, depth);
-                        panel = {copy.data, copy.row, copy.column};
+                        tiles<T>[vectors - 1][height - 1](depth, {copy.data, 1, tile_rows}, strip,
+                                                          to.at(i, j), some, adds);
                     }
-                    tiles<T>[vectors - 1][height - 1](depth, panel, strip, to.at(i, j), some, adds);
+                } else {
+                    evenly(rows, tile_rows, [&](std::int64_t i, std::int64_t height) {
+                        next.fetch(i);
+                        tiles<T>[vectors - 1][height - 1](depth, left.at(row + i, p), strip,
+                                                          to.at(row + i, j), some, adds);
+                    });
                 }
             }
         }
@@ -80,17 +111,18 @@ struct Product {
 
     // Reading A and B where they lie: units of (matrix, rows, columns, slice), small ones together.
     void in_place() const {
-        const std::int64_t row_blocks = plan.row_blocks(plan.rows), across = plan.column_blocks();
+        const std::int64_t row_blocks = plan.row_blocks(plan.rows);
+        const std::int64_t across = plan.strip_blocks(strips.count());
         const std::int64_t units = plan.stack * row_blocks * across * plan.slices;
         const auto unit = [&](std::int64_t number) {
             const std::int64_t slice = number % plan.slices;
             number /= plan.slices;
-            const std::int64_t column = number % across * plan.column_block;
+            const std::int64_t first = number % across * plan.strip_block;
             number /= across;
             const std::int64_t row = number % row_blocks * plan.row_block;
             const std::int64_t entry = number / row_blocks;
             const std::int64_t rows = std::min(plan.row_block, plan.rows - row);
-            const std::int64_t columns = std::min(plan.column_block, plan.columns - column);
+            const std::int64_t last = std::min(first + plan.strip_block, strips.count());
             const std::int64_t start = slice * plan.slice_inner;
             auto to = matrix<T>(c, entry);
             if (plan.slices > 1) {
@@ -98,10 +130,9 @@ struct Product {
                 to = {parts + (entry * plan.slices + slice) * plan.rows * plan.columns,
                       plan.columns, 1};
             }
-            block(matrix<const T>(a, entry), matrix<const T>(b, entry), to, row, rows, column,
-                  columns, start, std::min(plan.inner, start + plan.slice_inner), false, nullptr, 0,
-                  0);
-            if (plan.slices == 1) epilogue(entry * plan.rows + row, column, rows, columns);
+            block(matrix<const T>(a, entry), matrix<const T>(b, entry), to, row, rows, first, last,
+                  start, std::min(plan.inner, start + plan.slice_inner), false, nullptr, 0, 0);
+            if (plan.slices == 1) finish(entry * plan.rows + row, rows, first, last);
         };
         const std::int64_t together = plan.units_per_piece;
         pool.run(ceiling(units, together), [&](std::int64_t piece) {
@@ -144,14 +175,14 @@ struct Product {
     // Fills the copies. That of B is kept while the slab of rows moves on.
     void pack(const Packed<T>& copies, std::int64_t entry, std::int64_t row,
               std::int64_t start) const {
-        constexpr std::int64_t panels = 8 * tile_rows, strips = 4 * strip_columns<T>, few = 64;
+        constexpr std::int64_t panels = 8 * tile_rows, few_strips = 4, few = 64;
         const auto left = matrix<const T>(a, entry), right = matrix<const T>(b, entry);
         const std::int64_t inner = std::min(plan.slab_inner, plan.inner - start);
         const std::int64_t rows = std::min(plan.slab_rows, plan.rows - row);
         const std::int64_t chunks = ceiling(inner, plan.chunk);
         const std::int64_t of_a = plan.pack_a ? ceiling(rows, panels) * chunks : 0;
         const std::int64_t of_b =
-            plan.pack_b && row == 0 ? ceiling(plan.columns, strips) * chunks : 0;
+            plan.pack_b && row == 0 ? ceiling(strips.count(), few_strips) * chunks : 0;
         pool.run(of_a + of_b, [&](std::int64_t piece) {
             const bool is_a = piece < of_a;
             if (!is_a) piece -= of_a;
@@ -165,8 +196,8 @@ struct Product {
                     pack_panels(copies, left.at(row, start), piece / chunks * panels, rows, p, q,
                                 depth, some);
                 } else {
-                    pack_strips(copies, right.at(start, 0), piece / chunks * strips, p, q, depth,
-                                some);
+                    pack_strips(copies, right.at(start, 0), piece / chunks * few_strips, p, q,
+                                depth, some);
                 }
             }
         });
@@ -185,10 +216,10 @@ struct Product {
     // The same of the 4 strips that begin at `first`.
     void pack_strips(const Packed<T>& copies, Matrix<const T> right, std::int64_t first,
                      std::int64_t p, std::int64_t q, std::int64_t depth, std::int64_t some) const {
-        constexpr std::int64_t width = strip_columns<T>;
-        for (std::int64_t j = first; j < std::min(plan.columns, first + 4 * width); j += width) {
-            pack_strip(right.at(p + q, j), some, std::min(width, plan.columns - j),
-                       copies.strip(j, p, depth).data + q * width);
+        for (std::int64_t s = first; s < std::min(strips.count(), first + 4); ++s) {
+            const std::int64_t j = strips.begin(s), columns = strips.width(s);
+            const auto to = copies.strip(j, columns, p, depth);
+            pack_strip(right.at(p + q, j), some, columns, to.data + q * to.row);
         }
     }
 
@@ -196,16 +227,21 @@ struct Product {
               std::int64_t start) const {
         const std::int64_t rows = std::min(plan.slab_rows, plan.rows - row);
         const std::int64_t end = std::min(plan.inner, start + plan.slab_inner);
-        const std::int64_t across = plan.column_blocks();
+        const std::int64_t across = plan.strip_blocks(strips.count());
         pool.run(plan.row_blocks(rows) * across, [&](std::int64_t piece) {
             const std::int64_t i = row + piece / across * plan.row_block;
-            const std::int64_t j = piece % across * plan.column_block;
+            const std::int64_t first = piece % across * plan.strip_block;
+            const std::int64_t last = std::min(first + plan.strip_block, strips.count());
             const std::int64_t height = std::min(plan.row_block, row + rows - i);
-            const std::int64_t width = std::min(plan.column_block, plan.columns - j);
             block(matrix<const T>(a, entry), matrix<const T>(b, entry), matrix<T>(c, entry), i,
-                  height, j, width, start, end, start > 0, &copies, row, start);
-            if (end == plan.inner) epilogue(entry * plan.rows + i, j, height, width);
+                  height, first, last, start, end, start > 0, &copies, row, start);
+            if (end == plan.inner) finish(entry * plan.rows + i, height, first, last);
         });
+    }
+
+    void finish(std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t last) const {
+        const std::int64_t column = strips.begin(first);
+        epilogue(row, column, rows, strips.begin(last) - column);
     }
 
     void run() const {

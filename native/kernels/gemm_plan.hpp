@@ -16,7 +16,7 @@ inline std::int64_t rounded_up(std::int64_t number, std::int64_t of) {
 
 struct ProductPlan {
     std::int64_t stack, rows, columns, inner;
-    std::int64_t row_block, column_block;  // what one unit of work computes of the output
+    std::int64_t row_block, strip_block;  // what one unit of work computes of the output
     // A large product reads A and B from packed copies, a slab at a time: `slab_rows` of A,
     // `slab_inner` of both. Where the copies would cost more than they save, it reads them where
     // they lie.
@@ -30,8 +30,8 @@ struct ProductPlan {
     std::int64_t row_blocks(std::int64_t of) const {
         return ceiling(of, row_block);
     }
-    std::int64_t column_blocks() const {
-        return ceiling(columns, column_block);
+    std::int64_t strip_blocks(std::int64_t strips) const {
+        return ceiling(strips, strip_block);
     }
 };
 
@@ -39,6 +39,18 @@ struct ProductPlan {
 inline std::int64_t chunk_of(std::int64_t inner) {
     return std::max<std::int64_t>(
         rounded_up(ceiling(inner, std::max<std::int64_t>(ceiling(inner, most_depth), 1)), 8), 8);
+}
+
+// Whether tiles would read A where it lies from so many places that copies of it pay: every strip
+// of B reads them once.
+template <class T>
+bool tiles_skip_about(std::int64_t a_row, std::int64_t a_column, std::int64_t columns) {
+    constexpr std::int64_t bytes = sizeof(T), strip = strip_columns<T>;
+    // Of a transposed matrix, every step of a tile reads another page.
+    if (a_row == 1) return columns >= 3 * strip && a_column * bytes >= 1024;
+    // Rows whose distance is a power of 2 share places in a cache of few ways.
+    constexpr bool few_ways = vector_bytes < 64;
+    return few_ways && a_column == 1 && columns >= 12 * strip && a_row * bytes % 512 == 0;
 }
 
 template <class T>
@@ -58,12 +70,13 @@ ProductPlan plan_of(const Array& a, const Array& b) {
     plan.chunk = chunk_of(k);
     plan.slab_inner = plan.slice_inner = std::max<std::int64_t>(k, 1);
     plan.row_block = std::clamp<std::int64_t>(m, 1, 32 * tile_rows);
-    plan.column_block = std::clamp<std::int64_t>(n, 1, 512);
+    const std::int64_t strips = std::max<std::int64_t>(StripsOf<T>{n}.count(), 1);
+    plan.strip_block = std::min(strips, ceiling(512, strip));
     if (stack * m * n == 0) return plan;
 
     if (k >= 2048 && m * n <= 128 * 128 && stack < enough_pieces) {
         plan.row_block = m;
-        plan.column_block = n;
+        plan.strip_block = strips;
         plan.slices = std::min(ceiling(enough_pieces, stack), k / 1024);
         plan.slice_inner = rounded_up(ceiling(k, plan.slices), plan.chunk);
         plan.slices = ceiling(k, plan.slice_inner);
@@ -71,9 +84,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
         const std::int64_t b_row = std::abs(b.strides[b.axes - 2]);
         const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 256;
         plan.pack_b = m > 48 && n > 1 && !narrow;
-        const std::int64_t a_row = a.strides[a.axes - 2], a_column = a.strides[a.axes - 1];
-        const std::int64_t apart = a_column == 1 ? a_row : a_row == 1 ? a_column : 0;
-        plan.pack_a = n >= 12 * strip && apart * std::int64_t{sizeof(T)} % 512 == 0;
+        plan.pack_a = tiles_skip_about<T>(a.strides[a.axes - 2], a.strides[a.axes - 1], n);
         constexpr std::int64_t most = (1 << 24) / sizeof(T);  // numbers in a slab
         if (plan.pack_b || plan.pack_a) {
             const std::int64_t by_columns = plan.pack_b ? most / rounded_up(n, strip) : most;
@@ -84,15 +95,16 @@ ProductPlan plan_of(const Array& a, const Array& b) {
         }
     }
     const auto units = [&] {
-        return stack * ceiling(m, plan.row_block) * ceiling(n, plan.column_block) * plan.slices;
+        return stack * ceiling(m, plan.row_block) * plan.strip_blocks(strips) * plan.slices;
     };
+    const auto across = [&] { return std::min(plan.strip_block * strip, n); };
     const auto unit_work = [&] {
-        return static_cast<double>(plan.row_block) * static_cast<double>(plan.column_block) *
+        return static_cast<double>(plan.row_block) * static_cast<double>(across()) *
                static_cast<double>(std::min(plan.slice_inner, k));
     };
     while (units() < enough_pieces && unit_work() >= 2 * least_work && plan.slices == 1) {
-        if (plan.column_block > plan.row_block && plan.column_block > 2 * strip) {
-            plan.column_block = rounded_up(ceiling(plan.column_block, 2), strip);
+        if (across() > plan.row_block && plan.strip_block > 2) {
+            plan.strip_block = ceiling(plan.strip_block, 2);
         } else if (plan.row_block > 4 * tile_rows) {
             plan.row_block = ceiling(plan.row_block, 2);
         } else {
@@ -100,7 +112,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
         }
     }
     plan.row_block = rounded_up(ceiling(m, ceiling(m, plan.row_block)), tile_rows);
-    plan.column_block = rounded_up(ceiling(n, ceiling(n, plan.column_block)), strip);
+    plan.strip_block = ceiling(strips, plan.strip_blocks(strips));
     plan.units_per_piece =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(least_work / (unit_work() + 1)));
     return plan;

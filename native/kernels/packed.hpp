@@ -14,7 +14,7 @@ class Packed {
  public:
     Packed(const ProductPlan& plan, std::byte* workspace)
         : panel_rows_(plan.pack_a ? rounded_up(plan.slab_rows, tile_rows) : 0),
-          strip_columns_(plan.pack_b ? rounded_up(plan.columns, strip_columns<T>) : 0),
+          strip_columns_(plan.pack_b ? rounded_up(plan.columns, vector_lanes<T>) : 0),
           a_(reinterpret_cast<T*>(workspace)),
           b_(a_ + rounded_up(panel_rows_ * plan.slab_inner, 64)) {}
 
@@ -27,8 +27,10 @@ class Packed {
     Matrix<T> panel(std::int64_t row, std::int64_t start, std::int64_t depth) const {
         return {a_ + start * panel_rows_ + row * depth, 1, tile_rows};
     }
-    Matrix<T> strip(std::int64_t column, std::int64_t start, std::int64_t depth) const {
-        return {b_ + start * strip_columns_ + column * depth, strip_columns<T>, 1};
+    Matrix<T> strip(std::int64_t column, std::int64_t columns, std::int64_t start,
+                    std::int64_t depth) const {
+        return {b_ + start * strip_columns_ + column * depth,
+                vectors_of<T>(columns) * vector_lanes<T>, 1};
     }
 
  private:

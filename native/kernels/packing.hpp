@@ -59,17 +59,23 @@ inline void transpose_rows(const T* from, std::int64_t row, std::int64_t width, 
     }
 }
 
-// A strip of B, `strip_columns` numbers for each step of the inner dimension; columns beyond the
-// matrix are 0.
+// A strip of B, whole vectors of its columns for each step of the inner dimension; columns beyond
+// the matrix are 0.
 template <class T>
 void pack_strip(Matrix<const T> b, std::int64_t depth, std::int64_t columns, T* to) {
-    constexpr int width = strip_columns<T>, lanes = vector_lanes<T>;
+    constexpr int lanes = vector_lanes<T>, rows_ahead = 16;
+    const std::int64_t width = vectors_of<T>(columns) * lanes;
     std::int64_t p = 0;
     if (columns == width && b.column == 1) {
-        for (; p < depth; ++p) std::memcpy(to + p * width, b.data + p * b.row, sizeof(T) * width);
+        for (; p < depth; ++p) {
+            for (std::int64_t j = 0; j < width; j += lanes) {
+                __builtin_prefetch(b.data + (p + rows_ahead) * b.row + j);
+                store(to + p * width + j, load(b.data + p * b.row + j));
+            }
+        }
     } else if (columns == width && b.row == 1) {
         for (; p + lanes <= depth; p += lanes) {
-            for (int group = 0; group < width; group += lanes) {
+            for (std::int64_t group = 0; group < width; group += lanes) {
                 transpose_rows<T, lanes>(b.data + group * b.column + p, b.column, width,
                                          to + p * width + group);
             }

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "packing.hpp"
+#include "run_tile.hpp"
 #include "sliding.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -131,8 +132,8 @@ Patch<T> turned_patch_of(const Image<T>& image, const Box& box) {
     const auto& shape = image.shape;
     const Index line = box.size[2], plane = box.size[1] * line, apart = box.size[0] * plane;
     const Index count = apart * box.channels;
-    T* copied = scratch<T>(count + strip_columns<T>);
-    std::fill_n(copied, count + strip_columns<T>, T{});
+    T* copied = scratch<T>(count + run_columns<T>);
+    std::fill_n(copied, count + run_columns<T>, T{});
     const Index begin = std::clamp<Index>(-box.start[2], 0, line);
     const Index end = std::clamp(shape[2] - box.start[2], begin, line);
     for (Index i = 0; i < box.size[0]; ++i) {

@@ -16,9 +16,17 @@ struct Run {
     std::int64_t depth, a, b;  // how many steps, and where in A and B it begins
 };
 
-// Where only one vector of columns is wanted, a tile of twice the rows fills the registers.
+// A tile of runs has two vectors of columns, since channels are often 32 or 64. Where only one is
+// wanted, twice the rows fill the registers.
+#if defined(__AVX512F__)
+constexpr int two_vector_rows = 14;
+#else
+constexpr int two_vector_rows = tile_rows;
+#endif
 template <int vectors>
-constexpr int run_rows = tile_rows * tile_vectors / vectors;
+constexpr int run_rows = 2 * two_vector_rows / vectors;
+template <class T>
+constexpr int run_columns = 2 * vector_lanes<T>;
 
 // Operands of a tile: each run starts at its own offset from `a` and `b`.
 template <class T>
@@ -97,18 +105,15 @@ template <class T, int vectors>
 inline constexpr auto run_tiles =
     run_tiles_of<T, vectors>(std::make_integer_sequence<int, run_rows<vectors>>{});
 
-// Tiles for `rows` rows of one strip, of about the same height: a low tile would wait for its own
-// sums. a, c: of the first row.
+// Tiles for `rows` rows of one strip. a, c: of the first row.
 template <class T>
 void run_column(std::int64_t rows, RunTile<T> of) {
     const bool narrow = of.columns <= vector_lanes<T>;
-    const std::int64_t most = narrow ? run_rows<1> : run_rows<2>, parts = (rows + most - 1) / most;
-    for (std::int64_t part = 0; part < parts; ++part) {
-        const std::int64_t height = rows / parts + (part < rows % parts ? 1 : 0);
+    evenly(rows, narrow ? run_rows<1> : run_rows<2>, [&](std::int64_t, std::int64_t height) {
         (narrow ? run_tiles<T, 1>[height - 1] : run_tiles<T, 2>[height - 1])(of);
         of.a.data += height * of.a.row;
         of.c.data += height * of.c.row;
-    }
+    });
 }
 
 }  // namespace pullback::PULLBACK_ISA

@@ -17,17 +17,18 @@
 
 namespace pullback::PULLBACK_ISA {
 
+// One accumulator takes in at most `most_depth` products; longer sums are added up from parts. So
+// deep a strip of B stays in the first-level cache.
 #if defined(__AVX512F__)
-constexpr int vector_bytes = 64, tile_rows = 14;
+constexpr int vector_bytes = 64, tile_rows = 8, tile_vectors = 3;
+constexpr std::int64_t most_depth = 192;
 #elif defined(__AVX2__)
-constexpr int vector_bytes = 32, tile_rows = 6;
-#else
-constexpr int vector_bytes = 16, tile_rows = 4;
-#endif
-constexpr int tile_vectors = 2;
-
-// One accumulator takes in at most so many products; longer sums are added up from parts.
+constexpr int vector_bytes = 32, tile_rows = 6, tile_vectors = 2;
 constexpr std::int64_t most_depth = 384;
+#else
+constexpr int vector_bytes = 16, tile_rows = 4, tile_vectors = 2;
+constexpr std::int64_t most_depth = 384;
+#endif
 
 template <class T>
 constexpr int vector_lanes = vector_bytes / static_cast<int>(sizeof(T));
@@ -75,7 +76,10 @@ void tile(std::int64_t depth, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
         for (int v = 0; v < vectors; ++v) sums[r][v] = Vector<T>{};
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) __builtin_prefetch(c.data + r * c.row, 1);
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) __builtin_prefetch(c.data + r * c.row + v * lanes, 1);
+    }
     const T* left = a.data;
     const T* right = b.data;
     for (std::int64_t p = 0; p < depth; ++p) {
@@ -126,8 +130,47 @@ constexpr std::array<Tile<T>, tile_rows> tiles_of(std::integer_sequence<int, row
     return {&tile<T, row + 1, vectors>...};
 }
 template <class T>
-inline constexpr std::array<std::array<Tile<T>, tile_rows>, tile_vectors> tiles = {
-    tiles_of<T, 1>(std::make_integer_sequence<int, tile_rows>{}),
-    tiles_of<T, 2>(std::make_integer_sequence<int, tile_rows>{})};
+inline constexpr auto tiles = []<int... v>(std::integer_sequence<int, v...>) {
+    return std::array<std::array<Tile<T>, tile_rows>, tile_vectors>{
+        tiles_of<T, v + 1>(std::make_integer_sequence<int, tile_rows>{})...};
+}(std::make_integer_sequence<int, tile_vectors>{});
+
+// How many vectors hold so many columns.
+template <class T>
+constexpr std::int64_t vectors_of(std::int64_t columns) {
+    return (columns + vector_lanes<T> - 1) / vector_lanes<T>;
+}
+
+// The strips that `columns` are cut into: all as wide as a tile, but for the last two, which share
+// what is left so that neither is a single vector, which would keep a tile waiting.
+template <class T>
+struct StripsOf {
+    std::int64_t columns;
+
+    std::int64_t count() const {
+        return (columns + strip_columns<T> - 1) / strip_columns<T>;
+    }
+    std::int64_t begin(std::int64_t strip) const {
+        const std::int64_t whole = strip * strip_columns<T>, left = columns - whole;
+        const bool narrow = tile_vectors > 2 && strip > 0 && left <= vector_lanes<T>;
+        return std::min(columns, narrow && left > 0 ? whole - vector_lanes<T> : whole);
+    }
+    std::int64_t width(std::int64_t strip) const {
+        return begin(strip + 1) - begin(strip);
+    }
+};
+
+// f(first, height) of tiles of at most `most` rows and about the same height that cover `rows`: a
+// low tile would wait for its own sums.
+template <class F>
+void evenly(std::int64_t rows, std::int64_t most, F f) {
+    const std::int64_t parts = (rows + most - 1) / most;
+    std::int64_t first = 0;
+    for (std::int64_t part = 0; part < parts; ++part) {
+        const std::int64_t height = rows / parts + (part < rows % parts ? 1 : 0);
+        f(first, height);
+        first += height;
+    }
+}
 
 }  // namespace pullback::PULLBACK_ISA
