@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import click
 
@@ -109,7 +109,14 @@ def tell(
     print(shown, file=sys.stderr, flush=True)
 
 
-def warned(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Tell of a warning, without the place in the code that it came from."""
     shown = _wrapped(output.plain(f"note: {message}"), output.width())
     print(shown, file=sys.stderr, flush=True)
