@@ -1,7 +1,16 @@
 """What native/bindings.cpp exports."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+_Place: TypeAlias = tuple[int, int, int, Sequence[int], Sequence[int], Sequence[int]]
+"""Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides, moves in loops."""
+_Registers: TypeAlias = Sequence[tuple[int, _Place]]
+"""Registers with what they are loaded from, or stored to."""
+_Steps: TypeAlias = Sequence[tuple[str, int, int, int, Sequence[int], Sequence[float]]]
+"""Operations: name, input dtype, output dtype, output register, input registers, attributes."""
+_Chain: TypeAlias = tuple[str, Sequence[int], _Registers, _Steps, _Registers]
+"""A chain: the instruction set, its shape, what it loads, its steps, what it stores."""
 
 def version() -> str:
     """The version that this module was built from."""
@@ -24,13 +33,16 @@ def elementwise(isa: str) -> list[tuple[str, int, int, int]]:
 def kernels(isa: str) -> list[str]:
     """The names of the kernels."""
 
+def finishing(isa: str) -> list[str]:
+    """The names of the kernels that may be followed by a chain."""
+
 def call_kernel(
     isa: str,
     name: str,
-    inputs: list[Any],
-    outputs: list[Any],
-    integers: list[int] = ...,
-    reals: list[float] = ...,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    integers: Sequence[int] = ...,
+    reals: Sequence[float] = ...,
     threads: int = ...,
 ) -> tuple[int, int, int]:
     """Run one kernel on arrays; returns (place, value, limit) of a fault, place -1 if none."""
@@ -48,7 +60,7 @@ def count_pieces(pieces: int, threads: int, nested: int = ..., failing: int = ..
     """Share out pieces and return how often each was run; each runs `nested` more."""
 
 def call_elementwise(
-    isa: str, name: str, inputs: list[Any], output: Any, attributes: list[float] = ...
+    isa: str, name: str, inputs: Sequence[Any], output: Any, attributes: Sequence[float] = ...
 ) -> None:
     """Run one elementwise operation on whole arrays of a multiple of 16 elements."""
 
@@ -59,37 +71,68 @@ class Program:
     def call(
         self,
         kernel: str,
-        inputs: list[Any],
-        outputs: list[Any],
-        integers: list[int],
-        reals: list[float],
+        inputs: Sequence[_Place],
+        outputs: Sequence[_Place],
+        integers: Sequence[int],
+        reals: Sequence[float],
+        epilogue: _Chain | None = ...,
     ) -> None:
-        """Add a kernel's call."""
+        """Add a kernel's call; the epilogue is a chain that runs on parts of its output."""
 
     def chain(
-        self, isa: str, shape: list[int], loads: list[Any], steps: list[Any], stores: list[Any]
+        self,
+        isa: str,
+        shape: Sequence[int],
+        loads: _Registers,
+        steps: _Steps,
+        stores: _Registers,
+        /,
     ) -> None:
         """Add a chain of elementwise operations."""
 
-    def host(self, f: Callable[[], None]) -> None:
+    def update(
+        self,
+        isa: str,
+        shape: Sequence[int],
+        loads: _Registers,
+        steps: _Steps,
+        stores: _Registers,
+        checked: bool,
+        /,
+    ) -> None:
+        """Add a chain that writes slots in place, at the end."""
+
+    def host(self, f: Callable[[], None], /) -> None:
         """Add a Python function."""
 
-    def watch(self, places: list[Any]) -> None:
+    def begin_loop(self, length: int, /) -> None:
+        """What is added from here on is run many times."""
+
+    def end_loop(self) -> None:
+        """The end of the last loop that has begun."""
+
+    def watch(self, places: Sequence[_Place], /) -> None:
         """What must be finite for the slots to be written."""
 
-    def guard(self, place: Any) -> None:
+    def guard(self, place: _Place, /) -> None:
         """The boolean without which the slots are not written."""
 
-    def write(self, source: Any, target: Any) -> None:
+    def write(self, source: _Place, target: _Place, /) -> None:
         """Write a slot at the end of each run."""
 
     def run_steps(
-        self, feeds: list[Any], indices: Any, outputs: list[Any], log: Any, seconds: float
+        self,
+        feeds: Sequence[tuple[_Place, Any]],
+        indices: Any,
+        outputs: Sequence[_Place],
+        log: Any,
+        seconds: float,
+        /,
     ) -> tuple[int, int]:
         """Steps on rows gathered by index; returns how many wrote, and a faulty task."""
 
-    def run(self) -> tuple[bool, int]:
-        """Run all; returns whether slots were written, and a faulty task."""
-
     def profile(self, runs: int) -> list[float]:
         """Seconds that each task took in that many runs, then looking and writing."""
+
+    def run(self) -> tuple[bool, int]:
+        """Run all; returns whether slots were written, and a faulty task."""
