@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def least_seconds(workload: Workload, peak: float, bandwidth: float) -> float:
 def measured(terms: Terms, pythons: Mapping[str, str], say: Say) -> dict[str, Any]:
     """Microseconds a step of Pullback's fastest whole loop, and the least, for each point."""
     peak, bandwidth = of_machine(terms.threads)
-    short = Terms(max(3, terms.rounds // 2), terms.seconds, terms.threads)
+    short = replace(terms, rounds=max(3, terms.rounds // 2))
     looping = [c for c in ours() if c.whole]
     found: dict[str, Any] = {"peak": peak, "bandwidth": bandwidth}
     for name, points in sweeps().items():

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,7 +14,6 @@ from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 600.0  # seconds for one answer: compilers of peers take minutes on slow machines
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -47,9 +47,11 @@ class Process:
         python: The interpreter that has the candidate's library.
         threads: How many threads it may use.
         scratch: A folder for what it leaves behind.
+        patience: How many seconds one answer may take.
     """
 
-    def __init__(self, python: str, threads: int, scratch: Path) -> None:
+    def __init__(self, python: str, threads: int, scratch: Path, patience: float) -> None:
+        self._patience = patience
         self._said = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  # closed by `close`
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.worker"],
@@ -58,6 +60,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
+            start_new_session=True,  # so that its compilers end with it
         )
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
@@ -74,10 +77,10 @@ class Process:
         except OSError:
             raise CandidateError(self._last_words()) from None
         # Between two questions nothing is buffered: one line follows one line.
-        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        ready, _, _ = select.select([self._process.stdout], [], [], self._patience)
         if not ready:
-            self._process.kill()
-            raise CandidateError(f"{do} took more than {PATIENCE:.0f} s")
+            self._kill()
+            raise CandidateError(f"ended: no answer to '{do}' within {self._patience:g} s")
         line = self._process.stdout.readline()
         if not line:
             raise CandidateError(self._last_words())
@@ -92,6 +95,10 @@ class Process:
         lines = self._said.read().decode(errors="replace").strip().splitlines()
         return f"ended ({self._process.returncode}): {lines[-1] if lines else 'no message'}"
 
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the process."""
         for pipe in (self._process.stdin, self._process.stdout):
@@ -101,7 +108,7 @@ class Process:
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         self._said.close()
 

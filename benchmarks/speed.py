@@ -37,11 +37,13 @@ class Terms:
         rounds: How many rounds each candidate has.
         seconds: How long a round lasts at least.
         threads: How many threads each may use.
+        patience: How many seconds a candidate may take to answer; compilers of peers take minutes.
     """
 
     rounds: int = 7
     seconds: float = 0.3
     threads: int = 2
+    patience: float = 300.0
 
 
 class Field:
@@ -77,7 +79,8 @@ class Field:
             for contender in self.taking:
                 self.say(f"preparing {contender.label}")
                 python = self.pythons[contender.library]
-                process = stack.enter_context(Process(python, self.terms.threads, scratch))
+                process = Process(python, self.terms.threads, scratch, self.terms.patience)
+                stack.enter_context(process)
                 self._prepare(contender, process, scratch)
             self._stack = stack.pop_all()
         return self
@@ -142,11 +145,13 @@ class Field:
 
     def memory(self) -> dict[str, dict[str, float | None]]:
         """MiB before a candidate made anything, and at most while it trains, by label."""
-        return {
-            entry["label"]: process.ask("memory", seconds=self.terms.seconds)
-            for entry, process in self._ready
-            if not entry["error"]
-        }
+        found: dict[str, dict[str, float | None]] = {}
+        for entry, process in self._ready:
+            try:
+                found[entry["label"]] = process.ask("memory", seconds=self.terms.seconds)
+            except CandidateError as error:
+                entry["error"] = str(error)
+        return found
 
 
 def measure(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from benchmarks.runner import Runner
 
 
 class Fake(Runner):
-    """Sleeps through every epoch; can also lie, shout, fail and die."""
+    """Sleeps through every epoch; can also lie, shout, fail, die and never be ready."""
 
     def __init__(
         self,
@@ -27,6 +29,11 @@ class Fake(Runner):
         print("what a library prints when it is imported")
         if fails == "made":
             raise ValueError("no such device")
+        if fails == "compiled":
+            with Path(log).open("w", encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # held as long as the compiler lives
+                print("compiling", file=file, flush=True)
+                subprocess.run(["sleep", "600"], pass_fds=[file.fileno()], check=False)
 
     def losses(self, steps: int) -> list[float]:
         return [self.loss + float(self.inputs.x[0, 0])] * steps

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,20 @@ def test_one_that_fails_leaves_the_others(tmp_path: Path) -> None:
     text = "\n".join(report.lines_of(row))
     assert "refused" in text
     assert "no such device" in text
+
+
+def test_one_that_is_never_ready_is_ended_with_its_compiler(tmp_path: Path) -> None:
+    log, patience = tmp_path / "log", 1.0
+    while not log.exists():  # however long a process takes to start here
+        patience *= 2
+        terms = replace(TERMS, patience=patience)
+        row = row_of(fake("slow", fails="compiled", log=str(log)), terms=terms)
+    (entry,) = row["contenders"]
+    assert entry["error"] == f"ended: no answer to 'prepare' within {patience:g} s"
+    assert not entry["us"]
+    assert any("failed: ended: no answer" in line for line in report.lines_of(row))
+    with log.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # which its compiler would keep for ten minutes
 
 
 @pytest.mark.parametrize("loss", [1.001, float("nan"), float("inf")])

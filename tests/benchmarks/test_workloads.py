@@ -147,6 +147,7 @@ def test_who_takes_which_workload() -> None:
     taking = {c.label: [w.number for w in WORKLOADS if c.takes(w)] for c in PEERS}
     assert taking["PyTorch eager"] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert taking["PyTorch channels-last"] == [7, 8]
+    assert taking["JAX scan"] == [1, 2, 3, 4, 5, 6]
     assert taking["scikit-learn"] == [2, 3, 4]
     assert all(any(isinstance(x, Flatten) for x in w.layers) for w in WORKLOADS if w.has_images)
 
