@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pullback._version import __version__
 
 if TYPE_CHECKING:
-    from pullback import data, datasets, losses, metrics, nn, optim
+    from pullback import data, datasets, errors, losses, metrics, nn, optim
     from pullback.autodiff.checkpoint import checkpoint
     from pullback.autodiff.custom import custom_derivative
     from pullback.autodiff.gradcheck import gradcheck
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pullback.train.run import Run
     from pullback.train.training import Training
 
-_ROOMS = ("data", "datasets", "losses", "metrics", "nn", "optim")
+_ROOMS = ("data", "datasets", "errors", "losses", "metrics", "nn", "optim")
 _HOMES = {
     "Tensor": "pullback.tensors",
     "tensor": "pullback.tensors",

@@ -73,7 +73,7 @@ def test_an_interrupted_training_prints_its_object() -> None:
     assert process.returncode == 130
     assert '"ending": "interrupted"' in out
     assert out.startswith("{\n")
-    assert err == ""
+    assert not [line for line in err.splitlines() if not line.endswith(" ...")]  # what takes long
 
 
 def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_loaded() -> None:

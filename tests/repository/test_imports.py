@@ -150,3 +150,10 @@ def test_importing_the_package_brings_in_nothing_heavy() -> None:
     loaded = set(json.loads(ran.stdout))
     assert "pullback" in loaded
     assert not HEAVY & loaded
+
+
+def test_the_errors_are_there_before_anything_else_is_loaded() -> None:
+    program = "import pullback as pb; print(pb.errors.__name__); assert 'errors' in dir(pb)"
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout == "pullback.errors\n"

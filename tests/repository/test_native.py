@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ import pytest
 
 import pullback
 from pullback import errors
-from pullback.execute import native
+from pullback.execute import EXECUTORS, default_executor, native
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, found: ModuleType | ImportError) ->
         return found
 
     monkeypatch.setattr(native.importlib, "import_module", import_module)
+    warnings.simplefilter("error")
 
 
 def module_of_version(version: str, sources: str | None = None) -> ModuleType:
@@ -80,16 +82,49 @@ def test_a_module_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -
     pretend(monkeypatch, module_of_version(pullback.__version__, "0" * 64))
     with pytest.raises(errors.FileFormatError, match="C\\+\\+ sources") as caught:
         native.available()
-    assert "make venv" in caught.value.do
+    assert "make --always-make venv" in caught.value.do
 
 
 def test_an_installed_package_has_no_sources_to_compare(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "CMakeLists.txt").touch()  # that of somebody else's project
     monkeypatch.setattr(native, "_CHECKOUT", tmp_path)
     assert native.sources_hash() is None
     pretend(monkeypatch, module_of_version(pullback.__version__, "0" * 64))
     assert native.available()
+
+
+def test_the_native_executor_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULLBACK_EXECUTOR", raising=False)
+    pretend(monkeypatch, module_of_version(pullback.__version__))
+    assert default_executor() == EXECUTORS[0] == "native"
+
+
+@pytest.mark.parametrize(
+    "missing", [ModuleNotFoundError("No module named 'pullback._native'"), ImportError("philox")]
+)
+def test_without_the_module_numpy_is_the_default_and_one_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, missing: ImportError
+) -> None:
+    monkeypatch.delenv("PULLBACK_EXECUTOR", raising=False)
+    pretend(monkeypatch, missing)
+    with pytest.warns(errors.NumpyOnlyWarning, match="on NumPy alone") as caught:
+        assert [default_executor() for _ in range(3)] == ["numpy"] * 3
+    assert len(caught) == 1
+
+
+def test_the_warning_can_be_silenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULLBACK_EXECUTOR", raising=False)
+    pretend(monkeypatch, ModuleNotFoundError())
+    warnings.filterwarnings("ignore", category=pullback.errors.NumpyOnlyWarning)
+    assert default_executor() == "numpy"
+
+
+def test_whoever_asks_for_numpy_is_not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULLBACK_EXECUTOR", "numpy")
+    pretend(monkeypatch, ModuleNotFoundError())
+    assert default_executor() == "numpy"
 
 
 def test_a_module_of_this_version_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

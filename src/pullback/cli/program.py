@@ -78,11 +78,12 @@ class Program(click.Group):
     def _run(self, args: list[str], debug: bool) -> int:
         """The exit status: 0 done, 1 a bug, 2 bad input, 130 or 143 interrupted."""
         as_json = "--json" in args
-        warnings.showwarning = failure.warned
         try:
-            found = super().main(
-                args, prog_name="pullback", standalone_mode=False, terminal_width=output.width()
-            )
+            with warnings.catch_warnings():
+                warnings.showwarning = failure.warned
+                found = super().main(
+                    args, prog_name="pullback", standalone_mode=False, terminal_width=output.width()
+                )
             sys.stdout.flush()
         except BrokenPipeError:
             raise

@@ -96,7 +96,7 @@ def sources_hash() -> str | None:
 
     CMakeLists.txt computes the same one of what it builds.
     """
-    if not (_CHECKOUT / "CMakeLists.txt").is_file():
+    if not (_CHECKOUT / "native" / "bindings.cpp").is_file():
         return None
     total = hashlib.sha256()
     paths = (_CHECKOUT / "native").rglob("*")
@@ -121,7 +121,7 @@ def _check(loaded: ModuleType) -> None:
         raise FileFormatError(
             "the native module must be built from the C++ sources of this checkout",
             f"{name}, built from others",
-            "Build it again: make venv.",
+            "Build it again: make --always-make venv.",
         )
 
 
