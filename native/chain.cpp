@@ -134,6 +134,12 @@ Chain::Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
             strided_.push_back(load);
         }
     }
+    for (auto& step : steps_) {
+        const auto is_second = [&](const Load& load) { return load.reg == step.inputs[1]; };
+        const bool by_number = step.arity == 2 && step.by_number != nullptr &&
+                               std::any_of(single_.begin(), single_.end(), is_second);
+        if (by_number) step.run = step.by_number;
+    }
     for (auto& store : stores_) {
         for (const auto& load : straight_) {
             if (load.from.data == store.to.data && reads_after(store.reg, load.reg)) {

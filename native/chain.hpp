@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,13 @@ struct Store {
 };
 
 struct ElementwiseStep {
-    Elementwise run = nullptr;
+    Elementwise run = nullptr, by_number = nullptr;  // of the operation's row
     int output = 0;
     int arity = 0;
     std::array<int, 3> inputs{};
     std::vector<double> attributes;
+    Dtype made = Dtype::float32;
+    OnIntervals on_intervals = nullptr;
 };
 
 class Chain {
@@ -61,6 +64,10 @@ class Chain {
     // Whether all floats that a run would store are finite. Nothing is stored.
     bool finite(Pool& pool, const Kernels& kernels) const;
 
+    // Between which numbers what a run would store lies, array by array, as far as that follows
+    // from the ranges of what it loads; nothing unless all of it is surely finite.
+    std::vector<Interval> bounds(const std::function<Interval(const Array&)>& range) const;
+
     // f of every array that is read or written.
     template <class F>
     void each_array(F f) {
@@ -68,6 +75,11 @@ class Chain {
             for (auto& load : *loads) f(load.from);
         }
         for (auto& store : stores_) f(store.to);
+    }
+
+    template <class F>
+    void each_store(F f) const {
+        for (const auto& store : stores_) f(store.to);
     }
 
     std::int64_t size() const {

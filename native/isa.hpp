@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "intervals.hpp"
 #include "kernel.hpp"
 
 namespace pullback {
@@ -29,14 +30,20 @@ struct ElementwiseRow {
     Dtype output;
     int arity;
     Elementwise run;
+    // The same, and to the same bits, where the second input is one number throughout; often null.
+    Elementwise by_number = nullptr;
 };
 
 // Whether all of `count` floats are finite.
 using Finite = bool (*)(const void* numbers, std::int64_t count);
 
+// Between which of `count` floats the others lie; unbounded if one is not finite.
+using Range = Interval (*)(const void* numbers, std::int64_t count);
+
 struct Kernels {
     std::string_view isa;
     Finite finite32 = nullptr, finite64 = nullptr;
+    Range range32 = nullptr, range64 = nullptr;
     std::span<const ElementwiseRow> elementwise;
     std::vector<Kernel> kernels;
 
@@ -44,6 +51,8 @@ struct Kernels {
     const Kernel* find(std::string_view name) const;
     // Whether `count` elements from `start` of a contiguous array are finite; what is no float is.
     bool finite(const Array& array, std::int64_t start, std::int64_t count) const;
+    // Between which numbers they lie; of what is no float, nothing is known.
+    Interval range(const Array& array, std::int64_t start, std::int64_t count) const;
 };
 
 // The instruction sets that this module was compiled for and this processor has, best first.

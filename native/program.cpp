@@ -156,14 +156,56 @@ bool Program::allowed() {
         });
         if (!finite) return false;
     }
-    return !checked_ || std::all_of(updates_.begin(), updates_.end(), [&](const Chain& update) {
-        return update.finite(pool_, *kernels_);
+    return !checked_ || std::all_of(updates_.begin(), updates_.end(),
+                                    [&](const Chain& update) { return stays_finite(update); });
+}
+
+bool Program::stays_finite(const Chain& update) {
+    constexpr std::int64_t few = 512;  // numbers that are looked at sooner than bounded
+    return (update.size() > few && surely_finite(update)) || update.finite(pool_, *kernels_);
+}
+
+// Whether an update stays finite by the ranges of what it reads. Those of slots are measured once
+// in a run of steps; from then on they are what the last update made of them.
+bool Program::surely_finite(const Chain& update) {
+    const auto bounds = update.bounds([&](const Array& array) {
+        if (array.data < state_.data() || array.data >= state_.data() + state_.size()) {
+            return range(array);
+        }
+        const auto [known, unknown] = ranges_.try_emplace(array.data);
+        if (unknown) known->second = range(array);
+        return known->second;
     });
+    std::size_t number = 0;
+    update.each_store([&](const Array& slot) {
+        if (bounds.empty()) {
+            ranges_.erase(slot.data);
+        } else {
+            ranges_[slot.data] = bounds[number++];
+        }
+    });
+    return !bounds.empty();
+}
+
+Interval Program::range(const Array& array) {
+    const std::int64_t piece = copied_bytes / 4, count = array.size();
+    std::vector<Interval> parts(static_cast<std::size_t>((count + piece - 1) / piece));
+    pool_.run(std::ssize(parts), [&](std::int64_t i) {
+        parts[static_cast<std::size_t>(i)] =
+            kernels_->range(array, i * piece, std::min(piece, count - i * piece));
+    });
+    Interval all{0, 0};
+    if (!parts.empty()) all = parts[0];
+    for (const auto& part : parts) {
+        all = {std::min(all.low, part.low), std::max(all.high, part.high)};
+    }
+    return all;
 }
 
 void Program::update() {
     for (const auto& update : updates_) update.run(pool_);
     for (const auto& [from, to] : writes_) {
+        ranges_.erase(to.data);
         const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));
         pool_.run((bytes + copied_bytes - 1) / copied_bytes, [&](std::int64_t i) {
             const std::int64_t start = i * copied_bytes;
@@ -193,6 +235,7 @@ Outcome Program::run(After after) {
 }
 
 Outcome Program::run() {
+    ranges_.clear();  // whoever calls may have written to the state
     return run([](std::size_t) {});
 }
 
@@ -231,11 +274,12 @@ Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const st
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
     Steps steps;
+    ranges_.clear();
     for (std::size_t at = 0; at < indices.size(); at += static_cast<std::size_t>(batch)) {
         for (const auto& rows : feeds) {
             gather(rows, indices.subspan(at, static_cast<std::size_t>(batch)));
         }
-        const Outcome outcome = run();
+        const Outcome outcome = run([](std::size_t) {});
         steps.task = outcome.task;
         if (!outcome.written) break;
         for (const auto& output : outputs) *log++ = number(output);

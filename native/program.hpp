@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,9 @@ class Program {
  private:
     void add(Task task);
     bool allowed();
+    bool stays_finite(const Chain& update);
+    bool surely_finite(const Chain& update);
+    Interval range(const Array& array);
     void update();
     template <class After>
     Outcome run(After after);
@@ -100,6 +104,8 @@ class Program {
     Array guard_;
     std::vector<Chain> updates_;
     bool checked_ = false;
+    // Between which numbers slots lie, by their address, as far as that is known in a run of steps.
+    std::unordered_map<const std::byte*, Interval> ranges_;
     std::vector<std::pair<Array, Array>> writes_;
     std::vector<std::byte> workspace_;
     Pool pool_;

@@ -1,5 +1,8 @@
-// Whether numbers are finite. A NaN or inf is known by its exponent: all bits are set.
+// Whether numbers are finite, and between which they lie. A NaN or inf is known by its exponent:
+// all bits are set.
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "table.hpp"
@@ -25,7 +28,40 @@ bool finite(const void* numbers, std::int64_t count, Bits exponent) {
     return true;
 }
 
+// In lanes of their own, which the compiler makes vectors of: it may not change the order of
+// comparisons.
+template <class T, class Bits>
+Interval range(const void* numbers, std::int64_t count, Bits exponent) {
+    constexpr int parts = 64;
+    const T* x = static_cast<const T*>(numbers);
+    if (count == 0) return {0, 0};
+    T low[parts], high[parts];
+    Bits found[parts] = {};
+    std::fill_n(low, parts, x[0]);
+    std::fill_n(high, parts, x[0]);
+    const auto take = [&](T number, int part) {
+        low[part] = number < low[part] ? number : low[part];
+        high[part] = number > high[part] ? number : high[part];
+        found[part] |= (std::bit_cast<Bits>(number) & exponent) == exponent ? ~Bits{0} : Bits{0};
+    };
+    std::int64_t i = 0;
+    for (; i + parts <= count; i += parts) {
+        for (int part = 0; part < parts; ++part) take(x[i + part], part);
+    }
+    for (; i < count; ++i) take(x[i], 0);
+    if (std::any_of(found, found + parts, [](Bits bits) { return bits != 0; })) return {};
+    return {*std::min_element(low, low + parts), *std::max_element(high, high + parts)};
+}
+
 }  // namespace
+
+Interval range_float32(const void* numbers, std::int64_t count) {
+    return range<float>(numbers, count, std::uint32_t{0x7f800000});
+}
+
+Interval range_float64(const void* numbers, std::int64_t count) {
+    return range<double>(numbers, count, std::uint64_t{0x7ff0000000000000});
+}
 
 bool finite_float32(const void* numbers, std::int64_t count) {
     return finite(numbers, count, std::uint32_t{0x7f800000});

@@ -13,6 +13,8 @@ const Kernels& table() {
         kernels.isa = PULLBACK_TEXT(PULLBACK_ISA);
         kernels.finite32 = &finite_float32;
         kernels.finite64 = &finite_float64;
+        kernels.range32 = &range_float32;
+        kernels.range64 = &range_float64;
         kernels.elementwise = elementwise_rows();
         for (const auto rows :
              {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),

@@ -24,5 +24,7 @@ std::span<const Kernel> pooling_kernels();             // pooling.cpp
 
 bool finite_float32(const void* numbers, std::int64_t count);  // finite.cpp
 bool finite_float64(const void* numbers, std::int64_t count);
+Interval range_float32(const void* numbers, std::int64_t count);
+Interval range_float64(const void* numbers, std::int64_t count);
 
 }  // namespace pullback::PULLBACK_ISA

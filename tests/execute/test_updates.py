@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.execute import State
+from pullback.execute import NumpyExecutor, State
 from pullback.execute.compiled import NativeExecutor
 from pullback.graph import Node, placeholder, slot
 from pullback.plan import Step, plan
@@ -74,6 +75,88 @@ def test_one_new_value_too_large_holds_everything_back(place: tuple[int, int]) -
     g[place] = 1
     executor.run({"g": g})
     assert all(not np.array_equal(state[label], value) for label, value in before.items())
+
+
+LARGE = 600
+"""Numbers enough that what an update writes is first bounded, not looked at."""
+
+
+@pytest.mark.parametrize("overflows", [None, 0, 1, 5, 9])
+def test_bounds_go_on_from_step_to_step(overflows: int | None) -> None:
+    """The slots' ranges are measured once for many steps; no step too far is taken all the same."""
+    rows = np.random.default_rng(1).standard_normal((10, LARGE)).astype(F4)
+    if overflows is not None:
+        rows[overflows, 77] = 1e25
+    g, w, v = placeholder("g", (1, LARGE)), slot("w", (1, LARGE)), slot("v", (1, LARGE))
+    new = v * 0.9 + g * g
+    assigns = {"v": new, "w": w - 0.1 * g / (pb.ops.sqrt(new) + 1e-8)}
+    step = Step({"seen": g[0, 0]}, assigns, finite=list(assigns.values()))
+    executor, state = made(step, w=np.zeros((1, LARGE)), v=np.zeros((1, LARGE)))
+    assert in_place(executor) == 1
+    found = executor.run_steps({"g": rows}, np.arange(10).reshape(10, 1), ["seen"], 10.0)
+    assert len(found) == (10 if overflows is None else overflows)
+    one_by_one, expected = made(step, w=np.zeros((1, LARGE)), v=np.zeros((1, LARGE)))
+    for row in rows[:overflows]:
+        one_by_one.run({"g": row[None]})
+    for label in state:
+        np.testing.assert_array_equal(state[label], expected[label])
+
+
+UPDATES: dict[str, Callable[[Node, Node], Node]] = {
+    "sum": lambda x, g: x + g,
+    "difference": lambda x, g: x - g * 3,
+    "product": lambda x, g: x * g,
+    "quotient": lambda x, g: x / g,
+    "quotient of what is positive": lambda x, g: x / (g * g + 1e-30),
+    "quotient of what is small": lambda x, g: x / (pb.ops.abs(g) + 1e-38),
+    "root": lambda x, g: x + pb.ops.sqrt(g),
+    "root of a square": lambda x, g: x + pb.ops.sqrt(g * g),
+    "reciprocal": lambda x, g: x + 1 / g,
+    "larger": lambda x, g: x * pb.ops.maximum(g, 0.0) * 1e10,
+    "chosen": lambda x, g: x + pb.ops.where(g > 0, g, g * 1e20),
+    "exponential": lambda x, g: x + pb.ops.exp(g),
+    "by a number": lambda x, g: x / g[0],
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+@pytest.mark.parametrize("scale", [0.0, 1e-38, 1e-20, 1.0, 1e15, 1e20, 1e30, 3e38])
+def test_written_exactly_where_all_is_finite(name: str, scale: float) -> None:
+    """Whatever bounds say: slots change if all new values are finite, and not otherwise."""
+    random = np.random.default_rng(2)
+    update, x, g = UPDATES[name], slot("x", (LARGE,)), placeholder("g", (LARGE,))
+    assigns = {"x": update(x, g)}
+    for first in (1.0, 1e25):
+        start = (random.uniform(-1, 1, LARGE) * first).astype(F4)
+        fed = (random.uniform(-1, 1, LARGE) * scale).astype(F4)
+        one_zero = np.where(np.arange(LARGE) == 99, F4(0), fed)
+        for given in (fed, np.abs(fed), one_zero, np.zeros(LARGE, F4)):
+            executor, state = made(Step({}, assigns, finite=[*assigns.values()]), x=start)
+            wanted = State({"x": start.copy()})
+            new = NumpyExecutor(plan(Step({"new": assigns["x"]})), wanted).run({"g": given})["new"]
+            executor.run({"g": given})
+            expected = new if np.isfinite(new).all() else start
+            np.testing.assert_allclose(state["x"], expected, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_division_by_one_number_has_the_bits_of_division(dtype: Any) -> None:
+    info, random = np.finfo(dtype), np.random.default_rng(3)
+    hard = [0.0, -0.0, info.tiny, -info.tiny / 8, info.max, -info.max, np.inf, -np.inf, np.nan]
+    ordinary = random.standard_normal(600) * 10.0 ** random.integers(-12, 12, 600)
+    numbers = [0.1, 3.0, -7.0, 1e-12, 1e14, 1e-30, 1e30, *hard]
+    x, s = placeholder("x", (600,), dtype), placeholder("s", (), dtype)
+    module()
+    executor = NativeExecutor(plan(Step({"y": x / s * 1.0})), State({}))
+    for number in np.array(numbers, dtype):
+        for values in (ordinary, np.resize([*ordinary[:40], *hard], 600), np.zeros(600) * -1):
+            given = values.astype(dtype)
+            with np.errstate(all="ignore"):
+                expected = given / number * dtype(1)
+            found = executor.run({"x": given, "s": number})["y"]
+            np.testing.assert_array_equal(found, expected)
+            ordered = ~np.isnan(expected)
+            np.testing.assert_array_equal(np.signbit(found[ordered]), np.signbit(expected[ordered]))
 
 
 def test_a_guard_is_heeded() -> None:
