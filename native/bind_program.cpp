@@ -169,10 +169,10 @@ class Bound {
         return nb::make_tuple(outcome.written, outcome.task);
     }
 
-    std::vector<double> profile(int runs) {
+    std::vector<double> profile() {
         const Alone alone(running_);
         nb::gil_scoped_release free;
-        return program_.profile(runs);
+        return program_.profile();
     }
 
     nb::tuple run_steps(const std::vector<std::tuple<Place, Resident>>& feeds,
@@ -276,8 +276,8 @@ void bind_program(nb::module_& m) {
         .def("write", &Bound::write, "Write a slot at the end of each run.")
         .def("run_steps", &Bound::run_steps,
              "Steps on rows gathered by index; returns how many wrote, and a faulty task.")
-        .def("profile", &Bound::profile, nb::arg("runs"),
-             "Seconds that each task took in that many runs, then looking and writing.")
+        .def("profile", &Bound::profile,
+             "Run all; returns the seconds that each task took, then looking and writing.")
         .def("run", &Bound::run, "Run all; returns whether slots were written, and a faulty task.");
 }
 

@@ -239,16 +239,15 @@ Outcome Program::run() {
     return run([](std::size_t) {});
 }
 
-std::vector<double> Program::profile(int runs) {
+std::vector<double> Program::profile() {
     std::vector<double> seconds(tasks_.size() + 2);
-    for (int i = 0; i < runs; ++i) {
-        auto before = std::chrono::steady_clock::now();
-        run([&](std::size_t part) {
-            const auto now = std::chrono::steady_clock::now();
-            seconds[part] += std::chrono::duration<double>(now - before).count();
-            before = now;
-        });
-    }
+    auto before = std::chrono::steady_clock::now();
+    ranges_.clear();
+    run([&](std::size_t part) {
+        const auto now = std::chrono::steady_clock::now();
+        seconds[part] = std::chrono::duration<double>(now - before).count();
+        before = now;
+    });
     return seconds;
 }
 

@@ -74,9 +74,9 @@ class Program {
 
     Outcome run();
 
-    // As many runs, and how many seconds each part of them took in all: every task, then the look
-    // at what the slots would become, then their writing.
-    std::vector<double> profile(int runs);
+    // A run, and how many seconds each part of it took: every task, then the look at what the slots
+    // would become, then their writing.
+    std::vector<double> profile();
 
     // Steps one after the other, until all are done, one writes nothing, or time is up.
     //   indices: steps x batch, each the number of a row

@@ -131,8 +131,8 @@ class Program:
     ) -> tuple[int, int]:
         """Steps on rows gathered by index; returns how many wrote, and a faulty task."""
 
-    def profile(self, runs: int) -> list[float]:
-        """Seconds that each task took in that many runs, then looking and writing."""
+    def profile(self) -> list[float]:
+        """Run all; returns the seconds that each task took, then looking and writing."""
 
     def run(self) -> tuple[bool, int]:
         """Run all; returns whether slots were written, and a faulty task."""

@@ -183,19 +183,29 @@ class NativeExecutor:
             done, _ = self._native.run_steps(fed, rows, read, log, seconds)
         return log[:done]
 
-    def profile(self, runs: int = 10) -> list[tuple[str, float]]:
-        """What the parts of a run are, and how many microseconds each takes.
+    def profile(self, feeds: Mapping[str, Array], runs: int = 10) -> list[tuple[str, float]]:
+        """The parts of a run, each with the least number of microseconds that it took.
 
-        It runs the program, on the feeds that are there: slots move on, as in any other run.
+        It runs the program, so slots move on as in any other run.
 
         Args:
-            runs: Over how many runs the mean is taken.
+            feeds: As those of `run`.
+            runs: How many runs there are.
+
+        Raises:
+            ConfigError: The feeds are not what the program was planned for.
         """
-        with np.errstate(all="ignore"):
-            seconds = self._native.profile(runs)
+        self.program.check_feeds(feeds)
+        seconds = []
+        for _ in range(runs):
+            for label, array in self._feeds:
+                array[...] = feeds[label]
+            with np.errstate(all="ignore"):
+                seconds.append(self._native.profile())
         parts = [str(task) for task in self._assembly.added if task.kind != "update"]
         parts += ["  look at what would be written", "  write"]
-        return [(part, 1e6 * s / runs) for part, s in zip(parts, seconds, strict=True)]
+        best = 1e6 * np.min(seconds, axis=0)
+        return list(zip(parts, best.tolist(), strict=True))
 
     def __str__(self) -> str:
         tasks = self._tasks.tasks
