@@ -38,23 +38,32 @@ class StepLog(Sequence[StepRecord]):
 
     Example:
         >>> log = StepLog()
-        >>> log.append(1, 1, 0.5, 0.01, 0.2)
-        >>> len(log), log[-1].loss, log.losses
-        (1, 0.5, array([0.5]))
+        >>> log.extend(1, 1, np.array([0.5, 0.4]), np.array([0.01, 0.01]), np.array([0.2, 0.3]))
+        >>> len(log), log[-1].step, log[-1].loss, log.losses
+        (2, 2, 0.4, array([0.5, 0.4]))
     """
 
     def __init__(self) -> None:
         self._whole = (array("q"), array("q"))
         self._real = (array("d"), array("d"), array("d"))
 
-    def append(self, step: int, epoch: int, loss: float, learning_rate: float, time: float) -> None:
-        """Add the record of one step."""
-        (steps, epochs), (losses, rates, times) = self._whole, self._real
-        steps.append(step)
-        epochs.append(epoch)
-        losses.append(loss)
-        rates.append(learning_rate)
-        times.append(time)
+    def extend(
+        self, first: int, epoch: int, losses: Array, learning_rates: Array, times: Array
+    ) -> None:
+        """Add the records of steps that follow on each other, in one epoch.
+
+        Args:
+            first: The number of the first of them.
+            epoch: The number of their epoch.
+            losses: The loss of each, float64, as are the others.
+            learning_rates: The learning rate of each.
+            times: When each was done.
+        """
+        numbers = np.arange(first, first + len(losses))
+        for whole, n in zip(self._whole, (numbers, np.full_like(numbers, epoch)), strict=True):
+            whole.frombytes(n.tobytes())
+        for real, x in zip(self._real, (losses, learning_rates, times), strict=True):
+            real.frombytes(x.tobytes())
 
     @property
     def losses(self) -> Array:

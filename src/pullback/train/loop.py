@@ -208,23 +208,26 @@ class Session:
 
     def _steps(self) -> None:
         """Some steps at once, or else one."""
-        began, number = self.elapsed, self.step
         found = stride(self)
         if found is None:
             self._one_step()
             return
-        self.elapsed = time.perf_counter() - self._began
-        each = (self.elapsed - began) / len(found)
-        for i, (loss, weight, rate) in enumerate(found.tolist(), start=1):
-            self._note(number + i, loss, weight, rate, began + i * each)
+        self._note(found)
         self._call("on_step")
 
-    def _note(self, step: int, loss: float, weight: float, rate: float, when: float) -> None:
-        """Remember a step that was taken."""
-        self.step = step
-        self._loss_sum += loss * weight
-        self._loss_weight += weight
-        self.steps.append(step, self.plan.epoch_of(step - 1) + 1, loss, rate, when)
+    def _note(self, found: Array) -> None:
+        """Remember steps of one epoch that were taken: loss, weight and rate of each."""
+        count, first, began = len(found), self.step, self.elapsed
+        self.elapsed = time.perf_counter() - self._began
+        self.step += count
+        loss_sum, loss_weight = self._loss_sum, self._loss_weight
+        for loss, weight, _ in found.tolist():
+            loss_sum += loss * weight
+            loss_weight += weight
+        self._loss_sum, self._loss_weight = loss_sum, loss_weight
+        times = began + (self.elapsed - began) / count * np.arange(1, count + 1)
+        epoch = self.plan.epoch_of(first) + 1
+        self.steps.extend(first + 1, epoch, found[:, 0], found[:, 2], times)
 
     def _one_step(self) -> None:
         number = self.step
@@ -241,9 +244,7 @@ class Session:
         if not made:  # the update was held back: the state is still that before the step
             self._fail(origin, number)
             return
-        self.elapsed = time.perf_counter() - self._began
-        loss, weight, rate = (float(found[name]) for name in LOGGED)
-        self._note(number + 1, loss, weight, rate, self.elapsed)
+        self._note(np.array([[float(found[name]) for name in LOGGED]]))
         self._call("on_step")
 
     def _accumulated(
