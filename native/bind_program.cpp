@@ -228,7 +228,8 @@ class Bound {
             std::copy(from.begin(), from.end(), step.inputs.begin());
             made.push_back(std::move(step));
         }
-        return {std::move(shape), std::move(read), std::move(made), std::move(stored)};
+        return {kernels_of(isa), std::move(shape), std::move(read), std::move(made),
+                std::move(stored)};
     }
 
     ResidentRows resident(const Place& place, const Resident& rows, std::int64_t batch) const {

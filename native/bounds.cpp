@@ -29,13 +29,13 @@ Interval only(const Array& single) {
 
 std::vector<Interval> Chain::bounds(const std::function<Interval(const Array&)>& range) const {
     std::array<Interval, most_registers> at;
-    for (const auto& load : single_) {
+    for (const auto& load : loads_.single) {
         if (load.from.dtype == Dtype::float32) at[load.reg] = only<float>(load.from);
         if (load.from.dtype == Dtype::float64) at[load.reg] = only<double>(load.from);
     }
-    for (const auto& load : straight_) at[load.reg] = range(load.from);
-    for (const auto& load : strided_) at[load.reg] = {};
-    for (const auto& load : straight_) {
+    for (const auto& load : loads_.straight) at[load.reg] = range(load.from);
+    for (const auto& load : loads_.strided) at[load.reg] = {};
+    for (const auto& load : loads_.straight) {
         if (load.from.dtype == Dtype::boolean) at[load.reg] = {0, 1};
     }
     for (const auto& step : steps_) {

@@ -12,140 +12,31 @@ namespace {
 constexpr std::int64_t piece_elements = 16 * static_cast<std::int64_t>(block);
 constexpr std::int64_t serial_work = 1 << 16;
 
-std::int64_t padded(std::int64_t count) {
-    return (count + lanes - 1) / lanes * lanes;
-}
-
-bool aligned(const std::byte* address) {
-    return reinterpret_cast<std::uintptr_t>(address) % 64 == 0;
-}
-
-// One axis can go with the one after it if a step along it is a whole run along the other.
-void merge_axes(std::vector<std::int64_t>& shape, std::vector<Load>& loads) {
-    for (std::size_t axis = shape.size(); axis-- > 1;) {
-        const std::size_t outer = axis - 1;
-        const bool fits =
-            shape[outer] == 1 || shape[axis] == 1 ||
-            std::all_of(loads.begin(), loads.end(), [&](const Load& load) {
-                return load.from.strides[outer] == load.from.strides[axis] * shape[axis];
-            });
-        if (!fits) continue;
-        for (auto& load : loads) {
-            auto& strides = load.from.strides;
-            if (shape[axis] != 1) strides[outer] = strides[axis];
-            std::copy(strides.begin() + static_cast<std::ptrdiff_t>(axis) + 1, strides.end(),
-                      strides.begin() + static_cast<std::ptrdiff_t>(axis));
-        }
-        shape[outer] *= shape[axis];
-        shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
-    }
-}
-
-// Whether an array's elements lie one after the other.
-bool in_order(const std::vector<std::int64_t>& shape, const Array& array) {
-    std::int64_t step = 1;
-    for (std::size_t axis = shape.size(); axis-- > 0;) {
-        if (shape[axis] != 1 && array.strides[axis] != step) return false;
-        step *= shape[axis];
-    }
-    return true;
-}
-
-template <class T>
-void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
-    if (stride == 1) {
-        std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
-    } else if (stride == 0) {
-        std::fill_n(to, count, *from);
-    } else {
-        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
-    }
-}
-
-// Elements start to start + count, counted along the last axis first.
-template <class T>
-void fill_strided(T* to, const Array& from, const std::vector<std::int64_t>& shape,
-                  std::int64_t start, std::int64_t count) {
-    const int last = static_cast<int>(shape.size()) - 1;
-    std::array<std::int64_t, most_axes> index{};
-    std::int64_t rest = start, offset = 0;
-    for (int axis = last; axis >= 0; --axis) {
-        index[axis] = rest % shape[axis];
-        rest /= shape[axis];
-        offset += index[axis] * from.strides[axis];
-    }
-    while (count > 0) {
-        const std::int64_t run = std::min(count, shape[last] - index[last]);
-        fill_run(to, from.as<const T>() + offset, from.strides[last], run);
-        to += run;
-        count -= run;
-        offset += run * from.strides[last];
-        index[last] += run;
-        for (int axis = last; axis > 0 && index[axis] == shape[axis]; --axis) {
-            offset += from.strides[axis - 1] - shape[axis] * from.strides[axis];
-            index[axis] = 0;
-            ++index[axis - 1];
-        }
-    }
-}
-
-// Whether two arrays may share a byte. The elements of one lie between its lowest and highest.
-bool overlap(const Array& a, const Array& b, const std::vector<std::int64_t>& shape) {
-    const auto reach = [&](const Array& array, std::int64_t sign) {
-        std::int64_t sum = 0;
-        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-            const std::int64_t step = array.strides[axis] * (shape[axis] - 1);
-            if (step * sign > 0) sum += step;
-        }
-        return array.data + sum * static_cast<std::int64_t>(item_size(array.dtype));
-    };
-    const auto end = [&](const Array& array) { return reach(array, 1) + item_size(array.dtype); };
-    return reach(a, -1) < end(b) && reach(b, -1) < end(a);
-}
-
-template <class F>
-void with_type(Dtype dtype, F f) {
-    switch (item_size(dtype)) {
-        case 1:
-            return f(std::uint8_t{});
-        case 4:
-            return f(std::uint32_t{});
-        default:
-            return f(std::uint64_t{});
-    }
-}
-
 }  // namespace
 
-Chain::Chain(std::vector<std::int64_t> shape, std::vector<Load> loads,
+Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
              std::vector<ElementwiseStep> steps, std::vector<Store> stores)
-    : shape_(std::move(shape)), steps_(std::move(steps)), stores_(std::move(stores)) {
+    : kernels_(&kernels),
+      shape_(shape.empty() ? Shape{1} : std::move(shape)),
+      loads_(shape_, std::move(loads)),
+      steps_(std::move(steps)),
+      stores_(std::move(stores)) {
     for (auto length : shape_) size_ *= length;
-    if (shape_.empty()) shape_.push_back(1);
-    merge_axes(shape_, loads);
-    for (auto& load : loads) {
-        const auto& strides = load.from.strides;
-        const auto axes = static_cast<std::ptrdiff_t>(shape_.size());
-        if (std::all_of(strides.begin(), strides.begin() + axes, [](auto s) { return s == 0; })) {
-            single_.push_back(load);
-        } else if (in_order(shape_, load.from)) {
-            straight_.push_back(load);
-        } else {
-            strided_.push_back(load);
-        }
-    }
     for (auto& step : steps_) {
         const auto is_second = [&](const Load& load) { return load.reg == step.inputs[1]; };
         const bool by_number = step.arity == 2 && step.by_number != nullptr &&
-                               std::any_of(single_.begin(), single_.end(), is_second);
+                               std::any_of(loads_.single.begin(), loads_.single.end(), is_second);
         if (by_number) step.run = step.by_number;
     }
     for (auto& store : stores_) {
-        for (const auto& load : straight_) {
+        for (const auto& load : loads_.straight) {
             if (load.from.data == store.to.data && reads_after(store.reg, load.reg)) {
                 store.direct = false;
             }
         }
+    }
+    if (refused().empty() && size_ <= static_cast<std::int64_t>(block)) {
+        small_ = std::make_unique<SmallChain>(kernels, shape_, loads_, steps_, stores_);
     }
 }
 
@@ -170,28 +61,25 @@ bool Chain::replaces_others(const Store& store) const {
         to.strides[axis] = step;
         step *= shape_[axis];
     }
-    const auto meet = [&](const auto& load) { return overlap(load.from, to, shape_); };
-    const auto own = [&](const auto& load) {
-        bool same = load.from.data == to.data && item_size(load.from.dtype) == item_size(to.dtype);
+    const auto own = [&](const Array& from) {
+        bool same = from.data == to.data && item_size(from.dtype) == item_size(to.dtype);
         for (std::size_t axis = 0; axis < shape_.size(); ++axis) {
-            same = same && (shape_[axis] == 1 || load.from.strides[axis] == to.strides[axis]);
+            same = same && (shape_[axis] == 1 || from.strides[axis] == to.strides[axis]);
         }
         return same;
     };
-    const auto other = [&](const auto& load) { return meet(load) && !own(load); };
-    const auto any = [&](const auto& loads) {
-        return std::any_of(loads.begin(), loads.end(), other);
-    };
-    return size_ > 0 && (any(straight_) || any(strided_) || any(single_));
+    bool others = false;
+    loads_.each([&](const Load& load) {
+        others = others || (overlap(load.from, to, shape_) && !own(load.from));
+    });
+    return size_ > 0 && others;
 }
 
 std::string Chain::refused() const {
     const auto outside = [](int reg) { return reg < 0 || reg >= most_registers; };
-    for (const auto* loads : {&single_, &straight_, &strided_}) {
-        for (const auto& load : *loads) {
-            if (outside(load.reg)) return "a chain has at most 32 registers";
-        }
-    }
+    bool fits = true;
+    loads_.each([&](const Load& load) { fits = fits && !outside(load.reg); });
+    if (!fits) return "a chain has at most 32 registers";
     for (const auto& step : steps_) {
         if (outside(step.output)) return "a chain has at most 32 registers";
         for (int i = 0; i < step.arity; ++i) {
@@ -222,31 +110,30 @@ void Chain::pieces(Pool& pool, F f) const {
     work < serial_work ? Pool::serial(count, piece) : pool.run(count, piece);
 }
 
-void Chain::run(Pool& pool) const {
-    pieces(pool, [&](const Lines& lines) { run_on(lines); });
+void Chain::run(Pool& pool) {
+    if (small_ != nullptr) return small_->run();
+    pieces(pool, [&](const Lines& lines) { run_blocks(lines); });
 }
 
-bool Chain::finite(Pool& pool, const Kernels& kernels) const {
+void Chain::run_on(const Lines& lines) {
+    if (small_ != nullptr && lines.length * lines.lines == size_) return small_->run();
+    run_blocks(lines);
+}
+
+bool Chain::finite(Pool& pool) {
+    if (small_ != nullptr) {
+        small_->compute();
+        return small_->finite();
+    }
     std::atomic<bool> found = true;
     pieces(pool, [&](const Lines& lines) {
-        if (found && !finite_on(lines, kernels)) found = false;
+        if (found && !finite_on(lines)) found = false;
     });
     return found;
 }
 
-// Elements from `start` on, in the chain's order, and zeros up to a multiple of the lanes.
-void Chain::fill(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count,
-                 bool straight) const {
-    with_type(load.from.dtype, [&](auto sample) {
-        using T = decltype(sample);
-        T* to = reinterpret_cast<T*>(reg);
-        if (straight) {
-            fill_run(to, load.from.as<const T>() + start, 1, count);
-        } else {
-            fill_strided(to, load.from, shape_, start, count);
-        }
-        std::fill_n(to + count, padded(count) - count, T{});
-    });
+void Chain::run_looked_at(Pool& pool) {
+    small_ != nullptr ? small_->store() : run(pool);
 }
 
 // Runs the steps on one block after the other; f(registers, start, count) sees each block's result,
@@ -257,23 +144,20 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
     alignas(64) std::byte memory[most_registers * register_bytes];
     std::array<std::byte*, most_registers> at;
     for (int i = 0; i < most_registers; ++i) at[i] = memory + i * register_bytes;
-    for (const auto& load : single_) {
-        with_type(load.from.dtype, [&](auto sample) {
-            using T = decltype(sample);
-            const auto count = std::min<std::int64_t>(lines.length, block);
-            std::fill_n(reinterpret_cast<T*>(at[load.reg]), padded(count),
-                        *load.from.as<const T>());
-        });
+    for (const auto& load : loads_.single) {
+        fill_single(load, at[load.reg], std::min<std::int64_t>(lines.length, block));
     }
     const auto run_block = [&](std::int64_t start, std::int64_t count) {
         const bool whole = padded(count) == count;
-        for (const auto& load : straight_) {
+        for (const auto& load : loads_.straight) {
             std::byte* source = load.from.data + start * item_size(load.from.dtype);
             std::byte* own = memory + load.reg * register_bytes;
             at[load.reg] = whole && aligned(source) ? source : own;
-            if (at[load.reg] == own) fill(load, own, start, count, true);
+            if (at[load.reg] == own) fill_straight(load, own, start, count);
         }
-        for (const auto& load : strided_) fill(load, at[load.reg], start, count, false);
+        for (const auto& load : loads_.strided) {
+            fill_strided(load, shape_, at[load.reg], start, count);
+        }
         for (const auto& store : stores_) {
             std::byte* target = store.to.data + start * item_size(store.to.dtype);
             const bool direct = stores && store.direct && whole && aligned(target);
@@ -295,7 +179,7 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
     }
 }
 
-void Chain::run_on(const Lines& lines) const {
+void Chain::run_blocks(const Lines& lines) const {
     blocks(lines, true, [&](const auto& at, std::int64_t start, std::int64_t count) {
         for (const auto& store : stores_) {
             const std::size_t item = item_size(store.to.dtype);
@@ -308,13 +192,13 @@ void Chain::run_on(const Lines& lines) const {
     });
 }
 
-bool Chain::finite_on(const Lines& lines, const Kernels& kernels) const {
+bool Chain::finite_on(const Lines& lines) const {
     bool found = true;
     blocks(lines, false, [&](const auto& at, std::int64_t, std::int64_t count) {
         for (const auto& store : stores_) {
             Array made = store.to;
             made.data = at[store.reg];
-            found = found && kernels.finite(made, 0, count);
+            found = found && kernels_->finite(made, 0, count);
         }
         return found;
     });

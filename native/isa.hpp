@@ -40,10 +40,19 @@ using Finite = bool (*)(const void* numbers, std::int64_t count);
 // Between which of `count` floats the others lie; unbounded if one is not finite.
 using Range = Interval (*)(const void* numbers, std::int64_t count);
 
+// What fills registers with numbers of some size that do not lie in order.
+struct Filling {
+    // `count` numbers: the first `width` again and again. Up to 64 bytes behind them are written.
+    void (*repeat)(void* to, const void* from, std::int64_t width, std::int64_t count);
+    // `count` numbers, each from a place of its own.
+    void (*gather)(void* to, const void* from, const std::int64_t* places, std::int64_t count);
+};
+
 struct Kernels {
     std::string_view isa;
     Finite finite32 = nullptr, finite64 = nullptr;
     Range range32 = nullptr, range64 = nullptr;
+    const Filling& (*filling)(Dtype dtype) = nullptr;
     std::span<const ElementwiseRow> elementwise;
     std::vector<Kernel> kernels;
 

@@ -33,6 +33,7 @@ struct Array {
     std::array<std::int64_t, most_axes> shape{};
     std::array<std::int64_t, most_axes> strides{};
     std::array<std::int64_t, most_loops> moves{};
+    std::int64_t readable = 0;  // from `data` on there are at least so many bytes of memory
 
     std::int64_t size() const {
         std::int64_t product = 1;

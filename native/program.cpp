@@ -64,6 +64,7 @@ Array Program::array(Space space, std::int64_t offset, Dtype dtype,
     made.data = memory.data() + offset;
     made.dtype = dtype;
     made.axes = static_cast<int>(shape.size());
+    made.readable = static_cast<std::int64_t>(memory.size()) - offset;
     std::copy(shape.begin(), shape.end(), made.shape.begin());
     std::copy(strides.begin(), strides.end(), made.strides.begin());
     std::transform(moves.begin(), moves.end(), made.moves.begin(),
@@ -157,12 +158,12 @@ bool Program::allowed() {
         if (!finite) return false;
     }
     return !checked_ || std::all_of(updates_.begin(), updates_.end(),
-                                    [&](const Chain& update) { return stays_finite(update); });
+                                    [&](Chain& update) { return stays_finite(update); });
 }
 
-bool Program::stays_finite(const Chain& update) {
-    constexpr std::int64_t few = 512;  // numbers that are looked at sooner than bounded
-    return (update.size() > few && surely_finite(update)) || update.finite(pool_, *kernels_);
+bool Program::stays_finite(Chain& update) {
+    constexpr std::int64_t few = 2 * block;  // numbers that are looked at sooner than bounded
+    return (update.size() > few && surely_finite(update)) || update.finite(pool_);
 }
 
 // Whether an update stays finite by the ranges of what it reads. Those of slots are measured once
@@ -203,7 +204,7 @@ Interval Program::range(const Array& array) {
 }
 
 void Program::update() {
-    for (const auto& update : updates_) update.run(pool_);
+    for (auto& update : updates_) checked_ ? update.run_looked_at(pool_) : update.run(pool_);
     for (const auto& [from, to] : writes_) {
         ranges_.erase(to.data);
         const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));

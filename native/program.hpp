@@ -88,7 +88,7 @@ class Program {
  private:
     void add(Task task);
     bool allowed();
-    bool stays_finite(const Chain& update);
+    bool stays_finite(Chain& update);
     bool surely_finite(const Chain& update);
     Interval range(const Array& array);
     void update();

@@ -20,7 +20,7 @@ Call KernelCall::call(std::byte* workspace, Pool* pool) const {
 }
 
 Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
-    if (const auto* chain = std::get_if<Chain>(&task)) {
+    if (auto* chain = std::get_if<Chain>(&task)) {
         chain->run(pool);
         return {};
     }

@@ -15,6 +15,7 @@ const Kernels& table() {
         kernels.finite64 = &finite_float64;
         kernels.range32 = &range_float32;
         kernels.range64 = &range_float64;
+        kernels.filling = &filling;
         kernels.elementwise = elementwise_rows();
         for (const auto rows :
              {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),

@@ -22,6 +22,7 @@ std::span<const Kernel> convolution_kernels();         // convolution.cpp
 std::span<const Kernel> convolution_kernel_kernels();  // convolution_kernel.cpp
 std::span<const Kernel> pooling_kernels();             // pooling.cpp
 
+const Filling& filling(Dtype dtype);                           // filling.cpp
 bool finite_float32(const void* numbers, std::int64_t count);  // finite.cpp
 bool finite_float64(const void* numbers, std::int64_t count);
 Interval range_float32(const void* numbers, std::int64_t count);

@@ -1,0 +1,160 @@
+#include "operands.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pullback {
+
+namespace {
+
+// One axis can go with the one after it if a step along it is a whole run along the other.
+void merge_axes(Shape& shape, std::vector<Load>& loads) {
+    for (std::size_t axis = shape.size(); axis-- > 1;) {
+        const std::size_t outer = axis - 1;
+        const bool fits =
+            shape[outer] == 1 || shape[axis] == 1 ||
+            std::all_of(loads.begin(), loads.end(), [&](const Load& load) {
+                return load.from.strides[outer] == load.from.strides[axis] * shape[axis];
+            });
+        if (!fits) continue;
+        for (auto& load : loads) {
+            auto& strides = load.from.strides;
+            if (shape[axis] != 1) strides[outer] = strides[axis];
+            std::copy(strides.begin() + static_cast<std::ptrdiff_t>(axis) + 1, strides.end(),
+                      strides.begin() + static_cast<std::ptrdiff_t>(axis));
+        }
+        shape[outer] *= shape[axis];
+        shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+    }
+}
+
+// Whether an array's elements lie one after the other.
+bool in_order(const Shape& shape, const Array& array) {
+    std::int64_t step = 1;
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+        if (shape[axis] != 1 && array.strides[axis] != step) return false;
+        step *= shape[axis];
+    }
+    return true;
+}
+
+// A few neighbours: too few for a call of memcpy to pay.
+template <class T>
+void copy_few(T* to, const T* from, std::int64_t count) {
+    constexpr std::int64_t wide = 16 / sizeof(T);
+    if (count < wide) {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+        return;
+    }
+    for (std::int64_t i = 0; i + wide < count; i += wide) std::memcpy(to + i, from + i, 16);
+    std::memcpy(to + count - wide, from + count - wide, 16);  // the last ones, some of them again
+}
+
+template <class T>
+void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
+    if (stride == 1) {
+        if (count * sizeof(T) <= 64) return copy_few(to, from, count);
+        std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+    } else if (stride == 0) {
+        std::fill_n(to, count, *from);
+    } else {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+    }
+}
+
+// Elements start to start + count, counted along the last axis first.
+template <class T>
+void gather(T* to, const Array& from, const Shape& shape, std::int64_t start, std::int64_t count) {
+    const int last = static_cast<int>(shape.size()) - 1;
+    std::array<std::int64_t, most_axes> index{};
+    std::int64_t offset = 0;
+    for (int axis = last; start > 0; --axis) {
+        index[axis] = start % shape[axis];
+        start /= shape[axis];
+        offset += index[axis] * from.strides[axis];
+    }
+    while (count > 0) {
+        const std::int64_t run = std::min(count, shape[last] - index[last]);
+        fill_run(to, from.as<const T>() + offset, from.strides[last], run);
+        to += run;
+        count -= run;
+        offset += run * from.strides[last];
+        index[last] += run;
+        for (int axis = last; axis > 0 && index[axis] == shape[axis]; --axis) {
+            offset += from.strides[axis - 1] - shape[axis] * from.strides[axis];
+            index[axis] = 0;
+            ++index[axis - 1];
+        }
+    }
+}
+
+template <class F>
+void with_type(Dtype dtype, F f) {
+    switch (item_size(dtype)) {
+        case 1:
+            return f(std::uint8_t{});
+        case 4:
+            return f(std::uint32_t{});
+        default:
+            return f(std::uint64_t{});
+    }
+}
+
+template <class T>
+void pad(T* reg, std::int64_t count) {
+    std::fill_n(reg + count, padded(count) - count, T{});
+}
+
+}  // namespace
+
+Loads::Loads(Shape& shape, std::vector<Load> loads) {
+    merge_axes(shape, loads);
+    for (auto& load : loads) {
+        const auto strides = load.from.strides.begin();
+        const auto axes = static_cast<std::ptrdiff_t>(shape.size());
+        if (std::all_of(strides, strides + axes, [](auto stride) { return stride == 0; })) {
+            single.push_back(load);
+        } else if (in_order(shape, load.from)) {
+            straight.push_back(load);
+        } else {
+            strided.push_back(load);
+        }
+    }
+}
+
+void fill_single(const Load& load, std::byte* reg, std::int64_t count) {
+    with_type(load.from.dtype, [&]<class T>(T) {
+        std::fill_n(reinterpret_cast<T*>(reg), padded(count), *load.from.as<const T>());
+    });
+}
+
+void fill_straight(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count) {
+    with_type(load.from.dtype, [&]<class T>(T) {
+        fill_run(reinterpret_cast<T*>(reg), load.from.as<const T>() + start, 1, count);
+        pad(reinterpret_cast<T*>(reg), count);
+    });
+}
+
+void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int64_t start,
+                  std::int64_t count) {
+    with_type(load.from.dtype, [&]<class T>(T) {
+        gather(reinterpret_cast<T*>(reg), load.from, shape, start, count);
+        pad(reinterpret_cast<T*>(reg), count);
+    });
+}
+
+// The elements of one lie between its lowest and highest.
+bool overlap(const Array& a, const Array& b, const Shape& shape) {
+    const auto reach = [&](const Array& array, std::int64_t sign) {
+        std::int64_t sum = 0;
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            const std::int64_t step = array.strides[axis] * (shape[axis] - 1);
+            if (step * sign > 0) sum += step;
+        }
+        return array.data + sum * static_cast<std::int64_t>(item_size(array.dtype));
+    };
+    const auto end = [&](const Array& array) { return reach(array, 1) + item_size(array.dtype); };
+    return reach(a, -1) < end(b) && reach(b, -1) < end(a);
+}
+
+}  // namespace pullback
