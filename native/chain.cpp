@@ -100,19 +100,27 @@ std::string Chain::refused() const {
 
 // f of each piece, by several threads if there is work for them.
 template <class F>
-void Chain::pieces(Pool& pool, F f) const {
-    const std::int64_t count = (size_ + piece_elements - 1) / piece_elements;
-    const auto piece = [&](std::int64_t i) {
-        const std::int64_t start = i * piece_elements;
-        f(Lines{start, std::min(size_ - start, piece_elements)});
-    };
-    const auto work = size_ * static_cast<std::int64_t>(steps_.size() + 1);
-    work < serial_work ? Pool::serial(count, piece) : pool.run(count, piece);
+void Chain::each_piece(const Pool& pool, F f) const {
+    const auto one = [&](std::int64_t number) { f(piece(number)); };
+    work() < serial_work ? Pool::serial(pieces(), one) : pool.run(pieces(), one);
 }
 
-void Chain::run(Pool& pool) {
+std::int64_t Chain::pieces() const {
+    return (size_ + piece_elements - 1) / piece_elements;
+}
+
+Lines Chain::piece(std::int64_t number) const {
+    const std::int64_t start = number * piece_elements;
+    return {start, std::min(size_ - start, piece_elements)};
+}
+
+void Chain::run_piece(std::int64_t number) const {
+    run_blocks(piece(number));
+}
+
+void Chain::run(const Pool& pool) {
     if (small_ != nullptr) return small_->run();
-    pieces(pool, [&](const Lines& lines) { run_blocks(lines); });
+    each_piece(pool, [&](const Lines& lines) { run_blocks(lines); });
 }
 
 void Chain::run_on(const Lines& lines) {
@@ -120,19 +128,19 @@ void Chain::run_on(const Lines& lines) {
     run_blocks(lines);
 }
 
-bool Chain::finite(Pool& pool) {
+bool Chain::finite(const Pool& pool) {
     if (small_ != nullptr) {
         small_->compute();
         return small_->finite();
     }
     std::atomic<bool> found = true;
-    pieces(pool, [&](const Lines& lines) {
+    each_piece(pool, [&](const Lines& lines) {
         if (found && !finite_on(lines)) found = false;
     });
     return found;
 }
 
-void Chain::run_looked_at(Pool& pool) {
+void Chain::run_looked_at(const Pool& pool) {
     small_ != nullptr ? small_->store() : run(pool);
 }
 

@@ -36,15 +36,15 @@ class Chain {
     Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
           std::vector<ElementwiseStep> steps, std::vector<Store> stores);
 
-    void run(Pool& pool);
+    void run(const Pool& pool);
 
     // Runs it on some of its elements, by this thread alone.
     void run_on(const Lines& lines);
 
     // Whether all floats that a run would store are finite. Nothing is stored.
-    bool finite(Pool& pool);
+    bool finite(const Pool& pool);
     // A run behind `finite`, of the same operands.
-    void run_looked_at(Pool& pool);
+    void run_looked_at(const Pool& pool);
 
     // Between which numbers what a run would store lies, array by array, as far as that follows
     // from the ranges of what it loads; nothing unless all of it is surely finite.
@@ -57,6 +57,11 @@ class Chain {
         for (auto& store : stores_) f(store.to);
     }
 
+    // f of every array that is read element for element, in order.
+    template <class F>
+    void each_straight(F f) const {
+        for (const auto& load : loads_.straight) f(load.from);
+    }
     template <class F>
     void each_store(F f) const {
         for (const auto& store : stores_) f(store.to);
@@ -65,6 +70,13 @@ class Chain {
     std::int64_t size() const {
         return size_;
     }
+    // How many operations on numbers a run takes, about.
+    std::int64_t work() const {
+        return size_ * static_cast<std::int64_t>(steps_.size() + 1);
+    }
+    // A run is the run of its pieces, in any order and by any thread.
+    std::int64_t pieces() const;
+    void run_piece(std::int64_t piece) const;
 
     // Why a chain of these cannot be run; empty if it can.
     std::string refused() const;
@@ -76,8 +88,9 @@ class Chain {
     bool finite_on(const Lines& lines) const;
     bool reads_after(int made, int read) const;
     bool replaces_others(const Store& store) const;
+    Lines piece(std::int64_t number) const;
     template <class F>
-    void pieces(Pool& pool, F f) const;
+    void each_piece(const Pool& pool, F f) const;
 
     const Kernels* kernels_;
     Shape shape_;  // with axes merged where every load allows it

@@ -29,7 +29,7 @@ double number(const Array& single) {
 }  // namespace
 
 Program::Program(const Kernels& kernels, std::span<std::byte> arena, std::span<std::byte> state)
-    : kernels_(&kernels), arena_(arena), state_(state) {}
+    : kernels_(&kernels), arena_(arena), state_(state), updates_(kernels) {}
 
 Array Program::array(Space space, std::int64_t offset, Dtype dtype,
                      std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
@@ -107,8 +107,7 @@ void Program::add_chain(Chain chain) {
 void Program::add_update(Chain chain, bool checked) {
     const std::string refused = chain.refused();
     if (!refused.empty()) throw std::invalid_argument(refused);
-    updates_.push_back(std::move(chain));
-    checked_ = checked_ || checked;
+    updates_.add(std::move(chain), checked);
 }
 
 void Program::add_host(HostFunction f) {
@@ -157,56 +156,12 @@ bool Program::allowed() {
         });
         if (!finite) return false;
     }
-    return !checked_ || std::all_of(updates_.begin(), updates_.end(),
-                                    [&](Chain& update) { return stays_finite(update); });
-}
-
-bool Program::stays_finite(Chain& update) {
-    constexpr std::int64_t few = 2 * block;  // numbers that are looked at sooner than bounded
-    return (update.size() > few && surely_finite(update)) || update.finite(pool_);
-}
-
-// Whether an update stays finite by the ranges of what it reads. Those of slots are measured once
-// in a run of steps; from then on they are what the last update made of them.
-bool Program::surely_finite(const Chain& update) {
-    const auto bounds = update.bounds([&](const Array& array) {
-        if (array.data < state_.data() || array.data >= state_.data() + state_.size()) {
-            return range(array);
-        }
-        const auto [known, unknown] = ranges_.try_emplace(array.data);
-        if (unknown) known->second = range(array);
-        return known->second;
-    });
-    std::size_t number = 0;
-    update.each_store([&](const Array& slot) {
-        if (bounds.empty()) {
-            ranges_.erase(slot.data);
-        } else {
-            ranges_[slot.data] = bounds[number++];
-        }
-    });
-    return !bounds.empty();
-}
-
-Interval Program::range(const Array& array) {
-    const std::int64_t piece = copied_bytes / 4, count = array.size();
-    std::vector<Interval> parts(static_cast<std::size_t>((count + piece - 1) / piece));
-    pool_.run(std::ssize(parts), [&](std::int64_t i) {
-        parts[static_cast<std::size_t>(i)] =
-            kernels_->range(array, i * piece, std::min(piece, count - i * piece));
-    });
-    Interval all{0, 0};
-    if (!parts.empty()) all = parts[0];
-    for (const auto& part : parts) {
-        all = {std::min(all.low, part.low), std::max(all.high, part.high)};
-    }
-    return all;
+    return updates_.finite(pool_);
 }
 
 void Program::update() {
-    for (auto& update : updates_) checked_ ? update.run_looked_at(pool_) : update.run(pool_);
+    updates_.run(pool_);
     for (const auto& [from, to] : writes_) {
-        ranges_.erase(to.data);
         const auto bytes = from.size() * static_cast<std::int64_t>(item_size(from.dtype));
         pool_.run((bytes + copied_bytes - 1) / copied_bytes, [&](std::int64_t i) {
             const std::int64_t start = i * copied_bytes;
@@ -236,14 +191,14 @@ Outcome Program::run(After after) {
 }
 
 Outcome Program::run() {
-    ranges_.clear();  // whoever calls may have written to the state
+    updates_.forget();  // whoever calls may have written to the state
     return run([](std::size_t) {});
 }
 
 std::vector<double> Program::profile() {
     std::vector<double> seconds(tasks_.size() + 2);
     auto before = std::chrono::steady_clock::now();
-    ranges_.clear();
+    updates_.forget();
     run([&](std::size_t part) {
         const auto now = std::chrono::steady_clock::now();
         seconds[part] = std::chrono::duration<double>(now - before).count();
@@ -274,7 +229,7 @@ Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const st
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
     Steps steps;
-    ranges_.clear();
+    updates_.forget();
     for (std::size_t at = 0; at < indices.size(); at += static_cast<std::size_t>(batch)) {
         for (const auto& rows : feeds) {
             gather(rows, indices.subspan(at, static_cast<std::size_t>(batch)));

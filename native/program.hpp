@@ -11,7 +11,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "isa.hpp"
 #include "pool.hpp"
 #include "tasks.hpp"
+#include "updates.hpp"
 
 namespace pullback {
 
@@ -88,9 +88,6 @@ class Program {
  private:
     void add(Task task);
     bool allowed();
-    bool stays_finite(Chain& update);
-    bool surely_finite(const Chain& update);
-    Interval range(const Array& array);
     void update();
     template <class After>
     Outcome run(After after);
@@ -102,10 +99,7 @@ class Program {
     std::vector<std::unique_ptr<Loop>> open_;  // the loops that have begun, the outermost first
     std::vector<Array> watched_;
     Array guard_;
-    std::vector<Chain> updates_;
-    bool checked_ = false;
-    // Between which numbers slots lie, by their address, as far as that is known in a run of steps.
-    std::unordered_map<const std::byte*, Interval> ranges_;
+    Updates updates_;
     std::vector<std::pair<Array, Array>> writes_;
     std::vector<std::byte> workspace_;
     Pool pool_;

@@ -102,6 +102,18 @@ def test_bounds_go_on_from_step_to_step(overflows: int | None) -> None:
         np.testing.assert_array_equal(state[label], expected[label])
 
 
+def test_a_slot_that_is_copied_is_measured_at_every_step() -> None:
+    """Part of it is read, whose range of the step before says nothing."""
+    s, w, g = slot("s", (3, LARGE)), slot("w", (LARGE,)), placeholder("g", (1, 1))
+    assigns = {"w": w * s[1] * s[1], "s": s[::-1] * 1e10}
+    step = Step({"seen": g[0, 0]}, assigns, finite=[assigns["w"]])
+    executor, state = made(step, s=np.ones((3, LARGE)), w=np.ones(LARGE))
+    rows = np.zeros((9, 1), F4)
+    found = executor.run_steps({"g": rows}, np.arange(9).reshape(9, 1), ["seen"], 10.0)
+    assert len(found) == 2  # in the third, 1e20 times the square of 1e20 is too large
+    np.testing.assert_allclose(state["w"], 1e20, 1e-5)
+
+
 UPDATES: dict[str, Callable[[Node, Node], Node]] = {
     "sum": lambda x, g: x + g,
     "difference": lambda x, g: x - g * 3,
