@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import digits, further, imports, machine, page, report, tables
+from benchmarks import digits, further, imports, machine, page, report, steps, tables
 from benchmarks.contenders import OURS, PEERS, ours
+from benchmarks.named import NAMED
 from benchmarks.processes import ROOT
-from benchmarks.speed import Terms, measure
+from benchmarks.speed import Terms
 from benchmarks.workloads import WORKLOADS, Workload
 
+# Those that need no terms and no peers' interpreter; `named.py` has those that do.
 OTHERS = {"imports": imports.run, "digits": digits.run, "tables": tables.run}
 QUICK = Terms(rounds=3, seconds=0.05)
 
@@ -40,7 +42,7 @@ def options() -> argparse.ArgumentParser:
     """What can be said on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    add("names", nargs="*", choices=["speed", *OTHERS, []], help="what (default: speed)")
+    add("names", nargs="*", choices=["speed", *NAMED, *OTHERS, []], help="what (default: speed)")
     add("--only", type=numbers, default=WORKLOADS, help="workloads, such as 1,3")
     add("--rounds", type=int, help="rounds a candidate (default: 7)")
     add("--seconds", type=float, help="how long a round lasts at least (default: 0.3)")
@@ -67,17 +69,13 @@ def interpreters(peers: str) -> tuple[dict[str, str], dict[str, str]]:
     return {**pythons, OURS: sys.executable}, {**here, **there, **own}
 
 
-def speed(chosen: argparse.Namespace, terms: Terms, pythons: dict[str, str]) -> list[Any]:
-    """The table of steps, printed as it grows."""
-    say = report.Progress()
-
-    def done(row: Any) -> None:
-        say.clear()
-        print("\n".join(report.lines_of(row)), flush=True)
-
-    rows = measure(chosen.only, (*ours(), *PEERS), pythons, terms, say, done)
-    print("\n".join(["", *report.summary(rows)]), flush=True)
-    return rows
+def measured(name: str, chosen: argparse.Namespace, terms: Terms, pythons: dict[str, str]) -> Any:
+    """What the measurement of that name found; it prints as it goes."""
+    if name in OTHERS:
+        return OTHERS[name]()
+    if name in NAMED:
+        return NAMED[name].run(terms, pythons)
+    return steps.run(chosen.only, (*ours(), *PEERS), terms, pythons)
 
 
 def main() -> None:
@@ -95,7 +93,7 @@ def main() -> None:
     }
     print("\n".join(report.about(found["machine"])), flush=True)
     for name in chosen.names or ["speed"]:
-        found[name] = OTHERS[name]() if name in OTHERS else speed(chosen, terms, pythons)
+        found[name] = measured(name, chosen, terms, pythons)
     if chosen.further:
         found["further"] = further.run(terms, pythons, report.Progress())
         print("\n".join(["", *further.lines(found["further"])]), flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.layers import LSTM
 from benchmarks.workloads import Workload
 
 OURS = "pullback"
@@ -37,14 +38,22 @@ def _images(workload: Workload) -> bool:
     return workload.has_images
 
 
-def _no_images(workload: Workload) -> bool:
-    return not workload.has_images
+def _not_recurrent(workload: Workload) -> bool:
+    return not any(isinstance(layer, LSTM) for layer in workload.layers)
+
+
+def _no_tokens(workload: Workload) -> bool:
+    return not workload.tokens
+
+
+def _numbers(workload: Workload) -> bool:
+    return not workload.has_images and not workload.tokens
 
 
 def _for_sklearn(workload: Workload) -> bool:
     """Classes, more than two (of two it makes one output), and an activation that it has."""
     known = len(workload.activations) == 1 and workload.activations <= {"relu", "tanh"}
-    return _no_images(workload) and workload.loss != "mse" and workload.outputs > 2 and known
+    return _numbers(workload) and workload.loss != "mse" and workload.outputs > 2 and known
 
 
 def _torch(label: str, takes: Callable[[Workload], bool] | None = None, **on: bool) -> Contender:
@@ -57,12 +66,13 @@ _JAX = "benchmarks.peers.jax_peer"
 PEERS = (
     _torch("eager"),
     _torch("fused optimizer", fused=True),
-    _torch("compiled", fused=True, compiled=True),
+    # Compiling an LSTM takes a minute, and what is compiled is no faster.
+    _torch("compiled", _not_recurrent, fused=True, compiled=True),
     _torch("channels-last", _images, fused=True, channels_last=True),
     _torch("channels-last, compiled", _images, fused=True, compiled=True, channels_last=True),
-    Contender("JAX step", "jax", _JAX),
+    Contender("JAX step", "jax", _JAX, {}, _no_tokens),
     # A convolution inside a scan runs on XLA's slow path: minutes for an epoch of workload 8.
-    Contender("JAX scan", "jax", _JAX, {"scan": True}, _no_images, whole=True),
+    Contender("JAX scan", "jax", _JAX, {"scan": True}, _numbers, whole=True),
     Contender("scikit-learn", "scikit-learn", "benchmarks.peers.sklearn_peer", {}, _for_sklearn),
 )
 

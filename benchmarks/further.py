@@ -48,9 +48,8 @@ def sizes(terms: Terms, pythons: Mapping[str, str]) -> dict[str, int]:
 
 def allowed(workload: Workload) -> float:
     """The MiB of weights, gradients, two moments, and activations with their cotangents."""
-    parameters = sum(math.prod(shape) for shape in workload.parameters)
     activations = sum(math.prod(shape) for shape in workload.shapes) * workload.batch
-    return 4 * (4 * parameters + 2 * activations) / MIB
+    return 4 * (4 * workload.weights + 2 * activations) / MIB
 
 
 def memory(

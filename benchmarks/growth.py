@@ -77,9 +77,8 @@ def sweeps() -> dict[str, list[tuple[int, Workload]]]:
 
 def least_seconds(workload: Workload, peak: float, bandwidth: float) -> float:
     """What the machine needs at least for a step."""
-    parameters = sum(math.prod(shape) for shape in workload.parameters)
     activations = sum(math.prod(shape) for shape in workload.shapes) * workload.batch
-    held = 4 * (PASSES * parameters + 4 * activations)
+    held = 4 * (PASSES * workload.weights + 4 * activations)
     return max(workload.flops / peak, held / bandwidth)
 
 

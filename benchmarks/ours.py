@@ -11,13 +11,14 @@ from typing import Any
 
 import pullback as pb
 from benchmarks.inputs import Inputs
+from benchmarks.layers import LSTM, Block, Conv, Dense, Embedding, Norm, Pool, Positions, Shape
 from benchmarks.runner import Runner
-from benchmarks.workloads import SGD, Conv, Dense, Flatten, Pool, Workload
+from benchmarks.workloads import SGD, Workload
 
 
 def network(workload: Workload, inputs: Inputs) -> pb.nn.Sequential:
     """The workload's network, with the first weights."""
-    made = pb.nn.Sequential(*layers(workload))
+    made = pb.nn.Sequential(*layers(workload)).astype(inputs.parameters[0].dtype)
     # `state` goes from layer to layer, the weight before the bias, as the workload does.
     for value, first in zip(made.parameters().values(), inputs.parameters, strict=True):
         value.assign(first)
@@ -25,22 +26,35 @@ def network(workload: Workload, inputs: Inputs) -> pb.nn.Sequential:
 
 
 def layers(workload: Workload) -> list[Any]:
-    """The workload's layers."""
+    """The workload's layers and activations."""
     found: list[Any] = []
-    for layer, shape in zip(workload.layers, workload.shapes, strict=False):
-        if isinstance(layer, Dense):
-            found.append(pb.nn.Linear(shape[0], layer.features))
-        elif isinstance(layer, Conv):
-            padding = layer.padding
-            found.append(pb.nn.Conv2d(shape[2], layer.channels, layer.kernel, padding=padding))
-        elif isinstance(layer, Pool):
-            kind = pb.nn.MaxPool2d if layer.kind == "max" else pb.nn.AvgPool2d
-            found.append(kind(layer.size))
-        elif isinstance(layer, Flatten):
-            found.append(pb.nn.Flatten())
-        if getattr(layer, "activation", None):
-            found.append(layer.activation)
+    for one, shape in zip(workload.layers, workload.shapes, strict=False):
+        found.append(layer(one, shape))
+        if getattr(one, "activation", None):
+            found.append(one.activation)
     return found
+
+
+def layer(one: Any, shape: Shape) -> pb.nn.Module:
+    """A layer, before its activation, for rows of that shape."""
+    match one:
+        case Dense():
+            return pb.nn.Linear(shape[-1], one.features)
+        case Conv():
+            return pb.nn.Conv2d(shape[2], one.channels, one.kernel, padding=one.padding)
+        case Pool():
+            return (pb.nn.MaxPool2d if one.kind == "max" else pb.nn.AvgPool2d)(one.size)
+        case Embedding():
+            return pb.nn.Embedding(one.count, one.features)
+        case Positions():
+            return pb.nn.LearnedPositions(*shape)
+        case LSTM():
+            return pb.nn.LSTM(shape[-1], one.hidden)
+        case Norm():
+            return pb.nn.LayerNorm(shape[-1])
+        case Block():
+            return pb.nn.TransformerBlock(shape[-1], one.heads, causal=True)
+    return pb.nn.Flatten()
 
 
 def optimizer(workload: Workload) -> pb.optim.Optimizer:
@@ -124,6 +138,8 @@ class Step(Runner):
             self.step(x, y)
 
 
-def runner(workload: Workload, inputs: Inputs, kind: str, executor: str) -> Runner:
-    """The runner of that kind, `fit` or `step`."""
-    return {"fit": Fit, "step": Step}[kind](workload, inputs, executor)
+def runner(
+    workload: Workload, inputs: Inputs, kind: str, executor: str, dtype: str = "float32"
+) -> Runner:
+    """The runner of that kind, `fit` or `step`; it computes in `dtype`."""
+    return {"fit": Fit, "step": Step}[kind](workload, inputs.astype(dtype), executor)

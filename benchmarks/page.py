@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import further, report
 from benchmarks.machine import BUSY
+from benchmarks.named import NAMED
 from benchmarks.speed import Terms
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -19,7 +20,9 @@ def unfit(found: dict[str, Any]) -> str:
     terms = found["terms"]
     if terms["quick"] or terms["rounds"] < Terms.rounds or terms["seconds"] < Terms.seconds:
         return f"they need {Terms.rounds} rounds of {Terms.seconds} s: measure without --quick"
-    others = max((row["others"] for row in found.get("speed", ())), default=0.0)
+    rows = [*found.get("speed", ()), *found.get("sequences", ())]
+    rows += [found["doubles"]] if "doubles" in found else []
+    others = max((row["others"] for row in rows), default=0.0)
     if others > BUSY:
         return f"other processes took {others:.1f} cores: measure when nothing else runs"
     return ""
@@ -41,7 +44,10 @@ def figures(found: dict[str, Any]) -> list[str]:
         lines += ["", *table(head, cells)]
         lines += ["", "Every candidate, the fastest first:", "", "```text"]
         lines += [line for row in rows for line in report.lines_of(row)]
-        lines += ["```"]
+        lines += [*report.asked(rows), "```"]
+    for name, module in NAMED.items():
+        if found.get(name):
+            lines += ["", "```text", *module.lines(found[name]), "```"]
     if found.get("further"):
         lines += ["", "```text", *further.lines(found["further"]), "```"]
     return lines

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
-from benchmarks.workloads import SGD, Adam, Conv, Dense, Flatten, Pool, Workload
+from benchmarks.layers import Layer
+from benchmarks.workloads import SGD, Adam, Workload
 
-KINDS = {kind.__name__: kind for kind in (Dense, Conv, Pool, Flatten, SGD, Adam)}
+KINDS = {kind.__name__: kind for kind in (*get_args(Layer), SGD, Adam)}
 
 
 def _named(one: Any) -> dict[str, Any]:

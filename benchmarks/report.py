@@ -8,7 +8,20 @@ from typing import Any, TextIO
 
 from benchmarks.contenders import OURS
 from benchmarks.machine import BUSY
-from benchmarks.rows import Entry, Row, best, measured, median, of_library, quartiles, ratios
+from benchmarks.rows import (
+    Entry,
+    Row,
+    best,
+    headline,
+    measured,
+    median,
+    of_library,
+    quartiles,
+    ratios,
+    verdicts,
+)
+
+NAMES = {OURS: "Pullback", "torch": "PyTorch", "jax": "JAX"}
 
 
 class Progress:
@@ -45,11 +58,6 @@ def number(value: float) -> str:
 def times(value: float) -> str:
     """A ratio."""
     return f"{number(value)}x"
-
-
-def headline(row: Row) -> Entry | None:
-    """What the peers are compared with: Pullback's fastest whole loop."""
-    return best(of_library(row, OURS, whole=True))
 
 
 def lines_of(row: Row) -> list[str]:
@@ -119,7 +127,25 @@ def summary(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         shown = "".join(f"{cell:>10}" for cell in cells(row))
         lines.append(f"{row['number']:<4}{shown} {spread(row):>5}")
-    return lines
+    return [*lines, *asked(rows)]
+
+
+def verdict(what: str, holds: bool) -> str:
+    """What is asked, and whether it holds."""
+    return f"{what}: {'holds' if holds else 'MISSED'}"
+
+
+def asked(rows: Sequence[Row]) -> list[str]:
+    """For each workload, whether fit is as much faster as is asked; a line each."""
+    lines = []
+    for row in rows:
+        each = [
+            verdict(f"{NAMES[v.library]} {times(v.found)} of {v.asked:g}x", v.holds)
+            for v in verdicts(row)
+        ]
+        if each:
+            lines.append(f"{row['number']:<4}" + "".join(f"{one:<34}" for one in each).rstrip())
+    return ["", "Asked of fit, beside the best of each library:", *lines] if lines else []
 
 
 def about(machine: dict[str, Any]) -> list[str]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from benchmarks.contenders import OURS
 
 Row = dict[str, Any]
 Entry = dict[str, Any]
@@ -70,3 +73,34 @@ def reason_void(row: Row) -> str:
         f"losses after {STEPS} steps differ: {after[worst]:.6g} in {worst}, "
         f"{middle:.6g} in the middle"
     )
+
+
+def headline(row: Row) -> Entry | None:
+    """What the peers are compared with: Pullback's fastest whole loop."""
+    return best(of_library(row, OURS, whole=True))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether Pullback is as much faster than the best of a library as is asked."""
+
+    library: str
+    asked: float
+    found: float
+
+    @property
+    def holds(self) -> bool:
+        return self.found >= self.asked
+
+
+def verdicts(row: Row) -> list[Verdict]:
+    """One for each library that was measured and that the workload asks about."""
+    ours = headline(row)
+    if row["void"] or ours is None:
+        return []
+    found = []
+    for library, asked in row["asked"].items():
+        peer = best(of_library(row, library))
+        if peer is not None:
+            found.append(Verdict(library, asked, quartiles(ratios(peer, ours))[1]))
+    return found

@@ -138,6 +138,7 @@ class Field:
         row: Row = {
             "number": self.workload.number,
             "title": self.workload.title,
+            "asked": dict(self.workload.asked),
             "others": max(0.0, others / took) if took else 0.0,
             "contenders": self.entries,
         }

@@ -1,90 +1,31 @@
 """The workloads: which network, on what batches, trained by which rule.
 
 Each is a small record that says nothing about any library; a runner in `ours.py` or `peers/` makes
-the network of it. Images and kernels are channels-last, as in `inputs.py`, which draws the values.
+the network of it. `layers.py` has the layers; `inputs.py` draws the values.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-Shape = tuple[int, ...]
-Activation = Literal["relu", "tanh", "gelu"]
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Weighted sums of all numbers of a row, (in, out), and a bias."""
-
-    features: int
-    activation: Activation | None = None
-
-    def output(self, shape: Shape) -> Shape:
-        return (self.features,)
-
-    def parameters(self, shape: Shape) -> list[Shape]:
-        return [(shape[0], self.features), (self.features,)]
-
-    def flops(self, shape: Shape) -> int:
-        return 2 * shape[0] * self.features
-
-
-@dataclass(frozen=True)
-class Conv:
-    """A convolution with a square kernel, (kernel, kernel, in, out), and a bias."""
-
-    channels: int
-    kernel: int
-    padding: int
-    activation: Activation | None = None
-
-    def output(self, shape: Shape) -> Shape:
-        height, width, _ = shape
-        lost = self.kernel - 1 - 2 * self.padding
-        return (height - lost, width - lost, self.channels)
-
-    def parameters(self, shape: Shape) -> list[Shape]:
-        return [(self.kernel, self.kernel, shape[2], self.channels), (self.channels,)]
-
-    def flops(self, shape: Shape) -> int:
-        return 2 * math.prod(self.output(shape)) * self.kernel**2 * shape[2]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The largest number, or the average, of every square window."""
-
-    kind: Literal["max", "average"]
-    size: int
-
-    def output(self, shape: Shape) -> Shape:
-        height, width, channels = shape
-        return (height // self.size, width // self.size, channels)
-
-    def parameters(self, shape: Shape) -> list[Shape]:
-        return []
-
-    def flops(self, shape: Shape) -> int:
-        return 0
-
-
-@dataclass(frozen=True)
-class Flatten:
-    """Each row as one vector."""
-
-    def output(self, shape: Shape) -> Shape:
-        return (math.prod(shape),)
-
-    def parameters(self, shape: Shape) -> list[Shape]:
-        return []
-
-    def flops(self, shape: Shape) -> int:
-        return 0
-
-
-Layer = Dense | Conv | Pool | Flatten
+from benchmarks.layers import (
+    LSTM,
+    Activation,
+    Block,
+    Conv,
+    Dense,
+    Embedding,
+    Flatten,
+    Layer,
+    Norm,
+    Parameter,
+    Pool,
+    Positions,
+    Shape,
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +56,7 @@ class Workload:
         batches: Steps an epoch; the rows come in the same order in every one.
         optimizer: The rule of the update.
         loss: `cross_entropy` of logits and labels, or `mse`, the mean over rows and outputs.
+        asked: How many times as fast as the best of a library Pullback must be.
     """
 
     number: int
@@ -125,6 +67,7 @@ class Workload:
     batches: int
     optimizer: SGD | Adam
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    asked: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def shapes(self) -> list[Shape]:
@@ -135,20 +78,31 @@ class Workload:
         return found
 
     @property
-    def parameters(self) -> list[Shape]:
-        """The shapes of all weights and biases, in order."""
+    def parameters(self) -> list[Parameter]:
+        """All weights and biases, in order."""
         before = zip(self.layers, self.shapes, strict=False)
         return [p for layer, shape in before for p in layer.parameters(shape)]
 
     @property
+    def weights(self) -> int:
+        """How many numbers are trained."""
+        return sum(math.prod(parameter.shape) for parameter in self.parameters)
+
+    @property
     def outputs(self) -> int:
-        """How many numbers come out for a row."""
-        return self.shapes[-1][0]
+        """How many numbers come out for a row, or for each place of it."""
+        return self.shapes[-1][-1]
 
     @property
     def has_images(self) -> bool:
         """Whether a row is an image."""
         return len(self.input) == 3
+
+    @property
+    def tokens(self) -> int:
+        """Of how many tokens a row is a sequence; 0 where it has other numbers."""
+        first = self.layers[0]
+        return first.count if isinstance(first, Embedding) else 0
 
     @property
     def activations(self) -> set[str]:
@@ -175,11 +129,14 @@ def dense(
     batches: int,
     optimizer: SGD | Adam,
     loss: Literal["cross_entropy", "mse"] = "cross_entropy",
+    asked: Mapping[str, float] | None = None,
 ) -> Workload:
     """Dense layers, the activation after each but the last."""
     hidden = [Dense(n, activation) for n in sizes[1:-1]]
     layers = (*hidden, Dense(sizes[-1]))
-    return Workload(number, title, (sizes[0],), layers, batch, batches, optimizer, loss)
+    return Workload(
+        number, title, (sizes[0],), layers, batch, batches, optimizer, loss, asked or {}
+    )
 
 
 def _lenet() -> tuple[Layer, ...]:
@@ -198,19 +155,62 @@ def _convolutional() -> tuple[Layer, ...]:
     )
 
 
+def _asked(torch: float, jax: float | None = None) -> dict[str, float]:
+    return {"torch": torch} if jax is None else {"torch": torch, "jax": jax}
+
+
 WORKLOADS = (
-    dense(1, "2-8-8-2 tanh, 10 rows, SGD", [2, 8, 8, 2], "tanh", 10, 200, SGD(0.05)),
-    dense(2, "4-16-3 relu, 16 rows, Adam", [4, 16, 3], "relu", 16, 200, Adam()),
-    dense(3, "784-128-10 relu, 64 rows, SGD", [784, 128, 10], "relu", 64, 128, SGD(0.01)),
+    dense(
+        *(1, "2-8-8-2 tanh, 10 rows, SGD", [2, 8, 8, 2], "tanh", 10, 200, SGD(0.05)),
+        asked=_asked(50, 2.5),
+    ),
+    dense(
+        *(2, "4-16-3 relu, 16 rows, Adam", [4, 16, 3], "relu", 16, 200, Adam()),
+        asked=_asked(50, 2.5),
+    ),
+    dense(
+        *(3, "784-128-10 relu, 64 rows, SGD", [784, 128, 10], "relu", 64, 128, SGD(0.01)),
+        asked=_asked(2.5, 1.5),
+    ),
     # At 1e-3, 20 steps make 1.2e-4 of float32's rounding, in JAX on AVX-512.
     dense(
-        4, "784-512-512-10 relu, 128 rows, Adam", [784, 512, 512, 10], "relu", 128, 64, Adam(3e-4)
+        *(4, "784-512-512-10 relu, 128 rows, Adam", [784, 512, 512, 10], "relu", 128, 64),
+        Adam(3e-4),
+        asked=_asked(1.25, 1.5),
     ),
-    dense(5, "5 x 1024 gelu, 512 rows, Adam", [1024] * 5, "gelu", 512, 8, Adam(), "mse"),
-    dense(6, "64 wide, 16 deep, tanh, 128 rows, Adam", [64] * 17, "tanh", 128, 64, Adam(), "mse"),
-    Workload(7, "LeNet-5, 64 rows, Adam", (28, 28, 1), _lenet(), 64, 32, Adam()),
+    dense(
+        *(5, "5 x 1024 gelu, 512 rows, Adam", [1024] * 5, "gelu", 512, 8, Adam(), "mse"),
+        asked=_asked(1.0, 1.4),
+    ),
+    dense(
+        *(6, "64 wide, 16 deep, tanh, 128 rows, Adam", [64] * 17, "tanh", 128, 64, Adam(), "mse"),
+        asked=_asked(5, 2.5),
+    ),
+    Workload(
+        *(7, "LeNet-5, 64 rows, Adam", (28, 28, 1), _lenet(), 64, 32, Adam()),
+        asked=_asked(2.5),
+    ),
     # At 1e-3 its first step overshoots, and 20 steps make 5e-4 of float32's rounding.
     Workload(
-        8, "conv 32-32-64-64, 64 rows, Adam", (32, 32, 3), _convolutional(), 64, 8, Adam(1e-4)
+        *(8, "conv 32-32-64-64, 64 rows, Adam", (32, 32, 3), _convolutional(), 64, 8, Adam(1e-4)),
+        asked=_asked(1.1),
+    ),
+)
+
+TOKENS = 62  # the characters of an English text
+
+# Language models, measured by themselves: `python -m benchmarks sequences`.
+SEQUENCES = (
+    Workload(
+        *(9, "LSTM of 128, 64 tokens, 32 rows, Adam", (64,)),
+        (Embedding(TOKENS, 128), LSTM(128), Dense(TOKENS)),
+        *(32, 8, Adam()),
+        asked=_asked(1.5),
+    ),
+    Workload(
+        *(10, "transformer, 4 x 128, 128 tokens, 16 rows, Adam", (128,)),
+        (Embedding(TOKENS, 128), Positions(), *[Block(4)] * 4, Norm(), Dense(TOKENS)),
+        *(16, 8, Adam()),
+        asked=_asked(1.1),
     ),
 )

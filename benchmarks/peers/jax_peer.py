@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from benchmarks.inputs import Inputs
+from benchmarks.layers import Conv, Dense, Pool
 from benchmarks.runner import Runner
-from benchmarks.workloads import SGD, Conv, Dense, Pool, Workload
+from benchmarks.workloads import SGD, Workload
 
 ACTIVATIONS = {
     "relu": lambda x: jnp.maximum(x, 0),

@@ -11,13 +11,13 @@ from benchmarks.contenders import PEERS, Contender
 from benchmarks.inputs import Inputs
 from benchmarks.ours import Fit
 from benchmarks.rows import STEPS, TOLERANCE
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import SEQUENCES, WORKLOADS, Workload
 
 # The compiler of PyTorch takes minutes, and what it compiles is the network of the others.
 PAIRS = [
     pytest.param(contender, workload, id=f"{contender.label}-{workload.number}")
     for contender in PEERS
-    for workload in WORKLOADS
+    for workload in (*WORKLOADS, *SEQUENCES)
     if contender.takes(workload) and not contender.settings.get("compiled")
 ]
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import page, report
 from benchmarks.contenders import OURS
-from benchmarks.rows import STEPS, quartiles, ratios, reason_void
+from benchmarks.rows import STEPS, quartiles, ratios, reason_void, verdicts
 
 
 def entry(label: str, library: str, us: list[float], whole: bool = True, loss: float = 0.5) -> Any:
@@ -23,6 +23,7 @@ def entry(label: str, library: str, us: list[float], whole: bool = True, loss: f
 
 def row(*entries: Any, others: float = 0.0) -> dict[str, Any]:
     found = {"number": 1, "title": "a small one", "others": others, "contenders": list(entries)}
+    found["asked"] = {"torch": 50, "jax": 3.5}
     return {**found, "void": reason_void(found)}
 
 
@@ -81,6 +82,19 @@ def test_the_summary_compares_with_the_fastest_loop() -> None:
     assert report.spread(example()) == "25%"
 
 
+def test_what_is_asked_holds_or_is_missed() -> None:
+    assert [(v.library, v.found, v.holds) for v in verdicts(example())] == [
+        ("torch", 60.0, True),
+        ("jax", 3.0, False),
+    ]
+    assert report.asked([example()])[2:] == [
+        "1   PyTorch 60.0x of 50x: holds       JAX 3.00x of 3.5x: MISSED"
+    ]
+    assert not verdicts(row(entry("a", OURS, [1.0])))
+    assert not verdicts(row(entry("a", OURS, [1.0]), entry("b", "torch", [9.0], loss=7.0)))
+    assert not report.asked([row(entry("a", OURS, [1.0]))])
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(3.214, "3.21"), (11.8, "11.8"), (62244.1, "62,200"), (0.05, "0.0500"), (999.6, "1,000")],
@@ -115,7 +129,7 @@ def figures(**terms: Any) -> dict[str, Any]:
 def written(tmp_path: Path, found: dict[str, Any]) -> str:
     source, target = tmp_path / "figures.json", tmp_path / "page.md"
     source.write_text(json.dumps(found), "utf-8")
-    target.write_text(f"# Title\n\n{page.BEGIN}\nold\n{page.END}\n\nafter\n", "utf-8")
+    target.write_text(f"# Title\n\n{page.BEGIN}\nformer figures\n{page.END}\n\nafter\n", "utf-8")
     page.write(target, source)
     return target.read_text("utf-8")
 
@@ -126,7 +140,16 @@ def test_the_page_holds_machine_and_table(tmp_path: Path) -> None:
     assert text.endswith(f"{page.END}\n\nafter\n")
     assert "A CPU, 2 cores, AVX2" in text
     assert "| 1 | a small one | 400 | 240 | 95.0 | 12.0 | - | 4.00 | 9.00 | 60.0x | 3.00x |" in text
-    assert "old" not in text
+    assert "PyTorch 60.0x of 50x: holds" in text
+    assert "former" not in text
+
+
+def test_the_page_holds_what_was_measured_by_name(tmp_path: Path) -> None:
+    pair = [entry("Pullback native, fit, float32", OURS, [4.0] * 3)]
+    pair += [entry("Pullback native, fit, float64", OURS, [8.0] * 3)]
+    text = written(tmp_path, {**figures(), "sequences": [example()], "doubles": row(*pair)})
+    assert "float64 has 0.500x the speed of float32, 0.4x asked: holds" in text
+    assert text.count("PyTorch 60.0x of 50x: holds") == 2
 
 
 @pytest.mark.parametrize("terms", [{"quick": True}, {"rounds": 3}, {"seconds": 0.1}])
@@ -136,8 +159,10 @@ def test_hasty_figures_are_not_published(tmp_path: Path, terms: dict[str, Any]) 
 
 
 def test_figures_of_a_busy_machine_are_not_published(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="other processes"):
-        written(tmp_path, {**figures(), "speed": [example(others=1.0)]})
+    busy = example(others=1.0)
+    for changed in ({"speed": [busy]}, {"sequences": [busy]}, {"doubles": busy}):
+        with pytest.raises(SystemExit, match="other processes"):
+            written(tmp_path, {**figures(), **changed})
 
 
 def test_without_figures_there_is_no_page(tmp_path: Path) -> None:

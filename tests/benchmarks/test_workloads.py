@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ import pytest
 
 from benchmarks.contenders import PEERS, ours
 from benchmarks.inputs import Array, Inputs
+from benchmarks.layers import Flatten
 from benchmarks.ours import Fit, Step, network
 from benchmarks.records import record_of, workload_of
-from benchmarks.workloads import SGD, WORKLOADS, Adam, Flatten, Workload, dense
+from benchmarks.workloads import SEQUENCES, SGD, WORKLOADS, Adam, Workload, dense
+
+ALL = (*WORKLOADS, *SEQUENCES)
 
 # Parameters, and floating-point operations of a step, counted by hand.
 COUNTS = {
@@ -31,6 +33,15 @@ COUNTS = {
         27 * 32 + 32 + 288 * 32 + 32 + 288 * 64 + 64 + 576 * 64 + 64 + 40970,
         64 * 2 * (2 * 1024 * 864 + 3 * (1024 * 9216 + 256 * (18432 + 36864) + 40960)),
     ),
+    9: (
+        62 * 128 + 2 * 128 * 512 + 512 + 129 * 62,
+        32 * 64 * 3 * 2 * (256 * 512 + 128 * 62),
+    ),
+    10: (
+        62 * 128 + 128 * 128 + 9 * 256 + 129 * 62
+        + 4 * (4 * 129 * 128 + 129 * 512 + 513 * 128),
+        16 * 128 * 3 * 2 * (4 * (12 * 128 * 128 + 129 * 128) + 128 * 62),
+    ),
 }  # fmt: skip
 
 
@@ -38,23 +49,42 @@ def each(workload: Workload) -> str:
     return str(workload.number)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=each)
+@pytest.mark.parametrize("workload", ALL, ids=each)
 def test_sizes(workload: Workload) -> None:
-    parameters = sum(math.prod(shape) for shape in workload.parameters)
-    assert (parameters, workload.flops) == COUNTS[workload.number]
+    assert (workload.weights, workload.flops) == COUNTS[workload.number]
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=each)
+@pytest.mark.parametrize("workload", ALL, ids=each)
 def test_pullback_has_the_same_network(workload: Workload) -> None:
     small = replace(workload, batch=2, batches=1)
     inputs = Inputs.draw(small)
     made = network(small, inputs)
     for value, first in zip(made.parameters().values(), inputs.parameters, strict=True):
         assert np.array_equal(value.numpy(), first)
-    assert made(inputs.x).shape == (2, workload.outputs)
+    assert made(inputs.x).shape == (2, *workload.shapes[-1])
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=each)
+@pytest.mark.parametrize("workload", SEQUENCES, ids=each)
+def test_texts_can_be_learnt(workload: Workload) -> None:
+    inputs = Inputs.draw(workload)
+    assert inputs.x.shape == inputs.y.shape == (workload.batch * workload.batches, *workload.input)
+    assert np.array_equal(inputs.x[:, 1:], inputs.y[:, :-1])
+    assert set(np.unique(inputs.x)) == set(range(workload.tokens))
+    followers: dict[int, set[int]] = {}
+    for token, following in zip(inputs.x.ravel(), inputs.y.ravel(), strict=True):
+        followers.setdefault(int(token), set()).add(int(following))
+    assert max(map(len, followers.values())) == 4
+
+
+def test_numbers_of_another_type() -> None:
+    found = Inputs.draw(WORKLOADS[0]).astype("float64")
+    assert {a.dtype.name for a in (found.x, *found.parameters)} == {"float64"}
+    assert found.y.dtype == np.int64
+    small = replace(WORKLOADS[0], batches=1)
+    assert network(small, found)(found.x[:2]).dtype == np.float64
+
+
+@pytest.mark.parametrize("workload", ALL, ids=each)
 def test_a_workload_survives_the_pipe(workload: Workload) -> None:
     assert workload_of(json.loads(json.dumps(record_of(workload)))) == workload
 
@@ -144,12 +174,21 @@ def test_every_executor_but_the_oracle_takes_part() -> None:
 
 
 def test_who_takes_which_workload() -> None:
-    taking = {c.label: [w.number for w in WORKLOADS if c.takes(w)] for c in PEERS}
-    assert taking["PyTorch eager"] == [1, 2, 3, 4, 5, 6, 7, 8]
+    taking = {c.label: [w.number for w in ALL if c.takes(w)] for c in PEERS}
+    assert taking["PyTorch eager"] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert taking["PyTorch compiled"] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
     assert taking["PyTorch channels-last"] == [7, 8]
+    assert taking["JAX step"] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert taking["JAX scan"] == [1, 2, 3, 4, 5, 6]
     assert taking["scikit-learn"] == [2, 3, 4]
     assert all(any(isinstance(x, Flatten) for x in w.layers) for w in WORKLOADS if w.has_images)
+
+
+def test_every_workload_asks_for_something() -> None:
+    assert {w.number: w.asked["torch"] for w in ALL} == {
+        1: 50, 2: 50, 3: 2.5, 4: 1.25, 5: 1.0, 6: 5, 7: 2.5, 8: 1.1, 9: 1.5, 10: 1.1,
+    }  # fmt: skip
+    assert [w.asked.get("jax") for w in WORKLOADS] == [2.5, 2.5, 1.5, 1.5, 1.4, 2.5, None, None]
 
 
 def test_every_peer_has_a_file_of_its_own_that_only_it_imports(repository: Path) -> None:
