@@ -155,6 +155,10 @@ class Bound {
         program_.guard(flag);
     }
 
+    void forget() {
+        program_.forget();
+    }
+
     void write(const Place& from, const Place& to) {
         program_.write(array(from), array(to));
     }
@@ -279,6 +283,7 @@ void bind_program(nb::module_& m) {
              "Steps on rows gathered by index; returns how many wrote, and a faulty task.")
         .def("profile", &Bound::profile,
              "Run all; returns the seconds that each task took, then looking and writing.")
+        .def("forget", &Bound::forget, "Others may have written to the state since the last run.")
         .def("run", &Bound::run, "Run all; returns whether slots were written, and a faulty task.");
 }
 

@@ -191,14 +191,12 @@ Outcome Program::run(After after) {
 }
 
 Outcome Program::run() {
-    updates_.forget();  // whoever calls may have written to the state
     return run([](std::size_t) {});
 }
 
 std::vector<double> Program::profile() {
     std::vector<double> seconds(tasks_.size() + 2);
     auto before = std::chrono::steady_clock::now();
-    updates_.forget();
     run([&](std::size_t part) {
         const auto now = std::chrono::steady_clock::now();
         seconds[part] = std::chrono::duration<double>(now - before).count();
@@ -229,7 +227,6 @@ Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const st
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
     Steps steps;
-    updates_.forget();
     for (std::size_t at = 0; at < indices.size(); at += static_cast<std::size_t>(batch)) {
         for (const auto& rows : feeds) {
             gather(rows, indices.subspan(at, static_cast<std::size_t>(batch)));

@@ -74,6 +74,11 @@ class Program {
 
     Outcome run();
 
+    // Somebody else may have written to the state since the last run.
+    void forget() {
+        updates_.forget();
+    }
+
     // A run, and how many seconds each part of it took: every task, then the look at what the slots
     // would become, then their writing.
     std::vector<double> profile();

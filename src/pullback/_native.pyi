@@ -131,6 +131,9 @@ class Program:
     ) -> tuple[int, int]:
         """Steps on rows gathered by index; returns how many wrote, and a faulty task."""
 
+    def forget(self) -> None:
+        """Others may have written to the state since the last run."""
+
     def profile(self) -> list[float]:
         """Run all; returns the seconds that each task took, then looking and writing."""
 

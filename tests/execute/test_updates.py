@@ -114,6 +114,28 @@ def test_a_slot_that_is_copied_is_measured_at_every_step() -> None:
     np.testing.assert_allclose(state["w"], 1e20, 1e-5)
 
 
+def test_what_others_write_between_runs_is_seen() -> None:
+    """The range of a slot is kept from run to run, but not across somebody else's writing."""
+    g, w = placeholder("g", (1, LARGE)), slot("w", (1, LARGE))
+    step = Step({"seen": g[0, 0]}, {"w": w * g}, finite=[])
+    executor, state = made(step, w=np.ones((1, LARGE)))
+    ten = {"g": np.full((1, LARGE), 10, F4)}
+    executor.run(ten)
+    executor.run(ten)
+    np.testing.assert_array_equal(state["w"], 100)
+    state["w"] = np.full((1, LARGE), 1e38, F4)
+    executor.run(ten)
+    np.testing.assert_array_equal(state["w"], F4(1e38))  # held back: 1e39 is too large
+    other = NativeExecutor(plan(Step({}, {"w": w * 0 + 3e37})), state)
+    state["w"] = np.ones((1, LARGE), F4)
+    executor.run(ten)
+    other.run({})
+    executor.run({"g": np.full((1, LARGE), 100, F4)})
+    np.testing.assert_array_equal(state["w"], F4(3e37))
+    with pytest.raises(ValueError, match="read-only"):
+        state["w"][0, 0] = 1
+
+
 UPDATES: dict[str, Callable[[Node, Node], Node]] = {
     "sum": lambda x, g: x + g,
     "difference": lambda x, g: x - g * 3,

@@ -7,9 +7,10 @@ copies the feeds in, computes, and copies the outputs out.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pullback.execute.epilogues import finish_kernels
 from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory, plan_too_large
 from pullback.execute.loops import LoopingTasks
-from pullback.execute.state import State
+from pullback.execute.state import State, writes, written
 from pullback.execute.updates import in_place
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, there_is
@@ -63,6 +64,7 @@ class NativeExecutor:
         checked = program.finite is not None
         self._assembly = Assembly(self._native, self._blocks, self._tasks, checked)
         self._build()
+        self._writes = -1
 
     def _leaves(self) -> dict[int, Layout]:
         """Where constants, feeds and slots lie: each whole, in a block of its own."""
@@ -138,7 +140,7 @@ class NativeExecutor:
         """`run`, with feeds of shapes and dtypes that are known to be right."""
         for label, array in self._feeds:
             array[...] = feeds[label]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._writing():
             try:
                 _, faulty = self._native.run()
             except MemoryError:
@@ -147,6 +149,15 @@ class NativeExecutor:
                 refused = self._assembly.added[faulty]
                 self._assembly.host(refused)()  # says in words what the kernel refused
         return {name: array.copy() for name, array in self._outputs.items()}
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Around runs: the module forgets what it knows of slots if others have written since."""
+        if self._writes != writes():
+            self._native.forget()
+        yield
+        written()
+        self._writes = writes()
 
     def takes_rows(self, arrays: Mapping[str, Any]) -> bool:
         """Whether `run_steps` can feed the program with rows of these arrays."""
@@ -179,7 +190,7 @@ class NativeExecutor:
             (self._blocks.at(n), arrays[label]) for label, (n, _, _) in self.program.feeds.items()
         ]
         read = [self._blocks.at(self._roots[self.program.outputs[name]]) for name in outputs]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self._writing():
             done, _ = self._native.run_steps(fed, rows, read, log, seconds)
         return log[:done]
 
@@ -200,7 +211,7 @@ class NativeExecutor:
         for _ in range(runs):
             for label, array in self._feeds:
                 array[...] = feeds[label]
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), self._writing():
                 seconds.append(self._native.profile())
         parts = [str(task) for task in self._assembly.added if task.kind != "update"]
         parts += ["  look at what would be written", "  write"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from pullback.errors import LabelError, OutOfMemoryError, ShapeError
 from pullback.execute.evaluate import said
-from pullback.execute.state import State
+from pullback.execute.state import State, written
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
@@ -46,7 +46,7 @@ class NumpyExecutor:
         ]
         self._feeds = [(label, n) for label, (n, _, _) in program.feeds.items()]
         self._outputs = list(program.outputs.items())
-        self._assigns = [(state[label], n) for label, n in program.assigns.items()]
+        self._assigns = [(state.writable(label), n) for label, n in program.assigns.items()]
         known = {**program.constants, **{n: state[x] for x, (n, _, _) in program.slots.items()}}
         made = [i.output for i in program.instructions]
         size = 1 + max([-1, *known, *made, *(n for _, n in self._feeds)])
@@ -108,6 +108,7 @@ class NumpyExecutor:
             values[number] = values[number].copy()
         for view, number in self._assigns:
             view[...] = values[number]
+        written()
 
 
 def out_of_memory(program: Program) -> ShapeError:

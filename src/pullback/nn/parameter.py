@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback.errors import ConfigError, DtypeError, ShapeError, TraceError
+from pullback.execute.state import written
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, as_dtype, is_float
 from pullback.graph.node import Node, Operators, constant
 from pullback.graph.origin import user_line
@@ -107,9 +108,10 @@ class Value(Operators):
             self._array = array
         else:
             self._array[...] = array
+            written()  # the array may be a slot of a state
 
     def adopt(self, view: Array) -> None:
-        """Let the value live in `view`, a part of a training's state."""
+        """Let the value live in `view`, a writable part of a training's state."""
         self._array = view
 
     def initialise(self, seed: int, path: str) -> None:

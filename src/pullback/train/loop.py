@@ -204,7 +204,7 @@ class Session:
         Those are the ones that are trained, and in the end those that are evaluated.
         """
         for path, value in self.recipe.network.state().items():
-            value.adopt(self.state[label(path)])
+            value.adopt(self.state.writable(label(path)))
 
     def _steps(self) -> None:
         """Some steps at once, or else one."""

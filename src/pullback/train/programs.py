@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_origin
 from pullback.graph.dtypes import Array
 from pullback.plan import Step
@@ -91,4 +93,4 @@ class Programs:
         """Forget the sums over micro-batches."""
         for label in self.state:
             if label.startswith(PART):
-                self.state[label][...] = 0
+                self.state[label] = np.zeros_like(self.state[label])

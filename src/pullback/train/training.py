@@ -166,7 +166,7 @@ class Training:
             first |= {label: v for label, v in self._kept.items() if label in first}
             self._state = State(first)
             for path, value in self.networks.state().items():
-                value.adopt(self._state[path])
+                value.adopt(self._state.writable(path))
         return self._state
 
     def _forget(self) -> None:
