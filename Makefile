@@ -44,10 +44,12 @@ test-peers: $(venv)/peers ## Comparisons with PyTorch, JAX and scikit-learn (lar
 freeze: $(venv)/peers ## Compute again what PyTorch and Optax gave, which `make test` compares with
 	$(bin)/python -m tests.peers.freeze
 
-# Leaks are not looked for: the interpreter itself leaves memory behind at exit.
+# Leaks are not looked for: the interpreter itself leaves memory behind at exit. What a sanitizer says
+# before it ends the process must not be held back by pytest.
 test-sanitize: $(sanitize)/installed ## The native tests under the address and UB sanitizers
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(sanitize)/bin/pytest -m "native and not long"
+	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	  $(sanitize)/bin/pytest --capture=sys -m "native and not long"
 
 test-races: $(races)/installed ## The tests of threads under the thread sanitizer
 	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \

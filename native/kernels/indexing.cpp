@@ -146,8 +146,8 @@ Fault scatter_add(const Call& call) {
         case Dtype::float64:
             add_at(form, x.as<const double>(), at, y.as<double>(), call.pool);
             break;
-        default:
-            add_at(form, x.as<const Index>(), at, y.as<Index>(), call.pool);
+        default:  // whole numbers wrap around, which C++ promises of unsigned ones alone
+            add_at(form, x.as<const std::uint64_t>(), at, y.as<std::uint64_t>(), call.pool);
     }
     return {};
 }

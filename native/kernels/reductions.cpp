@@ -181,7 +181,10 @@ Fault run_float(const Call& call) {
     return {};
 }
 
-template <class Map, class Combine>
+// Whole numbers wrap around in sums and products, which C++ promises of unsigned ones alone.
+using Wrapping = std::uint64_t;
+
+template <class Map, class Combine, class Whole>
 Fault run_number(const Call& call) {
     switch (call.inputs[0].dtype) {
         case Dtype::float32:
@@ -191,7 +194,7 @@ Fault run_number(const Call& call) {
             folded<double, Map, Combine>(call);
             break;
         default:
-            folded<std::int64_t, Map, Combine>(call);
+            folded<Whole, Map, Combine>(call);
     }
     return {};
 }
@@ -258,11 +261,11 @@ constexpr auto check_spread = check<Takes::floats, false, 1, false>;
 constexpr auto check_flags = check<Takes::flags, false, 0, false>;
 
 const Kernel rows[] = {
-    {"sum", run_number<Plain, Add>, check_numbers, workspace},
+    {"sum", run_number<Plain, Add, Wrapping>, check_numbers, workspace},
     {"mean", run_float<mean<float>, mean<double>>, check_floats, workspace},
-    {"max", run_number<Plain, Larger>, check_extreme, workspace},
-    {"min", run_number<Plain, Smaller>, check_extreme, workspace},
-    {"prod", run_number<Plain, Multiply>, check_numbers, workspace},
+    {"max", run_number<Plain, Larger, std::int64_t>, check_extreme, workspace},
+    {"min", run_number<Plain, Smaller, std::int64_t>, check_extreme, workspace},
+    {"prod", run_number<Plain, Multiply, Wrapping>, check_numbers, workspace},
     {"norm", run_float<norm<float>, norm<double>>, check_floats, workspace},
     {"logsumexp", run_float<logsumexp<float>, logsumexp<double>>, check_floats, workspace},
     {"variance", run_float<spread<float, false>, spread<double, false>>, check_spread, workspace},

@@ -72,6 +72,15 @@ def test_scatter_add_adds_in_order(isa: str, dtype: str) -> None:
 
 
 @EVERY_ISA
+def test_scatter_add_wraps_whole_numbers_around(isa: str) -> None:
+    most = np.iinfo(np.int64).max
+    x, at = np.array([most, most, 1, -most, -9]), np.array([0, 0, 0, 1, 1])
+    fault, y = call(isa, "scatter_add", [x, at], np.zeros(2, np.int64), [0, 0])
+    assert fault[0] == -1
+    assert y.tolist() == [-1, most - 7]
+
+
+@EVERY_ISA
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_one_hot(isa: str, dtype: str) -> None:
     op = registry()["one_hot"](7, dtype)  # type: ignore[call-arg]

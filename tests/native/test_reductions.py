@@ -81,6 +81,15 @@ def test_a_reduction_over_any_axes(isa: str, name: str) -> None:
 
 
 @EVERY_ISA
+@pytest.mark.parametrize("name", ["sum", "prod"])
+def test_whole_numbers_wrap_around(isa: str, name: str) -> None:
+    bounds = np.iinfo(np.int64)
+    x = np.random.default_rng(0).integers(bounds.min, bounds.max, (9, 33, 5))
+    for axes in every_axes(x.ndim):
+        run(isa, name, x, axes)
+
+
+@EVERY_ISA
 @pytest.mark.parametrize("name", FLOATS)
 def test_strides_of_every_kind(isa: str, name: str) -> None:
     x = drawn((12, 40, 30), "float32") / 4 + 1
