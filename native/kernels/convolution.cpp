@@ -13,14 +13,19 @@
 
 #include <tuple>
 
-#include "convolution_strips.hpp"
+#include "convolution_choice.hpp"
 #include "copying.hpp"
-#include "run_tile.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
 namespace {
+
+// How many channels a tile of positions has as columns.
+template <class T>
+Index channel_strip(Index outer) {
+    return outer <= vector_lanes<T> ? vector_lanes<T> : run_columns<T>;
+}
 
 template <class T>
 class Convolution {
@@ -28,7 +33,7 @@ class Convolution {
     Convolution(const Convolving& of, const T* from, T* packed, Epilogue epilogue)
         : of_(of),
           from_(from),
-          strips_(of, packed),
+          strips_(of, packed, channel_strip<T>(of.outer())),
           epilogue_(epilogue),
           parts_(parts_of(of)),
           inner_(of.inner()),
@@ -62,7 +67,7 @@ class Convolution {
             const Index units = of_.from.shape[0] * of_.groups * part.units;
             const Index together = std::max<Index>(1, least_work / work(part, part.block.lines));
             pool.run(ceiling(units, together), [&](Index piece) {
-                std::vector<Run> runs;
+                RunList runs;
                 const Index end = std::min(units, (piece + 1) * together);
                 for (Index unit = piece * together; unit < end; ++unit) block(part, unit, runs);
             });
@@ -83,48 +88,28 @@ class Convolution {
                part.phases[2]->count >= vector_lanes<T>;
     }
 
-    // The runs of a patch that a position sees, of some channels; cut into chunks that one
-    // accumulator takes in. `chunks` are the numbers of the runs at which one ends.
+    // The runs of a patch that a position sees, of some channels.
     void find_runs(const Part& part, const Patch<T>& patch, Index channel, Index channels,
-                   std::vector<Run>& runs, std::vector<Index>& chunks) const {
-        runs.clear();
-        chunks.clear();
+                   RunList& runs) const {
         const auto& [depths, heights, widths] = part.phases;
-        const Index total = part.depth / std::max<Index>(inner_, 1) * channels;
-        const Index most = ceiling(total, std::max<Index>(ceiling(total, most_depth), 1));
         const Index apart = strips_.width();
-        Index row = channel, taken = 0;
-        const auto add = [&](Index depth, Index at) {
-            for (Index done = 0; done < depth;) {
-                if (taken == most) {
-                    chunks.push_back(std::ssize(runs));
-                    taken = 0;
-                }
-                const Index some = std::min(depth - done, most - taken);
-                const Index a = at + done * patch.channel, b = (row + done) * apart;
-                if (taken > 0 && runs.back().a + runs.back().depth * patch.channel == a &&
-                    runs.back().b + runs.back().depth * apart == b) {
-                    runs.back().depth += some;
-                } else {
-                    runs.push_back({some, a, b});
-                }
-                taken += some;
-                done += some;
-            }
-        };
+        runs.start(part.depth / std::max<Index>(inner_, 1) * channels, patch.channel, apart);
+        Index row = channel;
         for (const Tap& depth : depths->taps) {
             for (const Tap& height : heights->taps) {
                 for (const Tap& width : widths->taps) {
-                    add(channels, (depth.offset - depths->first()) * patch.plane +
-                                      (height.offset - heights->first()) * patch.line +
-                                      (width.offset - widths->first()) * patch.pixel);
+                    runs.add(channels,
+                             (depth.offset - depths->first()) * patch.plane +
+                                 (height.offset - heights->first()) * patch.line +
+                                 (width.offset - widths->first()) * patch.pixel,
+                             row * apart);
                     row += inner_;
                 }
             }
         }
-        chunks.push_back(std::ssize(runs));
+        runs.finish();
         if (turned(part)) {
-            for (Run& run : runs) std::swap(run.a, run.b);
+            for (Run& run : runs.runs) std::swap(run.a, run.b);
         }
     }
 
@@ -152,7 +137,7 @@ class Convolution {
         }
     }
 
-    void block(const Part& part, Index unit, std::vector<Run>& runs) const {
+    void block(const Part& part, Index unit, RunList& runs) const {
         const auto& [depths, heights, widths] = part.phases;
         const Index w = unit % part.across * part.block.positions;
         unit /= part.across;
@@ -174,20 +159,19 @@ class Convolution {
         };
         const Index channels = outer_ * of_.groups;
         T* to = of_.to.as<T>() + group * outer_;
-        std::vector<Index> chunks;
         for (Index c = 0; c < std::max<Index>(inner_, 1); c += part.block.channels) {
             const Index some = std::min(part.block.channels, inner_ - c);
             const Box box =
                 seen(part.phases, {d, h, w}, {1, lines, positions}, group * inner_ + c, some);
             const Patch<T> patch = turned(part) ? turned_patch_of(own, box) : patch_of(own, box);
-            find_runs(part, patch, c, some, runs, chunks);
+            find_runs(part, patch, c, some, runs);
             for (Index j = 0; j < outer_; j += run_columns<T>) {
                 const T* strip = strips_.at(part, group, j);
                 const Index columns = std::min<Index>(run_columns<T>, outer_ - j);
                 Index begin = 0;
-                for (const Index end : chunks) {
+                for (const Index end : runs.ends) {
                     for (Index line = 0; line < lines; ++line) {
-                        line_of(part, {runs.data() + begin, runs.data() + end}, patch,
+                        line_of(part, {runs.runs.data() + begin, runs.runs.data() + end}, patch,
                                 patch.data + line * heights->move * patch.line, strip,
                                 to + place(line) * channels + j, positions, columns,
                                 c > 0 || begin > 0);
@@ -270,18 +254,31 @@ const Kernel rows[] = {
 
 }  // namespace
 
+namespace {
+
+template <class T>
+std::size_t workspace_as(const Convolving& of) {
+    if (by_images<T>(of)) return ImageConvolution<T>(of, nullptr, {}).bytes();
+    return static_cast<std::size_t>(Strips<T>(of, nullptr, channel_strip<T>(of.outer())).size()) *
+           sizeof(T);
+}
+
+template <class T>
+void run_as(const Convolving& of, const Pool& pool, std::byte* workspace, Epilogue epilogue) {
+    const T* from = of.from.as<const T>();
+    if (by_images<T>(of)) return ImageConvolution<T>(of, workspace, epilogue).run(from, pool);
+    Convolution<T>(of, from, reinterpret_cast<T*>(workspace), epilogue).run(pool);
+}
+
+}  // namespace
+
 std::size_t convolution_workspace(const Convolving& of) {
-    return of.from.dtype == Dtype::float32 ? Strips<float>(of, nullptr).bytes()
-                                           : Strips<double>(of, nullptr).bytes();
+    return of.from.dtype == Dtype::float32 ? workspace_as<float>(of) : workspace_as<double>(of);
 }
 
 void convolution(const Convolving& of, const Pool& pool, std::byte* workspace, Epilogue epilogue) {
-    const auto as = [&]<class T>(T*) {
-        Convolution<T>(of, of.from.as<const T>(), reinterpret_cast<T*>(workspace), epilogue)
-            .run(pool);
-    };
-    of.from.dtype == Dtype::float32 ? as(static_cast<float*>(nullptr))
-                                    : as(static_cast<double*>(nullptr));
+    const auto run = of.from.dtype == Dtype::float32 ? run_as<float> : run_as<double>;
+    run(of, pool, workspace, epilogue);
 }
 
 std::span<const Kernel> convolution_kernels() {

@@ -35,34 +35,34 @@ inline std::vector<Part> parts_of(const Convolving& of) {
 }
 
 // A strip has, for each tap and channel that is read, the numbers of as many channels that are
-// written as a tile has columns; those beyond the last are 0.
+// written as a tile has columns, or rows; those beyond the last are 0.
 template <class T>
 class Strips {
  public:
-    Strips(const Convolving& of, T* packed)
-        : of_(of),
+    Strips(const Convolving& of, T* packed, Index width)
+        : of_(&of),
           packed_(packed),
           inner_(of.inner()),
           outer_(of.outer()),
-          width_(outer_ <= vector_lanes<T> ? vector_lanes<T> : run_columns<T>),
+          width_(width),
           columns_(rounded_up(outer_, width_)) {}
 
     Index width() const {
         return width_;
     }
-    std::size_t bytes() const {
+    Index size() const {
         Index taps = 1;
-        for (int axis = 0; axis < of_.kernel.axes - 2; ++axis) taps *= of_.kernel.shape[axis];
-        return static_cast<std::size_t>(taps * inner_ * columns_ * of_.groups) * sizeof(T);
+        for (int axis = 0; axis < of_->kernel.axes - 2; ++axis) taps *= of_->kernel.shape[axis];
+        return taps * inner_ * columns_ * of_->groups;
     }
     T* at(const Part& part, Index group, Index column) const {
-        return packed_ + (part.packed * of_.groups + part.depth * group) * columns_ +
+        return packed_ + (part.packed * of_->groups + part.depth * group) * columns_ +
                part.depth * column;
     }
     void pack(std::span<const Part> parts, const Pool& pool) const {
         const Index strips = ceiling(outer_, width_);
         for (const Part& part : parts) {
-            pool.run(of_.groups * strips, [&](Index piece) {
+            pool.run(of_->groups * strips, [&](Index piece) {
                 pack_strip_of(part, piece / strips, piece % strips * width_);
             });
         }
@@ -70,13 +70,13 @@ class Strips {
 
  private:
     void pack_strip_of(const Part& part, Index group, Index column) const {
-        const Array& kernel = of_.kernel;
+        const Array& kernel = of_->kernel;
         const auto strides = kernel.strides.data();
         const int rank = kernel.axes - 2, lead = most_space - rank;
         const Index rows = strides[rank], columns = strides[rank + 1];
-        const Index inner = of_.back ? columns : rows, outer = of_.back ? rows : columns;
+        const Index inner = of_->back ? columns : rows, outer = of_->back ? rows : columns;
         const Index some = std::min(width_, outer_ - column);
-        const T* own = kernel.as<const T>() + group * (of_.back ? inner_ : outer_) * columns;
+        const T* own = kernel.as<const T>() + group * (of_->back ? inner_ : outer_) * columns;
         T* row = at(part, group, column);
         Index tap[most_space];
         for (const Tap& depth : part.phases[0]->taps) {
@@ -95,7 +95,7 @@ class Strips {
         }
     }
 
-    const Convolving& of_;
+    const Convolving* of_;
     T* packed_;
     Index inner_, outer_, width_, columns_;
 };

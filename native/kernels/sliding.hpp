@@ -31,6 +31,16 @@ struct Phase {
     Index first() const {
         return taps.empty() ? 0 : taps.front().offset;
     }
+    // Which taps see the input from a position: begin to end - 1.
+    std::pair<Index, Index> inside(Index position, Index input) const {
+        const Index at = position * move;
+        const auto reaches = [&](Index place) {
+            return std::partition_point(taps.begin(), taps.end(),
+                                        [&](const Tap& tap) { return at + tap.offset < place; }) -
+                   taps.begin();
+        };
+        return {reaches(0), reaches(input)};
+    }
     // How many places of the input are seen from that many neighbouring positions.
     Index span(Index positions) const {
         if (taps.empty() || positions == 0) return 0;
