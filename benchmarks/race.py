@@ -28,7 +28,7 @@ ASKED = 3.0  # times as fast as PyTorch
 RACERS = {OURS: "benchmarks.ours_race", "torch": "benchmarks.peers.torch_race"}
 COURSE = {
     "sizes": [784, 512, 512, 10],
-    "dropout": 0.2,
+    "dropout": 0.3,
     "batch": 128,
     "rate": 1e-3,
     "goal": 0.96,
