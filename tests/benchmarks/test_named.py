@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from benchmarks import contention, doubles, race, sequences
 from benchmarks.contenders import OURS, Contender
+from benchmarks.inputs import Inputs
 from benchmarks.named import NAMED
 from benchmarks.rows import STEPS
 from benchmarks.speed import Terms, measure
@@ -98,6 +100,29 @@ def test_each_is_timed_alone_and_beside_the_busy_process() -> None:
     assert [e["label"] for e in found["contenders"]] == ["fake", "fake, shared"]
     assert all(len(e["us"]) == TERMS.rounds and not e["error"] for e in found["contenders"])
     assert any("at most 2.5x asked" in line for line in contention.lines(found))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are pinned on Linux only")
+@pytest.mark.parametrize("shared", [False, True])
+def test_only_the_one_that_shares_has_a_busy_core(
+    shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = min(os.sched_getaffinity(0))
+    pinned: list[Any] = []
+    kept: list[int] = []
+
+    def busy(core: int) -> Any:
+        kept.append(core)
+        return contextlib.nullcontext()
+
+    monkeypatch.setenv("PULLBACK_THREADS", "1")
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: pinned.append((pid, cores)))
+    monkeypatch.setattr(contention, "busy", busy)
+    inputs = Inputs.draw(WORKLOADS[0])
+    runner = contention.runner(WORKLOADS[0], inputs, FAKE, {"sleep": 0.0}, shared)
+    runner.timed(0.0)
+    assert pinned == [(0, [first])]
+    assert kept == ([first] if shared else [])
 
 
 def test_what_sharing_a_core_may_cost() -> None:
