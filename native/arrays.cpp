@@ -62,6 +62,8 @@ nb::tuple call_kernel(const std::string& isa, const std::string& name,
     Call call{in, out, integers, reals, nullptr, &pool};
     const std::string refused = kernel->check(call);
     if (!refused.empty()) throw std::invalid_argument(refused);
+    const auto plan = kernel->plan == nullptr ? nullptr : kernel->plan(call);
+    call.plan = plan.get();
     const std::size_t bytes = kernel->workspace(call);
     const auto memory = std::make_unique<std::byte[]>(bytes + 64);
     const auto address = reinterpret_cast<std::uintptr_t>(memory.get());

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -77,7 +78,13 @@ struct Call {
     std::span<const double> reals;
     std::byte* workspace;  // as many bytes as the kernel asked for, 64-byte aligned
     Pool* pool;
-    Epilogue epilogue{};  // nothing, unless the kernel finishes
+    Epilogue epilogue{};         // nothing, unless the kernel finishes
+    const void* plan = nullptr;  // what the kernel's `plan` has made
+
+    template <class Plan>
+    const Plan& planned() const {
+        return *static_cast<const Plan*>(plan);
+    }
 };
 
 // What can go wrong while a kernel runs: an index out of range, with its place.
@@ -96,6 +103,8 @@ struct Kernel {
     std::size_t (*workspace)(const Call&);
     // Whether it calls the epilogue for every element of its only output.
     bool finishes = false;
+    // What follows from shapes and strides, found once and handed to every run; may be null.
+    std::shared_ptr<const void> (*plan)(const Call&) = nullptr;
 };
 
 }  // namespace pullback

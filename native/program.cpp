@@ -82,8 +82,9 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
                     std::move(outputs),
                     std::move(integers),
                     std::move(reals),
-                    std::move(epilogue)};
-    const Call call = made.call(nullptr, &pool_);
+                    std::move(epilogue),
+                    nullptr};
+    Call call = made.call(nullptr, &pool_);
     const std::string refused = found->check(call);
     if (!refused.empty()) throw std::invalid_argument(kernel + ": " + refused);
     if (made.epilogue != nullptr) {
@@ -94,6 +95,8 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
                           made.outputs[0].size() == made.epilogue->size();
         if (!fits) throw std::invalid_argument(kernel + " can't be followed by such a chain");
     }
+    if (found->plan != nullptr) made.plan = found->plan(call);
+    call.plan = made.plan.get();
     workspace_.resize(std::max(workspace_.size(), found->workspace(call) + 64));
     add(std::move(made));
 }

@@ -3,7 +3,7 @@
 namespace pullback {
 
 Call KernelCall::call(std::byte* workspace, Pool* pool) const {
-    Call made{inputs, outputs, integers, reals, workspace, pool};
+    Call made{inputs, outputs, integers, reals, workspace, pool, {}, plan.get()};
     if (epilogue != nullptr) {
         made.epilogue = {
             const_cast<KernelCall*>(this), [](void* context, std::int64_t row, std::int64_t column,

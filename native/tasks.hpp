@@ -26,7 +26,8 @@ struct KernelCall {
     std::vector<Array> inputs, outputs;
     std::vector<std::int64_t> integers;
     std::vector<double> reals;
-    std::unique_ptr<Chain> epilogue;  // of as many elements as the output
+    std::unique_ptr<Chain> epilogue;   // of as many elements as the output
+    std::shared_ptr<const void> plan;  // as the kernel has made it of the rest
 
     Call call(std::byte* workspace, Pool* pool) const;
 };

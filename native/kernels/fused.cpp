@@ -118,8 +118,7 @@ struct LessShift : Mapped<1, 1> {
 
 template <class T>
 Fault cross_entropy(const Call& call) {
-    const Index last[] = {call.inputs[0].axes - 1};
-    Fusing<T> all(call, 1, last);
+    Fusing<T> all(call, 1);
     const Index classes = all.passes.plan().count, rows = all.passes.plan().groups;
     const T* x = all.input(0);
     Room& room = all.room;
@@ -150,12 +149,13 @@ Fault run_cross_entropy(const Call& call) {
                                                   : cross_entropy<double>(call);
 }
 
-std::size_t workspace_cross_entropy(const Call& call) {
+std::shared_ptr<const void> plan_cross_entropy(const Call& call) {
     const Index last[] = {call.inputs[0].axes - 1};
-    const auto bytes = call.inputs[0].dtype == Dtype::float32
-                           ? Fusing<float>(call, 1, last).room.used
-                           : Fusing<double>(call, 1, last).room.used;
-    Room room{nullptr, bytes};
+    return std::make_shared<Passable>(planned(laid_out(call.inputs[0], nullptr), last));
+}
+
+std::size_t workspace_cross_entropy(const Call& call) {
+    Room room{nullptr, workspace_fused<1>(call)};
     settled(call.inputs[1], room);
     return room.used;
 }
@@ -177,12 +177,13 @@ std::string check_cross_entropy(const Call& call) {
 
 const Kernel rows[] = {
     {"softmax", run_fused<softmax<float>, softmax<double>, 1>, check_fused<1, 0>,
-     workspace_fused<1>},
+     workspace_fused<1>, false, plan_fused},
     {"log_softmax", run_fused<log_softmax<float>, log_softmax<double>, 1>, check_fused<1, 0>,
-     workspace_fused<1>},
+     workspace_fused<1>, false, plan_fused},
     {"softmax_pullback", run_fused<softmax_pullback<float>, softmax_pullback<double>, 2>,
-     check_fused<2, 0>, workspace_fused<2>},
-    {"cross_entropy_with_logits", run_cross_entropy, check_cross_entropy, workspace_cross_entropy},
+     check_fused<2, 0>, workspace_fused<2>, false, plan_fused},
+    {"cross_entropy_with_logits", run_cross_entropy, check_cross_entropy, workspace_cross_entropy,
+     false, plan_cross_entropy},
 };
 
 }  // namespace

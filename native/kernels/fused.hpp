@@ -13,9 +13,8 @@ struct Fusing {
     static constexpr int numbers = 4;
 
     // Without a workspace, it only counts the bytes.
-    Fusing(const Call& call, int inputs, std::span<const Index> axes)
-        : room{call.workspace},
-          passes(planned(laid_out(call.inputs[0], nullptr), axes), call.pool, room) {
+    Fusing(const Call& call, int inputs)
+        : room{call.workspace}, passes(call.planned<Passable>(), call.pool, room) {
         for (int i = 0; i < inputs; ++i) arrays_[i] = settled(call.inputs[i], room);
         for (auto& each : numbers_) each = room.template take<T>(passes.plan().groups);
         if (call.workspace == nullptr) return;
@@ -40,13 +39,17 @@ struct Fusing {
     T* numbers_[numbers] = {};
 };
 
+inline std::shared_ptr<const void> plan_fused(const Call& call) {
+    return std::make_shared<Passable>(planned(laid_out(call.inputs[0], nullptr), call.integers));
+}
+
 template <auto real, auto wide, int inputs>
 Fault run_fused(const Call& call) {
     if (call.inputs[0].dtype == Dtype::float32) {
-        Fusing<float> all(call, inputs, call.integers);
+        Fusing<float> all(call, inputs);
         real(all, call);
     } else {
-        Fusing<double> all(call, inputs, call.integers);
+        Fusing<double> all(call, inputs);
         wide(all, call);
     }
     return {};
@@ -54,9 +57,8 @@ Fault run_fused(const Call& call) {
 
 template <int inputs>
 std::size_t workspace_fused(const Call& call) {
-    return call.inputs[0].dtype == Dtype::float32
-               ? Fusing<float>(call, inputs, call.integers).room.used
-               : Fusing<double>(call, inputs, call.integers).room.used;
+    return call.inputs[0].dtype == Dtype::float32 ? Fusing<float>(call, inputs).room.used
+                                                  : Fusing<double>(call, inputs).room.used;
 }
 
 inline bool same_shape(const Array& a, const Array& b) {

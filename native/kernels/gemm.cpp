@@ -13,6 +13,7 @@
 #include "column.hpp"
 #include "gemm_plan.hpp"
 #include "packed.hpp"
+#include "small_product.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -52,7 +53,7 @@ class Ahead {
 
 template <class T>
 struct Product {
-    ProductPlan plan;
+    const ProductPlan& plan;
     const Array &a, &b, &c;
     const Pool& pool;
     std::byte* workspace;
@@ -107,6 +108,21 @@ struct Product {
                 }
             }
         }
+    }
+
+    // One small product after the other, several on one thread.
+    void small() const {
+        const auto one = [&](std::int64_t entry) {
+            small_product(matrix<const T>(a, entry), matrix<const T>(b, entry), matrix<T>(c, entry),
+                          plan.rows, plan.columns, plan.inner);
+            epilogue(entry * plan.rows, 0, plan.rows, plan.columns);
+        };
+        if (plan.stack == 1) return one(0);
+        const std::int64_t together = plan.units_per_piece;
+        pool.run(ceiling(plan.stack, together), [&](std::int64_t piece) {
+            const std::int64_t end = std::min(plan.stack, (piece + 1) * together);
+            for (std::int64_t entry = piece * together; entry < end; ++entry) one(entry);
+        });
     }
 
     // Reading A and B where they lie: units of (matrix, rows, columns, slice), small ones together.
@@ -246,6 +262,7 @@ struct Product {
 
     void run() const {
         if (plan.stack * plan.rows * plan.columns == 0) return;
+        if (plan.small) return small();
         if (plan.pack_a || plan.pack_b) return packed();
         in_place();
     }
@@ -269,9 +286,18 @@ auto with_type(Dtype dtype, F f) {
 }
 
 Fault run(const Call& call) {
-    product(call.inputs[0], call.inputs[1], call.outputs[0], *call.pool, call.workspace,
-            call.epilogue);
+    const Array &a = call.inputs[0], &b = call.inputs[1], &c = call.outputs[0];
+    with_type(a.dtype, [&]<class T>(T*) {
+        Product<T>{call.planned<ProductPlan>(), a, b, c, *call.pool, call.workspace, call.epilogue}
+            .run();
+    });
     return {};
+}
+
+std::shared_ptr<const void> plan(const Call& call) {
+    return with_type(call.inputs[0].dtype, [&]<class T>(T*) -> std::shared_ptr<const void> {
+        return std::make_shared<ProductPlan>(plan_of<T>(call.inputs[0], call.inputs[1]));
+    });
 }
 
 std::string check(const Call& call) {
@@ -285,7 +311,7 @@ std::size_t workspace(const Call& call) {
     return product_workspace(call.inputs[0], call.inputs[1]);
 }
 
-const Kernel rows[] = {{"gemm", &run, &check, &workspace, true}};
+const Kernel rows[] = {{"gemm", &run, &check, &workspace, true, &plan}};
 
 }  // namespace
 
@@ -314,13 +340,6 @@ std::string product_refused(const Array& a, const Array& b, const Array& c) {
 
 std::size_t product_workspace(const Array& a, const Array& b) {
     return with_type(a.dtype, [&]<class T>(T*) { return workspace_bytes<T>(plan_of<T>(a, b)); });
-}
-
-void product(const Array& a, const Array& b, const Array& c, const Pool& pool, std::byte* workspace,
-             Epilogue epilogue) {
-    with_type(a.dtype, [&]<class T>(T*) {
-        Product<T>{plan_of<T>(a, b), a, b, c, pool, workspace, epilogue}.run();
-    });
 }
 
 std::span<const Kernel> gemm_kernels() {

@@ -14,8 +14,4 @@ std::string product_refused(const Array& a, const Array& b, const Array& c);
 
 std::size_t product_workspace(const Array& a, const Array& b);
 
-// The epilogue's rows are counted through the whole stack: matrix s begins at row s * rows of one.
-void product(const Array& a, const Array& b, const Array& c, const Pool& pool, std::byte* workspace,
-             Epilogue epilogue = {});
-
 }  // namespace pullback::PULLBACK_ISA

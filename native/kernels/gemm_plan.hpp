@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../kernel.hpp"
-#include "tile.hpp"
+#include "small_product.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
@@ -16,6 +16,7 @@ inline std::int64_t rounded_up(std::int64_t number, std::int64_t of) {
 
 struct ProductPlan {
     std::int64_t stack, rows, columns, inner;
+    bool small;  // whether a whole matrix is one unit of work, and its product a small one
     std::int64_t row_block, strip_block;  // what one unit of work computes of the output
     // A large product reads A and B from packed copies, a slab at a time: `slab_rows` of A,
     // `slab_inner` of both. Where the copies would cost more than they save, it reads them where
@@ -63,6 +64,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
     plan.columns = b.shape[b.axes - 1];
     plan.stack = 1;
     for (int axis = 0; axis < a.axes - 2; ++axis) plan.stack *= a.shape[axis];
+    plan.small = is_small<T>(plan.rows, plan.columns, plan.inner);
     const auto [stack, m, n, k] = std::tuple(plan.stack, plan.rows, plan.columns, plan.inner);
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 

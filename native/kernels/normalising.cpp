@@ -189,17 +189,18 @@ std::string check_standardise_pullback(const Call& call) {
 }
 
 const Kernel rows[] = {
-    {"moments", run_fused<moments<float>, moments<double>, 1>, check_moments, workspace_fused<1>},
+    {"moments", run_fused<moments<float>, moments<double>, 1>, check_moments, workspace_fused<1>,
+     false, plan_fused},
     {"standardise", run_fused<standardise<float>, standardise<double>, 1>, check_fused<1, 1>,
-     workspace_fused<1>},
+     workspace_fused<1>, false, plan_fused},
     {"standardise_pullback",
      run_fused<standardise_pullback<float>, standardise_pullback<double>, 3>,
-     check_standardise_pullback, workspace_fused<3>},
+     check_standardise_pullback, workspace_fused<3>, false, plan_fused},
     {"rms_normalise", run_fused<rms_normalise<float>, rms_normalise<double>, 1>, check_fused<1, 1>,
-     workspace_fused<1>},
+     workspace_fused<1>, false, plan_fused},
     {"rms_normalise_pullback",
      run_fused<rms_normalise_pullback<float>, rms_normalise_pullback<double>, 2>, check_fused<2, 1>,
-     workspace_fused<2>},
+     workspace_fused<2>, false, plan_fused},
 };
 
 }  // namespace

@@ -10,20 +10,28 @@
 
 namespace pullback::PULLBACK_ISA {
 
+// What the passes over an array know of it beforehand.
+struct Passable {
+    Plan plan;
+    Widening widening;
+
+    explicit Passable(const Plan& plan) : plan(plan), widening(plan) {}
+};
+
 template <class T>
 class Passes {
  public:
-    Passes(const Plan& plan, Pool* pool, Room& room)
-        : plan_(plan), widening_(plan), pool_(pool), end_(plan.groups) {
+    Passes(const Passable& of, Pool* pool, Room& room)
+        : plan_(of.plan), widening_(of.widening), pool_(pool), end_(of.plan.groups) {
         Index partial = 0;
         if (widening_.beside > 1) {
             partial = pieces(widening_.wide) * widening_.wide.groups +
-                      pieces(widening_.rest) * plan.groups;
+                      pieces(widening_.rest) * plan_.groups;
             repeated_ = room.take<T>(3 * widened);
-        } else if (plan.columns && pieces(plan) > 1) {
-            partial = pieces(plan) * plan.groups;
-        } else if (!plan.columns && segments() > 1) {
-            partial = segments() * plan.groups;
+        } else if (plan_.columns && pieces(plan_) > 1) {
+            partial = pieces(plan_) * plan_.groups;
+        } else if (!plan_.columns && segments() > 1) {
+            partial = segments() * plan_.groups;
         }
         partial_ = room.take<T>(partial);
     }
@@ -201,8 +209,8 @@ class Passes {
         });
     }
 
-    Plan plan_;
-    Widening widening_;
+    const Plan& plan_;
+    const Widening& widening_;
     Pool* pool_;
     T* partial_ = nullptr;
     T* repeated_ = nullptr;

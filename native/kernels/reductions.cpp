@@ -78,7 +78,7 @@ template <class T>
 struct Reducing {
     explicit Reducing(const Call& call)
         : room{call.workspace},
-          passes(planned(call.inputs[0], call.integers), call.pool, room),
+          passes(call.planned<Passable>(), call.pool, room),
           x{call.inputs[0].as<const T>()},
           y(call.outputs[0].as<T>()),
           more(room.take<T>(passes.plan().groups)),
@@ -154,7 +154,7 @@ void spread(const Call& call) {
 template <class T>
 void argmax(const Call& call) {
     Room room{call.workspace};
-    const Passes<T> passes(planned(call.inputs[0], call.integers), call.pool, room);
+    const Passes<T> passes(call.planned<Passable>(), call.pool, room);
     const Plan& plan = passes.plan();
     T* top = room.take<T>(plan.groups);
     const T* x = call.inputs[0].as<const T>();
@@ -219,11 +219,15 @@ Fault run_argmax(const Call& call) {
     return {};
 }
 
+std::shared_ptr<const void> plan(const Call& call) {
+    return std::make_shared<Passable>(planned(call.inputs[0], call.integers));
+}
+
 std::size_t workspace(const Call& call) {
     return with_type(call.inputs[0].dtype, [&](auto number) {
         using T = decltype(number);
         Room room;
-        const Passes<T> passes(planned(call.inputs[0], call.integers), nullptr, room);
+        const Passes<T> passes(call.planned<Passable>(), nullptr, room);
         room.take<T>(passes.plan().groups);
         room.take<T>(passes.plan().groups);
         return room.used;
@@ -261,18 +265,21 @@ constexpr auto check_spread = check<Takes::floats, false, 1, false>;
 constexpr auto check_flags = check<Takes::flags, false, 0, false>;
 
 const Kernel rows[] = {
-    {"sum", run_number<Plain, Add, Wrapping>, check_numbers, workspace},
-    {"mean", run_float<mean<float>, mean<double>>, check_floats, workspace},
-    {"max", run_number<Plain, Larger, std::int64_t>, check_extreme, workspace},
-    {"min", run_number<Plain, Smaller, std::int64_t>, check_extreme, workspace},
-    {"prod", run_number<Plain, Multiply, Wrapping>, check_numbers, workspace},
-    {"norm", run_float<norm<float>, norm<double>>, check_floats, workspace},
-    {"logsumexp", run_float<logsumexp<float>, logsumexp<double>>, check_floats, workspace},
-    {"variance", run_float<spread<float, false>, spread<double, false>>, check_spread, workspace},
-    {"std", run_float<spread<float, true>, spread<double, true>>, check_spread, workspace},
-    {"any", run_question<Either>, check_flags, workspace},
-    {"all", run_question<Both>, check_flags, workspace},
-    {"argmax", run_argmax, check<Takes::numbers, true, 0, true>, workspace},
+    {"sum", run_number<Plain, Add, Wrapping>, check_numbers, workspace, false, plan},
+    {"mean", run_float<mean<float>, mean<double>>, check_floats, workspace, false, plan},
+    {"max", run_number<Plain, Larger, std::int64_t>, check_extreme, workspace, false, plan},
+    {"min", run_number<Plain, Smaller, std::int64_t>, check_extreme, workspace, false, plan},
+    {"prod", run_number<Plain, Multiply, Wrapping>, check_numbers, workspace, false, plan},
+    {"norm", run_float<norm<float>, norm<double>>, check_floats, workspace, false, plan},
+    {"logsumexp", run_float<logsumexp<float>, logsumexp<double>>, check_floats, workspace, false,
+     plan},
+    {"variance", run_float<spread<float, false>, spread<double, false>>, check_spread, workspace,
+     false, plan},
+    {"std", run_float<spread<float, true>, spread<double, true>>, check_spread, workspace, false,
+     plan},
+    {"any", run_question<Either>, check_flags, workspace, false, plan},
+    {"all", run_question<Both>, check_flags, workspace, false, plan},
+    {"argmax", run_argmax, check<Takes::numbers, true, 0, true>, workspace, false, plan},
 };
 
 }  // namespace
