@@ -73,6 +73,19 @@ void gather(T* to, const Array& from, const Shape& shape, std::int64_t start, st
         start /= shape[axis];
         offset += index[axis] * from.strides[axis];
     }
+    // One short row again and again: what is there is doubled, in few copies.
+    const auto outer = from.strides.begin() + last;
+    if (last > 0 && shape[last] < count &&
+        std::all_of(from.strides.begin(), outer, [](auto stride) { return stride == 0; })) {
+        const std::int64_t row = shape[last], begin = row - index[last];
+        fill_run(to, from.as<const T>() + offset, from.strides[last], begin);
+        fill_run(to + begin, from.as<const T>(), from.strides[last], row - begin);
+        for (std::int64_t done = row; done < count; done *= 2) {
+            std::memcpy(to + done, to,
+                        static_cast<std::size_t>(std::min(done, count - done)) * sizeof(T));
+        }
+        return;
+    }
     while (count > 0) {
         const std::int64_t run = std::min(count, shape[last] - index[last]);
         fill_run(to, from.as<const T>() + offset, from.strides[last], run);

@@ -59,7 +59,8 @@ class ImageConvolution {
     }
 
  private:
-    static constexpr Index least_work = 1 << 18, enough = 24;  // products; units
+    static constexpr Index least_work = 1 << 18, least_finished = 1 << 10;  // products; numbers
+    static constexpr Index enough = 24;                                     // units
 
     Index widest() const {
         return ceiling(blocks_.vectors, blocks_.count) * vector_lanes<T>;
@@ -89,9 +90,13 @@ class ImageConvolution {
         const auto& [depths, heights, widths] = part.phases;
         const Index work = widths->count * part.depth * outer_ * widest() + 1;
         const Index apart = count * of_.groups * depths->count;
-        const Index fine = ceiling(heights->count * apart, enough);  // lines
-        const Index lines = std::clamp<Index>(std::max(least_work / work, fine), 1,
-                                              std::max<Index>(heights->count, 1));
+        // Lines of a unit: as few as give every thread something to do, but so many that neither
+        // the unit nor its calls of the epilogue, one for each image, are too small to be worth it.
+        const Index least =
+            epilogue_.call == nullptr ? 1 : ceiling(least_finished, widths->count * outer_ + 1);
+        const Index lines = std::clamp<Index>(
+            std::max({least_work / work, ceiling(heights->count * apart, enough), least}), 1,
+            std::max<Index>(heights->count, 1));
         const Index pieces = ceiling(heights->count, lines);
         pool.run(apart * pieces, [&](Index unit) {
             const Index h = unit % pieces * lines;
