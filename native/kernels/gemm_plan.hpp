@@ -47,8 +47,9 @@ inline std::int64_t chunk_of(std::int64_t inner) {
 template <class T>
 bool tiles_skip_about(std::int64_t a_row, std::int64_t a_column, std::int64_t columns) {
     constexpr std::int64_t bytes = sizeof(T), strip = strip_columns<T>;
-    // Of a transposed matrix, every step of a tile reads another page.
-    if (a_row == 1) return columns >= 3 * strip && a_column * bytes >= 1024;
+    // Of a transposed matrix, every step of a tile reads another line: so far apart that they take
+    // each other's place in the nearest cache.
+    if (a_row == 1) return columns > 2 * strip && a_column * bytes >= 512;
     // Rows whose distance is a power of 2 share places in a cache of few ways.
     constexpr bool few_ways = vector_bytes < 64;
     return few_ways && a_column == 1 && columns >= 12 * strip && a_row * bytes % 512 == 0;
