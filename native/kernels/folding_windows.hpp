@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "patch.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -89,57 +91,84 @@ void store_some(T* to, Vector<T> value, Index count) {
     for (Index i = 0; i < count; ++i) to[i] = numbers[i];
 }
 
-// y = f over the sources of each of its numbers, then `finish`: a line at a time. `x` has its lines
-// side by side. A vector that is wider than the channels left is stored whole where its rest falls
-// into the pixel that comes next, whose own numbers are stored after it.
-template <class T, class F, class G>
+// Lines folded into one, number by number: `count` of them, and what lies behind may be anything.
+template <class T, class F>
+void fold_line(const T* from, bool first, Index count, T* folded, F f) {
+    constexpr int lanes = vector_lanes<T>;
+    if (first) {
+        std::copy_n(from, count, folded);
+        return;
+    }
+    Index i = 0;
+    for (; i + lanes <= count; i += lanes) store(folded + i, f(load(folded + i), load(from + i)));
+    if (i < count) store(folded + i, f(load(folded + i), load_some(from + i, count - i)));
+}
+
+// Pixels of a line, each folded from those that `sources` names. What a vector holds beyond the
+// channels falls into the first ones of the pixels that come next, which are stored after it.
+template <class T, class F>
+void fold_pixels(const Sources& sources, Index pixels, Index channels, const T* folded, T* made,
+                 F f) {
+    constexpr Index lanes = vector_lanes<T>;
+    for (Index c = (channels - 1) / lanes * lanes; c >= 0; c -= lanes) {
+        const Index* end = sources.begin.data();
+        const Index* place = sources.places.data();
+        for (Index p = 0; p < pixels; ++p) {
+            const Index* last = sources.places.data() + *++end;
+            Vector<T> sum{};
+            if (place < last) sum = load(folded + *place++ * channels + c);
+            for (; place < last; ++place) sum = f(sum, load(folded + *place * channels + c));
+            store(made + p * channels + c, sum);
+        }
+    }
+}
+
+// y = f over the sources of each of its numbers, then `finish` a line of them: lines of the window
+// are folded into one first, then along it. `x` has its lines side by side. Lines from the same
+// sources as the one before are copies of it, if `finish` allows it.
+//
+// Few channels would fill few lanes of vectors that must not reach beyond a line: unless vectors
+// are full, it is made in memory of its own with room behind it, and copied.
+template <bool copies, class T, class F, class G>
 void fold(const std::array<Sources, most_space>& sources, const Slides& axes, bool back,
-          Index batch, Index channels, const T* x, T* y, Pool* pool, F f, G finish) {
+          Index batch, Index channels, const T* x, T* y, const Call& call, F f, G finish) {
     constexpr int lanes = vector_lanes<T>;
     const auto in = [&](int axis) { return back ? axes[axis].output : axes[axis].input; };
     const auto out = [&](int axis) { return back ? axes[axis].input : axes[axis].output; };
     const Index depths = out(0), heights = out(1), wide = out(2), n = channels;
     const Index x_line = in(2) * n, y_line = wide * n, cost = x_line * axes[1].window + y_line;
-    in_shares(pool, batch * depths * heights, cost, [&](Index b, Index e) {
-        T* folded = scratch<T>(x_line + lanes);
+    in_shares(call.pool, batch * depths * heights, cost, [&](Index b, Index e) {
+        T* folded = scratch<T>(x_line + y_line + 2 * lanes);
+        T* own = folded + x_line + lanes;
         for (Index line = b; line < e; ++line) {
             const Index height = line % heights, depth = line / heights % depths;
             const Index entry = line / heights / depths;
-            Index lines = 0;
-            for (const Index d : sources[0].of(depth)) {
-                for (const Index h : sources[1].of(height)) {
-                    const T* from = x + ((entry * in(0) + d) * in(1) + h) * x_line;
-                    if (lines++ == 0) {
-                        std::copy_n(from, x_line, folded);
-                        continue;
-                    }
-                    Index i = 0;
-                    for (; i + lanes <= x_line; i += lanes) {
-                        store(folded + i, f(load(folded + i), load(from + i)));
-                    }
-                    const Vector<T> rest = load_some(from + i, x_line - i);
-                    store(folded + i, f(load(folded + i), rest));
-                }
-            }
+            const auto across = sources[1].of(height);
+            const bool known = copies && line > b && height > 0 &&
+                               std::ranges::equal(across, sources[1].of(height - 1));
             T* to = y + line * y_line;
-            if (lines == 0) {
-                std::fill_n(to, y_line, T{});
+            T* made = n % lanes == 0 ? to : own;
+            if (known) {
+                std::copy_n(n % lanes == 0 ? to - y_line : own, y_line, to);
                 continue;
             }
-            for (Index p = 0; p < wide; ++p, to += n) {
-                const auto places = sources[2].of(p);
-                for (Index c = 0; c < n; c += lanes) {
-                    Vector<T> sum{};
-                    if (!places.empty()) sum = load(folded + places[0] * n + c);
-                    for (std::size_t i = 1; i < places.size(); ++i) {
-                        sum = f(sum, load(folded + places[i] * n + c));
-                    }
-                    const Vector<T> value = finish(sum, depth, height, p);
-                    const bool whole = c + lanes <= n || (c + lanes <= 2 * n && p + 1 < wide);
-                    store_some(to + c, value, whole ? lanes : n - c);
+            bool first = true;
+            for (const Index d : sources[0].of(depth)) {
+                for (const Index h : across) {
+                    fold_line(x + ((entry * in(0) + d) * in(1) + h) * x_line, first, x_line, folded,
+                              f);
+                    first = false;
                 }
             }
+            if (first) {
+                std::fill_n(made, y_line, T{});
+            } else {
+                fold_pixels(sources[2], wide, n, folded, made, f);
+                finish(made, y_line, depth, height);
+            }
+            if (made != to) std::copy_n(made, y_line, to);
         }
+        call.epilogue(b * wide, 0, (e - b) * wide, n);
     });
 }
 

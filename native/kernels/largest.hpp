@@ -84,11 +84,11 @@ void max_pool_index(const Pooling& of, const T* x, const Array& y, Pool* pool) {
 // Every cotangent goes to the place of the largest number of its window.
 template <class T>
 void max_pool_pullback(const Pooling& of, const T* y_bar, const T* x, const Array& x_bar,
-                       Pool* pool) {
+                       const Call& call) {
     const auto sources = of.sources();
     const Index lines = of.axes[0].output * of.axes[1].output, n = of.channels;
     const Index across = of.axes[2].output * n, size = of.x_size();
-    in_shares(pool, of.batch, size * 4, [&](Index b, Index e) {
+    in_shares(call.pool, of.batch, size * 4, [&](Index b, Index e) {
         std::vector<Index> taps;
         for (Index entry = b; entry < e; ++entry) {
             const T* image = x + entry * size;
@@ -112,6 +112,7 @@ void max_pool_pullback(const Pooling& of, const T* y_bar, const T* x, const Arra
                 });
             }
         }
+        call.epilogue(b * size / n, 0, (e - b) * size / n, n);
     });
 }
 

@@ -11,6 +11,8 @@
 // number by number first, whole lines at a time, and then along the line. Only the place of the
 // largest number needs every tap by itself.
 
+#include <algorithm>
+
 #include "copying.hpp"
 #include "largest.hpp"
 #include "table.hpp"
@@ -19,29 +21,44 @@ namespace pullback::PULLBACK_ISA {
 
 namespace {
 
+// A line's numbers over one number: whole vectors, the last of which may reach beyond them.
 template <class T>
-void max_pool(const Pooling& of, const T* x, const Array& y, Pool* pool) {
-    fold(
-        of.sources(), of.axes, false, of.batch, of.channels, x, y.as<T>(), pool,
-        [](Vector<T> a, Vector<T> b) { return (b > a) | (b != b) ? b : a; },  // NaN before all
-        [](Vector<T> found, Index, Index, Index) { return found; });
+void divide_line(T* line, Index count, T by) {
+    for (Index i = 0; i < count; i += vector_lanes<T>) store(line + i, load(line + i) / by);
 }
 
 template <class T>
-void avg_pool(const Pooling& of, const T* x, const Array& y, Pool* pool) {
+void max_pool(const Pooling& of, const T* x, const Array& y, const Call& call) {
+    fold<false>(
+        of.sources(), of.axes, false, of.batch, of.channels, x, y.as<T>(), call,
+        [](Vector<T> a, Vector<T> b) { return (b > a) | (b != b) ? b : a; },  // NaN before all
+        [](T*, Index, Index, Index) {});
+}
+
+template <class T>
+void avg_pool(const Pooling& of, const T* x, const Array& y, const Call& call) {
     const auto counts = of.counts();
-    fold(
-        of.sources(), of.axes, false, of.batch, of.channels, x, y.as<T>(), pool,
+    const auto& wide = counts[2];
+    const bool even = std::ranges::all_of(wide, [&](Index count) { return count == wide[0]; });
+    const Index n = of.channels;
+    fold<false>(
+        of.sources(), of.axes, false, of.batch, n, x, y.as<T>(), call,
         [](Vector<T> a, Vector<T> b) { return a + b; },
-        [&](Vector<T> sum, Index d, Index h, Index w) {
-            return sum / static_cast<T>(counts[0][d] * counts[1][h] * counts[2][w]);
+        [&](T* line, Index count, Index d, Index h) {
+            const Index lines = counts[0][d] * counts[1][h];
+            if (even) return divide_line(line, count, static_cast<T>(lines * wide[0]));
+            for (const Index across : wide) {
+                const T by = static_cast<T>(lines * across);
+                for (Index c = 0; c < n; ++c) line[c] /= by;
+                line += n;
+            }
         });
 }
 
 // y divided by what each mean is over is `parts`, where that differs from window to window; else
 // the sums are divided.
 template <class T>
-void avg_unpool(const Pooling& of, const T* y, const Array& x, T* parts, Pool* pool) {
+void avg_unpool(const Pooling& of, const T* y, const Array& x, T* parts, const Call& call) {
     const auto counts = of.counts();
     const auto& [deep, high, wide] = of.axes;
     const Index n = of.channels, lines = of.batch * deep.output * high.output;
@@ -49,7 +66,7 @@ void avg_unpool(const Pooling& of, const T* y, const Array& x, T* parts, Pool* p
     if (of.padding_counts) {
         over = static_cast<T>(deep.window * high.window * wide.window);
     } else {
-        in_shares(pool, lines, wide.output * n, [&](Index b, Index e) {
+        in_shares(call.pool, lines, wide.output * n, [&](Index b, Index e) {
             for (Index line = b; line < e; ++line) {
                 const Index d = line / high.output % deep.output, h = line % high.output;
                 for (Index p = 0; p < wide.output; ++p) {
@@ -61,10 +78,10 @@ void avg_unpool(const Pooling& of, const T* y, const Array& x, T* parts, Pool* p
         });
         y = parts;
     }
-    fold(
-        of.sources_of_input(), of.axes, true, of.batch, n, y, x.as<T>(), pool,
+    fold<true>(
+        of.sources_of_input(), of.axes, true, of.batch, n, y, x.as<T>(), call,
         [](Vector<T> a, Vector<T> b) { return a + b; },
-        [&](Vector<T> sum, Index, Index, Index) { return sum / over; });
+        [&](T* line, Index count, Index, Index) { divide_line(line, count, over); });
 }
 
 enum class Kind { largest, place, pullback, mean, spread };
@@ -146,16 +163,16 @@ void run_as(const Call& call) {
     const Pooling of = pooling<kind>(call);
     const T* from = first.as<const T>();
     const Array& to = call.outputs[0];
-    if constexpr (kind == Kind::largest) max_pool(of, from, to, call.pool);
+    if constexpr (kind == Kind::largest) max_pool(of, from, to, call);
     if constexpr (kind == Kind::place) max_pool_index(of, from, to, call.pool);
-    if constexpr (kind == Kind::mean) avg_pool(of, from, to, call.pool);
+    if constexpr (kind == Kind::mean) avg_pool(of, from, to, call);
     if constexpr (kind == Kind::spread) {
-        avg_unpool(of, from, to, room.take<T>(first.size()), call.pool);
+        avg_unpool(of, from, to, room.take<T>(first.size()), call);
     }
     if constexpr (kind == Kind::pullback) {
         const Array other = settled(call.inputs[1], room);
         const T* x = filled(call.inputs[1], other, call.pool).template as<const T>();
-        max_pool_pullback(of, from, x, to, call.pool);
+        max_pool_pullback(of, from, x, to, call);
     }
 }
 
@@ -171,11 +188,12 @@ Fault run(const Call& call) {
 }
 
 const Kernel rows[] = {
-    {"max_pool", run<Kind::largest>, check<Kind::largest>, workspace<Kind::largest>},
+    {"max_pool", run<Kind::largest>, check<Kind::largest>, workspace<Kind::largest>, true},
     {"max_pool_index", run<Kind::place>, check<Kind::place>, workspace<Kind::place>},
-    {"max_pool_pullback", run<Kind::pullback>, check<Kind::pullback>, workspace<Kind::pullback>},
-    {"avg_pool", run<Kind::mean>, check<Kind::mean>, workspace<Kind::mean>},
-    {"avg_unpool", run<Kind::spread>, check<Kind::spread>, workspace<Kind::spread>},
+    {"max_pool_pullback", run<Kind::pullback>, check<Kind::pullback>, workspace<Kind::pullback>,
+     true},
+    {"avg_pool", run<Kind::mean>, check<Kind::mean>, workspace<Kind::mean>, true},
+    {"avg_unpool", run<Kind::spread>, check<Kind::spread>, workspace<Kind::spread>, true},
 };
 
 }  // namespace

@@ -65,6 +65,16 @@ def strided(x: Node, w: Node, b: Node) -> dict[str, Node]:
     return {"y": pb.tanh(pb.conv(x, w, stride=2, groups=2) + b)}
 
 
+def averaged(x: Node, w: Node, b: Node) -> dict[str, Node]:
+    y = pb.tanh(pb.avg_pool(pb.relu(x * w), 2) + b)
+    return {"y": y, "bar": pb.gradient((y * y).sum(), [x])[0]}
+
+
+def largest(x: Node, w: Node, b: Node) -> dict[str, Node]:
+    y = pb.tanh(pb.max_pool(pb.relu(x * w), 2) + b)
+    return {"y": y, "bar": pb.gradient((y * y).sum(), [x])[0]}
+
+
 # the graph, the inputs' shapes, and what the tasks are, kernels with what finishes them
 FORMS: Forms = {
     "bias and activation": (linear, [(33, 70), (70, 45), (45,)], ["matmul add relu"]),
@@ -80,6 +90,11 @@ FORMS: Forms = {
     "two products": (residual, [(20, 16), (16, 16), (16,)], ["matmul", "tanh", "matmul mul add"]),
     "a stack": (stacked, [(3, 2, 10, 8), (3, 2, 8, 11), (11,)], ["matmul mul add sigmoid"]),
     "convolution": (convolved, [(2, 9, 8, 3), (3, 3, 3, 5), (5,)], []),
+    "means of windows": (averaged, [(70, 10, 8, 6), (6,), (6,)], []),
+    "means of one vector": (averaged, [(7, 6, 4, 16), (16,), (16,)], []),
+    "largest of windows": (largest, [(70, 10, 8, 6), (6,), (6,)], []),
+    "images side by side": (convolved, [(35, 9, 8, 3), (3, 3, 3, 5), (5,)], []),
+    "groups side by side": (strided, [(50, 9, 9, 4), (3, 3, 2, 6), (6,)], ["conv add tanh"]),
     "groups": (strided, [(2, 9, 9, 4), (3, 3, 2, 6), (6,)], ["conv add tanh"]),
 }
 
