@@ -10,7 +10,7 @@
 
 #include <tuple>
 
-#include "convolution.hpp"
+#include "convolution_kernel_images.hpp"
 #include "copying.hpp"
 #include "gemm_plan.hpp"
 #include "packing.hpp"
@@ -251,29 +251,42 @@ std::string check(const Call& call) {
     return kernel.contiguous() ? "" : "the output of a convolution is contiguous";
 }
 
+template <class T>
+ImageKernelGradient<T> image_gradient(const Call& call) {
+    const Array &x = call.inputs[0], &y = call.inputs[1], &kernel = call.outputs[0];
+    return {x, y, kernel, slides(x, y, kernel.shape, call.integers.subspan(1))};
+}
+
 std::size_t workspace(const Call& call) {
     const Array &x = call.inputs[0], &y = call.inputs[1], &kernel = call.outputs[0];
+    const Index groups = call.integers[0];
     Room room;
     settled(x, room);
     settled(y, room);
     return with_type(x.dtype, [&]<class T>(T*) {
+        const auto by_images = image_gradient<T>(call);
+        if (by_images.chosen(groups)) return room.used + by_images.workspace();
         return room.used +
-               KernelGradient<T>(x, y, kernel, call.integers[0], call.integers.subspan(1))
-                   .workspace();
+               KernelGradient<T>(x, y, kernel, groups, call.integers.subspan(1)).workspace();
     });
 }
 
 Fault run(const Call& call) {
     const Array &x = call.inputs[0], &y = call.inputs[1], &kernel = call.outputs[0];
+    const Index groups = call.integers[0];
     if (kernel.size() == 0) return {};
     Room room{call.workspace};
     const Array x_place = settled(x, room), y_place = settled(y, room);
     filled(x, x_place, call.pool);
     filled(y, y_place, call.pool);
     with_type(x.dtype, [&]<class T>(T*) {
-        KernelGradient<T>(x, y, kernel, call.integers[0], call.integers.subspan(1))
-            .run(x_place.as<const T>(), y_place.as<const T>(), *call.pool,
-                 call.workspace + room.used);
+        const T *from = x_place.as<const T>(), *to = y_place.as<const T>();
+        const auto by_images = image_gradient<T>(call);
+        if (by_images.chosen(groups)) {
+            return by_images.run(from, to, *call.pool, call.workspace + room.used);
+        }
+        KernelGradient<T>(x, y, kernel, groups, call.integers.subspan(1))
+            .run(from, to, *call.pool, call.workspace + room.used);
     });
     return {};
 }
