@@ -6,7 +6,7 @@ namespace pullback {
 
 namespace {
 
-// Half of the way to the largest float, as exponents go: so far from it, no rounding leads to it.
+// Well below the largest float: no rounding leads from here to inf.
 double limit(Dtype dtype) {
     return dtype == Dtype::float64 ? 1e300 : 1e37;
 }

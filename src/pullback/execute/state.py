@@ -41,6 +41,8 @@ def writes() -> int:
 class State(Mapping[str, Array]):
     """Named slots in one contiguous block.
 
+    `state[label]` is a slot to read, and `state[label] = value` writes it.
+
     Args:
         initial: The slots and their first values.
 
