@@ -57,8 +57,9 @@ bool tiles_skip_about(std::int64_t a_row, std::int64_t a_column, std::int64_t co
 
 template <class T>
 ProductPlan plan_of(const Array& a, const Array& b) {
-    constexpr std::int64_t enough_pieces = 24, least_work = 1 << 18, one = 1;
+    constexpr std::int64_t least_work = 1 << 18, few_rows = 256, one = 1;
     constexpr std::int64_t strip = strip_columns<T>;
+    std::int64_t enough_pieces = 24;
     ProductPlan plan{};
     plan.rows = a.shape[a.axes - 2];
     plan.inner = a.shape[a.axes - 1];
@@ -86,7 +87,14 @@ ProductPlan plan_of(const Array& a, const Array& b) {
     } else if (work >= 1 << 20) {
         const std::int64_t b_row = std::abs(b.strides[b.axes - 2]);
         const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 256;
-        plan.pack_b = m > 48 && n > 1 && !narrow;
+        plan.pack_b = m > few_rows && n > 1 && !narrow;
+        if (m <= few_rows && n > 1 && !narrow) {
+            // A strip of B is copied into the nearest cache just before it is used, and used by as
+            // many rows as possible: a pass of its own over B would cost more than it saves.
+            plan.strip_block = 1;
+            plan.row_block = std::min(m, few_rows / 2);
+            enough_pieces = 8;
+        }
         plan.pack_a = tiles_skip_about<T>(a.strides[a.axes - 2], a.strides[a.axes - 1], n);
         constexpr std::int64_t most = (1 << 24) / sizeof(T);  // numbers in a slab
         if (plan.pack_b || plan.pack_a) {
