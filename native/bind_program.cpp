@@ -139,6 +139,13 @@ class Bound {
         program_.end_loop();
     }
 
+    void begin_strand() {
+        program_.begin_strand();
+    }
+    void end_strands() {
+        program_.end_strands();
+    }
+
     void watch(const std::vector<Place>& places) {
         auto made = arrays(places);
         for (const auto& one : made) {
@@ -276,6 +283,9 @@ void bind_program(nb::module_& m) {
         .def("host", &Bound::host, "Add a Python function.")
         .def("begin_loop", &Bound::begin_loop, "What is added from here on is run many times.")
         .def("end_loop", &Bound::end_loop, "The end of the last loop that has begun.")
+        .def("begin_strand", &Bound::begin_strand,
+             "What is added from here on is one of several strands.")
+        .def("end_strands", &Bound::end_strands, "The end of the last strand, and of them all.")
         .def("watch", &Bound::watch, "What must be finite for the slots to be written.")
         .def("guard", &Bound::guard, "The boolean without which the slots are not written.")
         .def("write", &Bound::write, "Write a slot at the end of each run.")

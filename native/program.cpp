@@ -97,8 +97,7 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
     }
     if (found->plan != nullptr) made.plan = found->plan(call);
     call.plan = made.plan.get();
-    workspace_.resize(std::max(workspace_.size(), found->workspace(call) + 64));
-    add(std::move(made));
+    add(std::move(made), found->workspace(call));
 }
 
 void Program::add_chain(Chain chain) {
@@ -114,7 +113,9 @@ void Program::add_update(Chain chain, bool checked) {
 }
 
 void Program::add_host(HostFunction f) {
-    if (!open_.empty()) throw std::invalid_argument("a loop calls nobody back");
+    if (!open_.empty() || strands_ != nullptr) {
+        throw std::invalid_argument("loops and strands call nobody back");
+    }
     add(std::move(f));
 }
 
@@ -132,12 +133,33 @@ void Program::end_loop() {
     add(std::move(loop));
 }
 
-void Program::add(Task task) {
-    if (open_.empty()) {
-        tasks_.push_back(std::move(task));
-    } else {
-        open_.back()->add(std::move(task));
+void Program::begin_strand() {
+    if (!open_.empty()) throw std::invalid_argument("a loop has no strands");
+    if (strands_ == nullptr) strands_ = std::make_unique<Strands>();
+    strands_->begin();
+}
+
+void Program::end_strands() {
+    if (strands_ == nullptr || !open_.empty()) {
+        throw std::invalid_argument("no strand has begun, or one of its loops has no end");
     }
+    need(strands_->workspace());
+    tasks_.emplace_back(std::move(strands_));
+}
+
+void Program::add(Task&& task, std::size_t workspace) {
+    need(workspace);
+    if (!open_.empty()) {
+        open_.back()->add(std::move(task));
+    } else if (strands_ != nullptr) {
+        strands_->add(std::move(task), workspace);
+    } else {
+        tasks_.push_back(std::move(task));
+    }
+}
+
+void Program::need(std::size_t workspace) {
+    workspace_.resize(std::max(workspace_.size(), workspace + 64));
 }
 
 void Program::write(Array from, Array to) {
@@ -177,7 +199,9 @@ void Program::update() {
 // after(i) is called behind task i, and behind the two parts that follow the tasks.
 template <class After>
 Outcome Program::run(After after) {
-    if (!open_.empty()) throw std::logic_error("a loop has no end");
+    if (!open_.empty() || strands_ != nullptr) {
+        throw std::logic_error("a loop or a strand has no end");
+    }
     std::byte* workspace = workspace_.data();
     workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {

@@ -64,6 +64,10 @@ class Program {
     void begin_loop(std::int64_t length);
     void end_loop();
 
+    // What is added until their end, or until the next of them begins, is one of several strands.
+    void begin_strand();
+    void end_strands();
+
     void watch(std::vector<Array> arrays) {
         watched_ = std::move(arrays);
     }
@@ -91,7 +95,8 @@ class Program {
                     double seconds);
 
  private:
-    void add(Task task);
+    void add(Task&& task, std::size_t workspace = 0);
+    void need(std::size_t workspace);
     bool allowed();
     void update();
     template <class After>
@@ -102,6 +107,7 @@ class Program {
     std::span<std::byte> arena_, state_;
     std::vector<Task> tasks_;
     std::vector<std::unique_ptr<Loop>> open_;  // the loops that have begun, the outermost first
+    std::unique_ptr<Strands> strands_;         // those that have begun
     std::vector<Array> watched_;
     Array guard_;
     Updates updates_;

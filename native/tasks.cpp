@@ -1,5 +1,7 @@
 #include "tasks.hpp"
 
+#include <algorithm>
+
 namespace pullback {
 
 Call KernelCall::call(std::byte* workspace, Pool* pool) const {
@@ -19,6 +21,19 @@ Call KernelCall::call(std::byte* workspace, Pool* pool) const {
     return made;
 }
 
+namespace {
+
+// One task after the other, up to the first fault.
+Fault run_all(std::vector<Task>& tasks, std::byte* workspace, Pool& pool) {
+    for (auto& task : tasks) {
+        const Fault fault = run_task(task, workspace, pool);
+        if (fault.place >= 0) return fault;
+    }
+    return {};
+}
+
+}  // namespace
+
 Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
     if (auto* chain = std::get_if<Chain>(&task)) {
         chain->run(pool);
@@ -29,6 +44,9 @@ Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
     }
     if (const auto* loop = std::get_if<std::unique_ptr<Loop>>(&task)) {
         return (*loop)->run(workspace, pool);
+    }
+    if (const auto* strands = std::get_if<std::unique_ptr<Strands>>(&task)) {
+        return (*strands)->run(workspace, pool);
     }
     std::get<HostFunction>(task)();
     return {};
@@ -55,14 +73,6 @@ void Loop::close() {
     for (auto& task : tasks_) find_moving(task, depth_);
 }
 
-Fault Loop::step(std::byte* workspace, Pool& pool) {
-    for (auto& task : tasks_) {
-        const Fault fault = run_task(task, workspace, pool);
-        if (fault.place >= 0) return fault;
-    }
-    return {};
-}
-
 Fault Loop::run(std::byte* workspace, Pool& pool) {
     struct Mover {  // takes back what it has moved, whatever a step throws
         const std::vector<Moving>& arrays;
@@ -78,10 +88,26 @@ Fault Loop::run(std::byte* workspace, Pool& pool) {
     } mover{moving_};
     for (std::int64_t t = 0; t < length_; ++t) {
         if (t > 0) mover.move(1);
-        const Fault fault = step(workspace, pool);
+        const Fault fault = run_all(tasks_, workspace, pool);
         if (fault.place >= 0) return fault;
     }
     return {};
+}
+
+void Strands::add(Task&& task, std::size_t workspace) {
+    strands_.back().push_back(std::move(task));
+    share_ = std::max(share_, (workspace + 63) / 64 * 64);
+    faults_.resize(strands_.size());
+}
+
+Fault Strands::run(std::byte* workspace, Pool& pool) {
+    pool.run(static_cast<std::int64_t>(strands_.size()), [&](std::int64_t number) {
+        const auto i = static_cast<std::size_t>(number);
+        faults_[i] = run_all(strands_[i], workspace + i * share_, pool);
+    });
+    const auto found = std::find_if(faults_.begin(), faults_.end(),
+                                    [](const Fault& fault) { return fault.place >= 0; });
+    return found == faults_.end() ? Fault{} : *found;
 }
 
 }  // namespace pullback

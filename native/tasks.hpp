@@ -1,5 +1,8 @@
-// What a program does, one thing after another: kernels' calls, chains, loops of such tasks, and
-// functions that are called back.
+// What a program does, one thing after another: kernels' calls, chains, loops and strands of such
+// tasks, and functions that are called back.
+//
+// Strands are sequences of tasks that need nothing of each other: several threads run them, each
+// strand on one, and nobody waits between two tasks.
 //
 // In a loop, an array is often one row of a larger one, the next row at each step. Its address is
 // moved on in place between the steps, so tasks know nothing of the loops they are in. A loop may
@@ -33,11 +36,13 @@ struct KernelCall {
 };
 
 class Loop;
+class Strands;
 
 using HostFunction = std::function<void()>;
-using Task = std::variant<KernelCall, Chain, std::unique_ptr<Loop>, HostFunction>;
+using Task =
+    std::variant<KernelCall, Chain, std::unique_ptr<Loop>, std::unique_ptr<Strands>, HostFunction>;
 
-// Runs a task; all share the workspace, which begins at a multiple of 64.
+// Runs a task; all share the workspace, which begins at a multiple of 64. Strands share it out.
 Fault run_task(Task& task, std::byte* workspace, Pool& pool);
 
 class Loop {
@@ -48,7 +53,7 @@ class Loop {
     std::int64_t length() const {
         return length_;
     }
-    void add(Task task) {
+    void add(Task&& task) {
         tasks_.push_back(std::move(task));
     }
     // No task is added any more: finds out which arrays move.
@@ -64,12 +69,34 @@ class Loop {
     };
 
     void find_moving(Task& task, int depth);
-    Fault step(std::byte* workspace, Pool& pool);
 
     std::int64_t length_;
     int depth_;
     std::vector<Task> tasks_;
     std::vector<Moving> moving_;
+};
+
+class Strands {
+ public:
+    // What is added from here on belongs to a new strand.
+    void begin() {
+        strands_.emplace_back();
+    }
+    // A task of the last strand, and how many bytes of workspace it needs.
+    void add(Task&& task, std::size_t workspace);
+
+    // How many bytes all of them need at a time.
+    std::size_t workspace() const {
+        return strands_.size() * share_;
+    }
+
+    // All of them; of those that met a fault, the fault of the first.
+    Fault run(std::byte* workspace, Pool& pool);
+
+ private:
+    std::vector<std::vector<Task>> strands_;
+    std::size_t share_ = 0;  // of the workspace: what a strand needs at most
+    std::vector<Fault> faults_;
 };
 
 }  // namespace pullback

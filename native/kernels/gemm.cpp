@@ -84,7 +84,7 @@ struct Product {
                     const auto copy = packed->strip(j, some, p - slab_start, depth);
                     strip = {copy.data, copy.row, 1};
                 } else if (strip.column != 1 || some % vector_lanes<T> != 0 ||
-                           std::abs(strip.row) * std::int64_t{sizeof(T)} > 256) {
+                           (rows > 4 * tile_rows && plan.distant_rows)) {
                     pack_strip(strip, depth, some, own);
                     strip = {own, vectors * vector_lanes<T>, 1};
                 }

@@ -26,6 +26,7 @@ struct ProductPlan {
     // A small output with a long inner dimension: slices of it are computed apart, then added.
     std::int64_t slices = 1, slice_inner;
     std::int64_t chunk;  // of the inner dimension, at most `most_depth`
+    bool distant_rows;   // of B: for more than a few tiles, a strip is best copied
     std::int64_t units_per_piece = 1;
 
     std::int64_t row_blocks(std::int64_t of) const {
@@ -70,6 +71,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
     const auto [stack, m, n, k] = std::tuple(plan.stack, plan.rows, plan.columns, plan.inner);
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 
+    plan.distant_rows = std::abs(b.strides[b.axes - 2]) * std::int64_t{sizeof(T)} > 256;
     plan.slab_rows = m;
     plan.chunk = chunk_of(k);
     plan.slab_inner = plan.slice_inner = std::max<std::int64_t>(k, 1);
@@ -85,8 +87,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
         plan.slice_inner = rounded_up(ceiling(k, plan.slices), plan.chunk);
         plan.slices = ceiling(k, plan.slice_inner);
     } else if (work >= 1 << 20) {
-        const std::int64_t b_row = std::abs(b.strides[b.axes - 2]);
-        const bool narrow = b.strides[b.axes - 1] == 1 && b_row * std::int64_t{sizeof(T)} <= 256;
+        const bool narrow = b.strides[b.axes - 1] == 1 && !plan.distant_rows;
         plan.pack_b = m > few_rows && n > 1 && !narrow;
         if (m <= few_rows && n > 1 && !narrow) {
             // A strip of B is copied into the nearest cache just before it is used, and used by as
@@ -95,7 +96,9 @@ ProductPlan plan_of(const Array& a, const Array& b) {
             plan.row_block = std::min(m, few_rows / 2);
             enough_pieces = 8;
         }
-        plan.pack_a = tiles_skip_about<T>(a.strides[a.axes - 2], a.strides[a.axes - 1], n);
+        // Of few steps, what a tile reads stays in cache wherever it lies.
+        plan.pack_a =
+            k > 64 && tiles_skip_about<T>(a.strides[a.axes - 2], a.strides[a.axes - 1], n);
         constexpr std::int64_t most = (1 << 24) / sizeof(T);  // numbers in a slab
         if (plan.pack_b || plan.pack_a) {
             const std::int64_t by_columns = plan.pack_b ? most / rounded_up(n, strip) : most;

@@ -111,6 +111,12 @@ class Program:
     def end_loop(self) -> None:
         """The end of the last loop that has begun."""
 
+    def begin_strand(self) -> None:
+        """What is added from here on is one of several strands."""
+
+    def end_strands(self) -> None:
+        """The end of the last strand, and of them all."""
+
     def watch(self, places: Sequence[_Place], /) -> None:
         """What must be finite for the slots to be written."""
 

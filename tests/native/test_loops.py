@@ -164,5 +164,5 @@ def test_loops_begin_and_end() -> None:
         made.begin_loop(1)
     with pytest.raises(RuntimeError, match="no end"):
         made.run()
-    with pytest.raises(ValueError, match="calls nobody"):
+    with pytest.raises(ValueError, match="call nobody"):
         made.host(lambda: None)

@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import LabelError
 from pullback.execute import lowering
-from pullback.execute.blocks import Blocks
-from pullback.execute.tasks import Loop, Task, Tasks
+from pullback.execute.blocks import Blocks, Place
+from pullback.execute.strands import cut_inputs
+from pullback.execute.tasks import Loop, Strands, Task, Tasks
+from pullback.graph.dtypes import Shape
 from pullback.plan.fusion import Group
-from pullback.plan.layout import row_by_row
+from pullback.plan.layout import Layout, row_by_row
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows of what a task computes: all are cut into equal parts.
+
+    Attributes:
+        number: Which part.
+        parts: How many there are.
+        scratch: A block of which each part has its own copy.
+    """
+
+    number: int = 0
+    parts: int = 1
+    scratch: Layout | None = None
+
+    def shape(self, shape: Sequence[int]) -> list[int]:
+        """The shape of the part of an array."""
+        return [shape[0] // self.parts, *shape[1:]] if self.parts > 1 else list(shape)
+
+    def place(self, place: Place, layout: Layout) -> Place:
+        """Where the part of an array lies."""
+        if self.parts == 1:
+            return place
+        block, offset, code, shape, strides, moves = place
+        rows = self.shape(shape)
+        if self.scratch is not None and layout.base == self.scratch.base:
+            offset += self.number * self.scratch.strides[0]
+        else:
+            offset += self.number * rows[0] * strides[0] * layout.dtype.itemsize
+        return block, offset, code, rows, strides, moves
+
+
+WHOLE = Part()
 
 
 class Assembly:
@@ -25,7 +63,7 @@ class Assembly:
         checked: Whether slots are written only if all their new values are finite.
 
     Attributes:
-        added: By the number of a task of the program, the task that it belongs to.
+        added: By the number of a task of the program, the tasks that it stands for.
     """
 
     def __init__(self, native: Any, blocks: Blocks, tasks: Tasks, checked: bool) -> None:
@@ -33,56 +71,83 @@ class Assembly:
         self._blocks = blocks
         self._tasks = tasks
         self._checked = checked
-        self.added: list[Task] = []
+        self.added: list[list[Task]] = []
 
     def add_all(self) -> None:
         """Add every task."""
-        for task in self._tasks.tasks:
-            self._add(task)
-            self.added += [task] * self._count(task)
+        for strands, run in itertools.groupby(self._tasks.tasks, lambda task: task.strands):
+            tasks = list(run)
+            if strands is None:
+                for task in tasks:
+                    self._add(task)
+                    self.added += [[task]] * self._count(task)
+            else:
+                self._strands(strands, tasks)
+                self.added.append(tasks)
+
+    def _strands(self, strands: Strands, tasks: Sequence[Task]) -> None:
+        """Add the strands: parts of all these tasks, or each task to its own."""
+        if strands.cuts > 1:
+            for number in range(strands.cuts):
+                self._native.begin_strand()
+                for task in tasks:
+                    self._add(task, Part(number, strands.cuts))
+        else:
+            for number in sorted({task.strand for task in tasks}):
+                self._native.begin_strand()
+                for task in tasks:
+                    if task.strand == number:
+                        self._add(task)
+        self._native.end_strands()
 
     @staticmethod
     def _count(task: Task) -> int:
         """How many tasks of the program a task becomes."""
+        if task.kind == "update":
+            return 0
         loop = task.loop
         return 1 if loop is None else len(loop.starts) + bool(loop.length) + len(loop.ends)
 
-    def _add(self, task: Task) -> None:
+    def _add(self, task: Task, part: Part = WHOLE) -> None:
         if task.kind in ("chain", "update"):
-            self._chain(task)
+            self._chain(task, part)
         elif task.copies is not None and lowering.holds(self._blocks.layouts[task.copies[0]]):
-            self._copy(*task.copies)
+            self._copy(*task.copies, part)
         elif task.loop is not None:
-            self._loop(task.loop)
+            self._loop(task.loop, part)
         elif task.kind == "kernel":
-            self._kernel(task)
+            self._kernel(task, part)
         else:
             self._native.host(self.host(task))
 
-    def _copy(self, source: int, target: int) -> None:
-        self._native.call("copy", [self._blocks.at(source)], [self._blocks.at(target)], [], [])
+    def _copy(self, source: int, target: int, part: Part) -> None:
+        self._native.call("copy", [self._at(source, part)], [self._at(target, part)], [], [])
 
-    def _loop(self, loop: Loop) -> None:
+    def _loop(self, loop: Loop, part: Part) -> None:
+        part = replace(part, scratch=self._blocks.layouts[loop.scratch])
         for source, target in loop.starts:
-            self._copy(source, target)
+            self._copy(source, target, part)
         if loop.length:
             self._native.begin_loop(loop.length)
             for task in loop.body:
-                self._add(task)
+                self._add(task, part)
             self._native.end_loop()
         for source, target in loop.ends:
-            self._copy(source, target)
+            self._copy(source, target, part)
 
-    def _chain(self, task: Task) -> None:
-        chain = self._elementwise(task.group, task.stored)
+    def _at(self, n: int, part: Part, shape: Shape | None = None) -> Place:
+        return part.place(self._blocks.at(n, shape), self._blocks.layouts[n])
+
+    def _chain(self, task: Task, part: Part) -> None:
+        chain = self._elementwise(task.group, task.stored, part)
         if task.kind == "update":
             self._native.update(*chain, self._checked)
         else:
             self._native.chain(*chain)
 
-    def _elementwise(self, group: Group, stored: Sequence[int]) -> tuple[Any, ...]:
+    def _elementwise(self, group: Group, stored: Sequence[int], part: Part) -> tuple[Any, ...]:
         """A chain: the instruction set, its shape, what it loads, its steps, what it stores."""
-        shape, at = group[0].shape, self._blocks.at
+        shape = group[0].shape
         made = {i.output for i in group}
         numbers = dict.fromkeys(x for i in group for x in i.inputs if x not in made)
         registers = {n: r for r, n in enumerate((*numbers, *(i.output for i in group)))}
@@ -93,21 +158,25 @@ class Assembly:
             name, given, result, attributes = row
             inputs = [registers[x] for x in i.inputs]
             steps.append((name, given, result, registers[i.output], inputs, attributes))
-        loads = [(registers[n], at(n, shape)) for n in numbers]
-        stores = [(registers[n], at(n)) for n in stored]
-        return lowering.instruction_set(), list(shape), loads, steps, stores
+        loads = [(registers[n], self._at(n, part, shape)) for n in numbers]
+        stores = [(registers[n], self._at(n, part)) for n in stored]
+        return lowering.instruction_set(), part.shape(shape), loads, steps, stores
 
-    def _kernel(self, task: Task) -> None:
+    def _kernel(self, task: Task, part: Part) -> None:
         one, *chain = task.group
         found = self._tasks.kernel(one)
         assert found is not None
         inputs = [self._blocks.at(x) for x in one.inputs[: found.inputs]]
         output = self._blocks.at(one.output)
+        if part.parts > 1:
+            cut = [part if is_cut else WHOLE for is_cut in cut_inputs(one) or ()]
+            inputs = [self._at(x, of) for x, of in zip(one.inputs, cut, strict=True)]
+            output = self._at(one.output, part)
         if found.moves:
             shape = self._blocks.layouts[one.inputs[0]].shape
             output = (*output[:3], list(shape), list(row_by_row(shape)), output[-1])
         stored = [n for n in task.stored if n != one.output]
-        epilogue = self._elementwise(tuple(chain), stored) if stored else None
+        epilogue = self._elementwise(tuple(chain), stored, part) if stored else None
         integers, reals = list(found.integers), list(found.reals)
         self._native.call(found.name, inputs, [output], integers, reals, epilogue)
 

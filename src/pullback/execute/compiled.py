@@ -23,6 +23,7 @@ from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory, plan_too_large
 from pullback.execute.loops import LoopingTasks
 from pullback.execute.state import State, writes, written
+from pullback.execute.strands import find_strands
 from pullback.execute.updates import in_place
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, there_is
@@ -59,6 +60,7 @@ class NativeExecutor:
         self._roots = self._rooted()
         self._tasks.write_in_place(self._in_place)
         finish_kernels(self._tasks)
+        find_strands(self._tasks)
         self._blocks = self._placed()
         self._native = lowering.new_program(self._blocks.arena, state.block)
         checked = program.finite is not None
@@ -146,8 +148,9 @@ class NativeExecutor:
             except MemoryError:
                 raise out_of_memory(self.program) from None
             if faulty >= 0:
-                refused = self._assembly.added[faulty]
-                self._assembly.host(refused)()  # says in words what the kernel refused
+                for refused in self._assembly.added[faulty]:
+                    if refused.kind != "chain":
+                        self._assembly.host(refused)()  # says in words what the kernel refused
         return {name: array.copy() for name, array in self._outputs.items()}
 
     @contextlib.contextmanager
@@ -213,7 +216,7 @@ class NativeExecutor:
                 array[...] = feeds[label]
             with np.errstate(all="ignore"), self._writing():
                 seconds.append(self._native.profile())
-        parts = [str(task) for task in self._assembly.added if task.kind != "update"]
+        parts = ["\n".join(map(str, tasks)) for tasks in self._assembly.added]
         parts += ["  look at what would be written", "  write"]
         best = 1e6 * np.min(seconds, axis=0)
         return list(zip(parts, best.tolist(), strict=True))

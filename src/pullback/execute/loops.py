@@ -14,6 +14,7 @@ import numpy as np
 
 from pullback.execute import lowering
 from pullback.execute.epilogues import finish_kernels
+from pullback.execute.strands import loop_cuts
 from pullback.execute.tasks import Loop, Task, Tasks
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node
@@ -90,7 +91,10 @@ class _Looping:
             return None
         if not all(lowering.holds(self.layouts[n]) for n in (*carried, *copied)):
             return None
-        scratch = self._place(first, [*carried, *rows], carried)
+        cuts = 1 if self.outer.depth else loop_cuts(self.inner.tasks, carried, self.layouts)
+        if not all(self.layouts[n].shape for n in self.one.inputs[: self.op.carries]):
+            cuts = 1
+        scratch = self._place(first, [*carried, *rows], carried, cuts)
         self.outer.constants.update(self.inner.constants)
         ends = [self._number(layout) for layout in self.parts[: self.op.carries]]
         return Loop(
@@ -99,6 +103,7 @@ class _Looping:
             tuple(zip(self.one.inputs, carried, strict=False)),
             tuple(zip(carried, ends, strict=True)),
             scratch,
+            cuts,
         )
 
     def _number(self, layout: Layout | None = None) -> int:
@@ -165,11 +170,11 @@ class _Looping:
         for source, target in copies:
             self.inner.copy(source, target)
 
-    def _place(self, first: int, roots: Sequence[int], carried: Sequence[int]) -> int:
+    def _place(self, first: int, roots: Sequence[int], carried: Sequence[int], cuts: int) -> int:
         """Give the body's values places in one block; returns the block's number."""
         offsets, size = placed(self.inner.keep(roots, carried))
         scratch = next(self.numbers)
-        self.layouts[scratch] = Layout.whole(scratch, (size,), _BYTES)
+        self.layouts[scratch] = Layout.whole(scratch, (cuts, size), _BYTES)
         for n in range(first, scratch):
             layout = self.layouts.get(n)
             if layout is not None and layout.base in offsets:

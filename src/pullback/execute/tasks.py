@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,18 @@ from pullback.plan.fusion import Group, fused
 from pullback.plan.layout import Layout, view
 from pullback.plan.memory import Lifetime
 from pullback.plan.program import Instruction
+
+
+@dataclass(frozen=True, eq=False)
+class Strands:
+    """Neighbours that threads run beside each other.
+
+    Attributes:
+        cuts: Into how many parts the rows of all its tasks are cut, each for a strand; 1 where
+            every task belongs to one strand.
+    """
+
+    cuts: int = 1
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,8 @@ class Task:
         copies: For a copy, what is copied; it has no instruction.
         loop: For a loop, what is repeated.
         stored: The values that it writes to memory: those that other tasks read.
+        strands: The strands that it is part of, if it is.
+        strand: The number of its strand, where it belongs to one.
     """
 
     kind: str
@@ -32,6 +47,8 @@ class Task:
     copies: tuple[int, int] | None = None
     loop: Loop | None = None
     stored: tuple[int, ...] = ()
+    strands: Strands | None = None
+    strand: int = 0
 
     def reads(self, layouts: Mapping[int, Layout]) -> set[int]:
         """The blocks that it reads and has not made itself."""
@@ -45,6 +62,9 @@ class Task:
         where = self.group[-1].origin.path if self.group else ""
         shape = self.group[-1].shape if self.group else ()
         line = f"  {where or '-':<12} {self.kind:<7} {names} {shape}"
+        if self.strands is not None:
+            cuts = self.strands.cuts
+            line += f", {cuts} parts" if cuts > 1 else f", strand {self.strand}"
         if self.loop is None:
             return line
         inside = [f"    {one}" for task in self.loop.body for one in str(task).splitlines()]
@@ -61,6 +81,8 @@ class Loop:
         starts: What is copied before the first step, and where: the first carry.
         ends: What is copied after the last, and where: the last carry.
         scratch: The block in which what the body computes lies.
+        cuts: Into how many parts the rows of all that it computes can be cut; each then has a
+            part of the scratch of its own.
     """
 
     length: int
@@ -68,6 +90,7 @@ class Loop:
     starts: tuple[tuple[int, int], ...]
     ends: tuple[tuple[int, int], ...]
     scratch: int
+    cuts: int = 1
 
 
 class Tasks:
@@ -152,7 +175,7 @@ class Tasks:
         kept = {self.layouts[n].base for n in roots}
         read = {*roots, *kept, *last}
         tasks = []
-        for t, task in enumerate(self.tasks):
+        for task, (t, _) in zip(self.tasks, self._spans(), strict=True):
             alone = task.group[:1] if task.kind in ("kernel", "loop", "host") else ()
             stored = tuple(
                 i.output for i in task.group if i in alone or self._is_read(i.output, read)
@@ -172,11 +195,20 @@ class Tasks:
     def _last_reads(self) -> dict[int, int]:
         """The last task that reads each block which it has not made itself."""
         last: dict[int, int] = {}
-        for t, task in enumerate(self.tasks):
+        for task, (_, end) in zip(self.tasks, self._spans(), strict=True):
             # all updates are looked at before the first of them writes
-            when = len(self.tasks) if task.kind == "update" else t
+            when = len(self.tasks) if task.kind == "update" else end
             last |= dict.fromkeys(task.reads(self.layouts), when)
         return last
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """For each task, the first and the last that may run at the same time."""
+        found: list[tuple[int, int]] = []
+        runs = itertools.groupby(enumerate(self.tasks), lambda pair: pair[1].strands or pair[0])
+        for _, run in runs:
+            numbers = [t for t, _ in run]
+            found += [(numbers[0], numbers[-1])] * len(numbers)
+        return found
 
     def _share(self, roots: Collection[int]) -> None:
         """Let what finishes a kernel's value lie in its place, where nobody else reads that."""

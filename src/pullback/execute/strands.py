@@ -1,0 +1,312 @@
+"""Small tasks made strands: sequences that threads run beside each other.
+
+Between two tasks threads wait for each other, and what one has computed comes to the other from its
+cache: of a small task, that is most of the time. So where tasks go row by row, as the layers of a
+network do, each strand takes some of the rows through one task after the other. Small tasks that
+need nothing of each other are strands as they are.
+
+How rows are cut depends on shapes alone, never on the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pullback.execute.tasks import Strands, Task, Tasks
+from pullback.ops.joining import Concatenate
+from pullback.ops.slicing import Embed
+from pullback.plan.layout import Layout
+from pullback.plan.program import Instruction
+
+# Costs are in multiplications of a product; an elementwise operation takes as long as several.
+_ELEMENT = 16
+_SMALL = 1 << 22  # a larger task is worth cutting up by itself
+_WORTH = 1 << 20  # less work is done sooner by one thread
+_ROWS = 32  # a strand has at least so many
+_CUTS = (8, 4, 2)
+_SMALL_IN_LOOP = 1 << 25
+_LOOP_ROWS = 16
+_PATIENCE = 24  # so many tasks that don't go row by row end the strands
+
+_BY_ROWS = frozenset({"cross_entropy_with_logits", "one_hot"})
+_SUMS = frozenset({"sum", "mean", "norm", "logsumexp", "max", "min", "variance", "std"})
+_ALONG_AXES = _SUMS | {"softmax", "log_softmax", "softmax_pullback"}
+
+
+def find_strands(all_tasks: Tasks) -> None:
+    """Make small tasks strands where several threads gain by it; the order of tasks may change."""
+    layouts = all_tasks.layouts
+    updates = [task for task in all_tasks.tasks if task.kind == "update"]
+    tasks = [_Known.of(task, layouts) for task in all_tasks.tasks if task.kind != "update"]
+    all_tasks.tasks = [*_apart(_by_rows(tasks, layouts)), *updates]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A task with what it reads and makes, by block, and what it costs."""
+
+    task: Task
+    reads: frozenset[int]
+    makes: frozenset[int]
+    cost: int
+
+    @classmethod
+    def of(cls, task: Task, layouts: Mapping[int, Layout]) -> _Known:
+        makes = {layouts[i.output].base for i in task.group}
+        makes |= set() if task.copies is None else {layouts[task.copies[1]].base}
+        makes |= set() if task.loop is None else {layouts[n].base for _, n in task.loop.ends}
+        cost = sum(_cost(i, layouts) for i in task.group)
+        return cls(task, frozenset(task.reads(layouts)), frozenset(makes), cost)
+
+    @property
+    def small(self) -> bool:
+        return self.task.kind in ("chain", "kernel") and self.cost <= _SMALL
+
+    def beside(self, strands: Strands, number: int = 0) -> _Known:
+        return replace(self, task=replace(self.task, strands=strands, strand=number))
+
+
+def _cost(one: Instruction, layouts: Mapping[int, Layout]) -> int:
+    if one.op.name == "matmul":
+        return math.prod(one.shape) * layouts[one.inputs[0]].shape[-1]
+    sizes = [math.prod(one.shape), *(layouts[x].size for x in one.inputs)]
+    return _ELEMENT * max(sizes)
+
+
+def _by_rows(tasks: Iterable[_Known], layouts: Mapping[int, Layout]) -> list[_Known]:
+    """The tasks, those that follow each other row by row made strands."""
+    pending, found = deque(tasks), list[_Known]()
+    while pending:
+        cuts, loop = _cuts(pending[0]), pending[0].task.loop
+        if not cuts:
+            known = pending.popleft()
+            found.append(known if loop is None else known.beside(Strands(loop.cuts)))
+            continue
+        rows = _Rows(cuts, layouts)
+        rows.take(pending)
+        found += rows.before
+        found += rows.strands() if rows.follow and rows.cost >= _WORTH else rows.inside
+        pending.extendleft(reversed(rows.after))
+    return found
+
+
+def _cuts(known: _Known) -> int:
+    """Into how many parts the rows of a small product can be cut; 0 for other tasks."""
+    one = known.task.group[0] if known.small else None
+    if one is None or one.op.name != "matmul" or len(one.shape) != 2:
+        return 0
+    rows = one.shape[0]
+    return next((n for n in _CUTS if rows % n == 0 and rows // n >= _ROWS), 0)
+
+
+class _Rows:
+    """Tasks that strands can take their rows through.
+
+    Attributes:
+        before: Tasks that need nothing of them.
+        inside: The tasks.
+        after: Tasks that need all rows, and those that need these.
+        follow: Whether one of the tasks needs another.
+        cost: That of the tasks.
+    """
+
+    def __init__(self, cuts: int, layouts: Mapping[int, Layout]) -> None:
+        self.before: list[_Known] = []
+        self.inside: list[_Known] = []
+        self.after: list[_Known] = []
+        self.follow = False
+        self.cost = 0
+        self._cut = Cut(cuts, layouts)
+        self._late: set[int] = set()  # what those after them make
+
+    def take(self, pending: deque[_Known]) -> None:
+        """Take tasks from the front of `pending`, as long as there are some that fit."""
+        missed = 0
+        while pending and missed < _PATIENCE:
+            known = pending.popleft()
+            needs, missed = not known.reads.isdisjoint(self._cut.made), missed + 1
+            if not known.reads.isdisjoint(self._late):
+                self._leave(known)
+            elif (
+                (needs or _cuts(known) == self._cut.cuts)
+                and known.small
+                and self._cut.takes(known.task)
+            ):
+                self.inside.append(known)
+                self.cost += known.cost
+                self.follow = self.follow or needs
+                missed = 0
+            elif needs or not known.small:
+                self._leave(known)
+            else:
+                self.before.append(known)
+
+    def _leave(self, known: _Known) -> None:
+        self.after.append(known)
+        self._late |= known.makes
+
+    def strands(self) -> list[_Known]:
+        """The tasks, each cut."""
+        strands = Strands(self._cut.cuts)
+        return [known.beside(strands) for known in self.inside]
+
+
+class Cut:
+    """Tasks of which each strand computes some of the rows.
+
+    Args:
+        cuts: Into how many parts the rows are cut.
+        layouts: Where values lie within their blocks.
+
+    Attributes:
+        made: What the tasks make, by block.
+    """
+
+    def __init__(self, cuts: int, layouts: Mapping[int, Layout]) -> None:
+        self.cuts = cuts
+        self.layouts = layouts
+        self.made: dict[int, list[Layout]] = {}
+
+    def add(self, n: int) -> None:
+        """Add a value that each strand makes its rows of."""
+        self.made.setdefault(self.layouts[n].base, []).append(self.layouts[n])
+
+    def takes(self, task: Task) -> bool:
+        """Add a task, if rows of what it makes need but the same rows of what the others make."""
+        made = [task.copies[1]] if task.copies is not None else [i.output for i in task.group]
+        if not all(map(self.has_rows, made)) or not self._fits(task):
+            return False
+        for n in made:
+            self.add(n)
+        return True
+
+    def has_rows(self, n: int) -> bool:
+        """Whether a value can be made by rows, each strand as many."""
+        return self._divides(n) and self.layouts[n].contiguous
+
+    def _fits(self, task: Task) -> bool:
+        if task.copies is not None:
+            return self._reads_rows(task.copies[0])
+        made, chain = {i.output for i in task.group}, task.group
+        if task.kind == "kernel":
+            first, *rest = task.group
+            cut, chain = cut_inputs(first), tuple(rest)
+            if cut is None or not all(map(self._reads, first.inputs, cut)):
+                return False
+        elif task.kind != "chain":
+            return False
+        own = {self.layouts[n].base for n in made}
+        inputs = [(x, i.shape) for i in chain for x in i.inputs if x not in made]
+        return all(self.layouts[x].base in own or self._follows(x, shape) for x, shape in inputs)
+
+    def _divides(self, n: int) -> bool:
+        shape = self.layouts[n].shape
+        return bool(shape) and shape[0] % self.cuts == 0
+
+    def _reads(self, n: int, is_cut: bool) -> bool:
+        """Whether a kernel can read all of a value, or the rows of a strand."""
+        return self._reads_rows(n) if is_cut else self.layouts[n].base not in self.made
+
+    def _reads_rows(self, n: int) -> bool:
+        return self._divides(n) and (self.layouts[n].base not in self.made or self._is_part(n))
+
+    def _follows(self, n: int, shape: Sequence[int]) -> bool:
+        """Whether a chain of that shape can read a value."""
+        layout = self.layouts[n]
+        if layout.base not in self.made:
+            return True
+        return len(layout.shape) == len(shape) and layout.shape[0] == shape[0] and self._is_part(n)
+
+    def _is_part(self, n: int) -> bool:
+        """Whether the rows of a strand lie where the strand has made them."""
+        layout = self.layouts[n]
+        if not self._divides(n) or min(layout.strides) < 0:
+            return False
+        inner = zip(layout.shape[1:], layout.strides[1:], strict=True)
+        reach = sum((length - 1) * stride for length, stride in inner)
+        step = layout.strides[0]
+        return any(
+            layout.moves == whole.moves
+            and step * layout.shape[0] == whole.size
+            and 0 <= layout.offset - whole.offset < step - reach
+            for whole in self.made[layout.base]
+        )
+
+
+def cut_inputs(one: Instruction) -> Sequence[bool] | None:
+    """Of which inputs a kernel needs but some rows to make the same rows of its value.
+
+    None if it needs all rows of all of them.
+    """
+    name, axes = one.op.name, getattr(one.op, "axes", ())
+    if name == "matmul":
+        return True, len(one.shape) > 2
+    if name in _BY_ROWS or (name in _ALONG_AXES and axes and 0 not in axes):
+        return [True] * len(one.inputs)
+    if isinstance(one.op, Concatenate) and one.op.axis > 0:
+        return [True] * len(one.inputs)
+    if isinstance(one.op, Embed) and one.op.bounds[:1] == ((0, one.shape[0], 1),):
+        return (True,)
+    return None
+
+
+def loop_cuts(body: Sequence[Task], carried: Sequence[int], layouts: Mapping[int, Layout]) -> int:
+    """Into how many parts the rows of all that a loop computes can be cut; 1 if not at all.
+
+    Args:
+        body: What a step computes.
+        carried: The values that the next step is given.
+        layouts: Where values lie within their blocks.
+    """
+    costs = [_Known.of(task, layouts).cost for task in body if task.loop is None]
+    if not carried or len(costs) < len(body) or max(costs, default=0) > _SMALL_IN_LOOP:
+        return 1
+    for cuts in _CUTS:
+        cut = Cut(cuts, layouts)
+        if not all(map(cut.has_rows, carried)) or layouts[carried[0]].shape[0] < cuts * _LOOP_ROWS:
+            continue
+        for n in carried:
+            cut.add(n)
+        if all(map(cut.takes, body)):
+            return cuts
+    return 1
+
+
+def _apart(tasks: Iterable[_Known]) -> list[Task]:
+    """The tasks, small neighbours that need nothing of each other made strands."""
+    found: list[Task] = []
+    near: list[_Known] = []
+    for known in tasks:
+        if known.small and known.task.strands is None:
+            near.append(known)
+            continue
+        found += _parted(near)
+        found.append(known.task)
+        near = []
+    return found + _parted(near)
+
+
+def _parted(near: Sequence[_Known]) -> list[Task]:
+    """Small tasks in order, as strands of those that need each other, if it is worth it."""
+    maker: dict[int, int] = {}
+    strand: list[int] = []  # by the number of a task, another of its strand; the least is its own
+
+    def root(t: int) -> int:
+        while strand[t] != t:
+            strand[t] = t = strand[strand[t]]
+        return t
+
+    for t, known in enumerate(near):
+        strand.append(t)
+        for other in {root(maker[n]) for n in known.reads if n in maker}:
+            low, high = sorted((root(t), other))
+            strand[high] = low
+        maker |= dict.fromkeys(known.makes, t)
+    numbers = [root(t) for t in range(len(near))]
+    if len({*numbers}) < 2 or sum(known.cost for known in near) < _WORTH:
+        return [known.task for known in near]
+    strands = Strands()
+    return [known.beside(strands, n).task for known, n in zip(near, numbers, strict=True)]
