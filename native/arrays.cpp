@@ -2,6 +2,7 @@
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
@@ -137,6 +138,16 @@ void bind_arrays(nb::module_& m) {
             return found;
         },
         nb::arg("isa"), "Elementwise operations: name, input dtype, output dtype, arity.");
+    m.def(
+        "compositions",
+        [](const std::string& isa) {
+            std::vector<std::tuple<std::string, std::string>> found;
+            for (const auto& row : kernels_of(isa).compositions) {
+                found.emplace_back(row.form, row.dtype == Dtype::float32 ? "float32" : "float64");
+            }
+            return found;
+        },
+        nb::arg("isa"), "The forms of elementwise operations taken together, with their dtypes.");
     m.def(
         "kernels",
         [](const std::string& isa) {

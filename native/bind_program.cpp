@@ -233,8 +233,8 @@ class Bound {
             if (row == nullptr || row->arity != static_cast<int>(from.size())) {
                 throw std::invalid_argument("there is no such elementwise operation: " + name);
             }
-            ElementwiseStep step{row->run, row->by_number, to,          row->arity,
-                                 {},       attributes,     row->output, on_intervals(name)};
+            ElementwiseStep step{row->name,  row->run,    row->by_number,    to, row->arity, {},
+                                 attributes, row->output, on_intervals(name)};
             step.attributes.resize(4);  // no operation has more
             std::copy(from.begin(), from.end(), step.inputs.begin());
             made.push_back(std::move(step));

@@ -43,7 +43,7 @@ std::vector<Interval> Chain::bounds(const std::function<Interval(const Array&)>&
             at[step.output] = {0, 1};
             continue;
         }
-        Interval inputs[3];
+        Interval inputs[most_inputs];
         bool bounded = step.on_intervals != nullptr;
         for (int i = 0; i < step.arity; ++i) {
             inputs[i] = at[step.inputs[i]];

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "composing.hpp"
+
 namespace pullback {
 
 namespace {
@@ -22,12 +24,7 @@ Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
       steps_(std::move(steps)),
       stores_(std::move(stores)) {
     for (auto length : shape_) size_ *= length;
-    for (auto& step : steps_) {
-        const auto is_second = [&](const Load& load) { return load.reg == step.inputs[1]; };
-        const bool by_number = step.arity == 2 && step.by_number != nullptr &&
-                               std::any_of(loads_.single.begin(), loads_.single.end(), is_second);
-        if (by_number) step.run = step.by_number;
-    }
+    if (refused().empty()) run_ = composed(kernels, steps_, stores_, loads_.single);
     for (auto& store : stores_) {
         for (const auto& load : loads_.straight) {
             if (load.from.data == store.to.data && reads_after(store.reg, load.reg)) {
@@ -36,14 +33,14 @@ Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
         }
     }
     if (refused().empty() && size_ <= static_cast<std::int64_t>(block)) {
-        small_ = std::make_unique<SmallChain>(kernels, shape_, loads_, steps_, stores_);
+        small_ = std::make_unique<SmallChain>(kernels, shape_, loads_, run_, stores_);
     }
 }
 
 // Whether a step behind the one that makes `made` reads `read`.
 bool Chain::reads_after(int made, int read) const {
     bool is_made = false;
-    for (const auto& step : steps_) {
+    for (const auto& step : run_) {
         const auto inputs = step.inputs.begin();
         if (is_made && std::find(inputs, inputs + step.arity, read) != inputs + step.arity) {
             return true;
@@ -171,8 +168,8 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
             const bool direct = stores && store.direct && whole && aligned(target);
             at[store.reg] = direct ? target : memory + store.reg * register_bytes;
         }
-        for (const auto& step : steps_) {
-            const void* inputs[3] = {};
+        for (const auto& step : run_) {
+            const void* inputs[most_inputs] = {};
             for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
             step.run(at[step.output], inputs, step.attributes.data(),
                      static_cast<std::size_t>(padded(count)));

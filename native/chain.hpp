@@ -96,7 +96,7 @@ class Chain {
     Shape shape_;  // with axes merged where every load allows it
     std::int64_t size_ = 1;
     Loads loads_;
-    std::vector<ElementwiseStep> steps_;
+    std::vector<ElementwiseStep> steps_, run_;  // as they were given, and as they are taken
     std::vector<Store> stores_;
     std::unique_ptr<SmallChain> small_;  // where all elements are one block
 };

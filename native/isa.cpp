@@ -76,6 +76,13 @@ const ElementwiseRow* Kernels::find_elementwise(std::string_view name, Dtype inp
     return nullptr;
 }
 
+const Composition* Kernels::find_composition(std::string_view form, Dtype dtype) const {
+    for (const auto& row : compositions) {
+        if (row.form == form && row.dtype == dtype) return &row;
+    }
+    return nullptr;
+}
+
 const Kernel* Kernels::find(std::string_view name) const {
     for (const auto& kernel : kernels) {
         if (kernel.name == name) return &kernel;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,16 @@ struct ElementwiseRow {
     Elementwise by_number = nullptr;
 };
 
+constexpr int most_inputs = 4;  // of an elementwise operation, or of a composition of them
+
+// Elementwise operations on floats of one dtype, each but the last an input of another.
+struct Composition {
+    std::string form;  // such as add(mul(_,_),_), where _ is what is read
+    Dtype dtype;
+    int arity;
+    Elementwise run;
+};
+
 // Whether all of `count` floats are finite.
 using Finite = bool (*)(const void* numbers, std::int64_t count);
 
@@ -54,9 +65,11 @@ struct Kernels {
     Range range32 = nullptr, range64 = nullptr;
     const Filling& (*filling)(Dtype dtype) = nullptr;
     std::span<const ElementwiseRow> elementwise;
+    std::span<const Composition> compositions;
     std::vector<Kernel> kernels;
 
     const ElementwiseRow* find_elementwise(std::string_view name, Dtype input, Dtype output) const;
+    const Composition* find_composition(std::string_view form, Dtype dtype) const;
     const Kernel* find(std::string_view name) const;
     // Whether `count` elements from `start` of a contiguous array are finite; what is no float is.
     bool finite(const Array& array, std::int64_t start, std::int64_t count) const;

@@ -24,10 +24,11 @@ struct Store {
 };
 
 struct ElementwiseStep {
-    Elementwise run = nullptr, by_number = nullptr;  // of the operation's row
+    const char* name = "";                           // of the operation's row
+    Elementwise run = nullptr, by_number = nullptr;  // of the same
     int output = 0;
     int arity = 0;
-    std::array<int, 3> inputs{};
+    std::array<int, most_inputs> inputs{};
     std::vector<double> attributes;
     Dtype made = Dtype::float32;
     OnIntervals on_intervals = nullptr;

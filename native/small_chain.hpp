@@ -50,7 +50,7 @@ class SmallChain {
     struct Step {
         Elementwise run;
         void* output;
-        std::array<const void*, 3> inputs;
+        std::array<const void*, most_inputs> inputs;
         const double* attributes;
     };
 

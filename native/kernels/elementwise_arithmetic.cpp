@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "arithmetic.hpp"
 #include "loops.hpp"
 #include "maths.hpp"
 
@@ -67,7 +68,7 @@ void divide_by(void* output, const void* const* inputs, const double*, std::size
 }
 
 void add_division(Rows& rows) {
-    binary<float, double>(rows, "div", [](auto a, auto b) { return a / b; });
+    binary<float, double>(rows, Div::name, Div{});
     rows.end()[-2].by_number = &divide_by<float>;
     rows.end()[-1].by_number = &divide_by<double>;
 }
@@ -77,20 +78,20 @@ void add_division(Rows& rows) {
 void add_arithmetic(Rows& rows) {
     add_whole(rows);
     add_division(rows);
-    binary<float, double>(rows, "add", [](auto a, auto b) { return a + b; });
-    binary<float, double>(rows, "sub", [](auto a, auto b) { return a - b; });
-    binary<float, double>(rows, "mul", [](auto a, auto b) { return a * b; });
-    binary<float, double>(rows, "scale", []<class T>(T a, T b) -> T { return a == 0 ? 0 : a * b; });
+    binary<float, double>(rows, Add::name, Add{});
+    binary<float, double>(rows, Sub::name, Sub{});
+    binary<float, double>(rows, Mul::name, Mul{});
+    binary<float, double>(rows, Scale::name, Scale{});
     // The comparison is false of NaN, and takes b: so a is taken where it is NaN itself.
     binary<float, double>(rows, "maximum",
                           [](auto a, auto b) { return a != a ? a : (a > b ? a : b); });
     binary<float, double>(rows, "minimum",
                           [](auto a, auto b) { return a != a ? a : (a < b ? a : b); });
     unary<float, double>(rows, "neg", [](auto x) { return -x; });
-    unary<float, double>(rows, "square", [](auto x) { return x * x; });
+    unary<float, double>(rows, Square::name, Square{});
     unary<float, double>(rows, "abs", [](auto x) { return std::abs(x); });
     unary<float, double>(rows, "reciprocal", []<class T>(T x) -> T { return 1 / x; });
-    unary<float, double>(rows, "sqrt", [](auto x) { return std::sqrt(x); });
+    unary<float, double>(rows, Sqrt::name, Sqrt{});
     unary<float, double>(rows, "sign", []<class T>(T x) -> T {
         return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
     });

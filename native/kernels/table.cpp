@@ -17,6 +17,7 @@ const Kernels& table() {
         kernels.range64 = &range_float64;
         kernels.filling = &filling;
         kernels.elementwise = elementwise_rows();
+        kernels.compositions = compositions();
         for (const auto rows :
              {gemm_kernels(), reduction_kernels(), fused_kernels(), normalising_kernels(),
               copy_kernels(), indexing_kernels(), arranging_kernels(), random_kernels(),

@@ -9,6 +9,7 @@
 namespace pullback::PULLBACK_ISA {
 
 std::span<const ElementwiseRow> elementwise_rows();    // elementwise.cpp
+std::span<const Composition> compositions();           // elementwise_composed.cpp
 std::span<const Kernel> gemm_kernels();                // gemm.cpp
 std::span<const Kernel> reduction_kernels();           // reductions.cpp
 std::span<const Kernel> fused_kernels();               // fused.cpp

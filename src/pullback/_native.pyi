@@ -30,6 +30,9 @@ def instruction_sets() -> list[str]:
 def elementwise(isa: str) -> list[tuple[str, int, int, int]]:
     """Elementwise operations: name, input dtype, output dtype, arity."""
 
+def compositions(isa: str) -> list[tuple[str, str]]:
+    """The forms of elementwise operations taken together, with their dtypes."""
+
 def kernels(isa: str) -> list[str]:
     """The names of the kernels."""
 

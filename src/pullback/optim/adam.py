@@ -78,8 +78,8 @@ class Adam(Optimizer):
         remembered = {"mean": mean, "square": square}
         if self.amsgrad:
             remembered["largest"] = square = ops.maximum(slots["largest"], square)
-        mean_hat = mean / collected(self.beta1, step)
-        square_hat = square / collected(self.beta2, step)
+        mean_hat = corrected(mean, self.beta1, step)
+        square_hat = corrected(square, self.beta2, step)
         return mean_hat / (ops.sqrt(square_hat) + self.epsilon), remembered
 
 
@@ -124,3 +124,11 @@ def collected(beta: float, step: Node) -> Node:
     lost four of seven.
     """
     return -ops.expm1(step * math.log(beta)) if beta else ops.full_like(step, 1.0)
+
+
+def corrected(mean: Node, beta: float, step: Node) -> Node:
+    r"""$m / (1 - \beta^s)$: a running mean that started at 0, as if it had not.
+
+    As a product: one division then serves all elements.
+    """
+    return mean * ops.reciprocal(collected(beta, step))

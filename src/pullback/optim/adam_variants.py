@@ -11,7 +11,7 @@ from pullback import ops
 from pullback.graph.dtypes import FLOAT64, Array, Dtype, Shape
 from pullback.graph.node import Node
 from pullback.named import register
-from pullback.optim.adam import collected
+from pullback.optim.adam import collected, corrected
 from pullback.optim.base import Optimizer
 
 
@@ -75,7 +75,7 @@ class NAdam(Optimizer):
         now, then = self._momentum(step), self._momentum(step + 1)
         product = slots["product"] * now
         ahead = (1 - now) / (1 - product) * gradient + then / (1 - product * then) * mean
-        size = ops.sqrt(square / collected(self.beta2, step)) + self.epsilon
+        size = ops.sqrt(corrected(square, self.beta2, step)) + self.epsilon
         return ahead / size, {"mean": mean, "square": square, "product": product}
 
     def _momentum(self, step: Node) -> Node:
@@ -140,7 +140,7 @@ class RAdam(Optimizer):
         """The corrected mean, divided by the root mean square once that is reliable."""
         mean = self.beta1 * slots["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * slots["square"] + (1 - self.beta2) * ops.square(gradient)
-        mean_hat = mean / collected(self.beta1, step)
+        mean_hat = corrected(mean, self.beta1, step)
         remembered = {"mean": mean, "square": square}
         longest = 2 / (1 - self.beta2) - 1
         if longest <= 5:

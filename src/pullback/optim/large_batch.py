@@ -9,7 +9,7 @@ from pullback import ops
 from pullback.graph.dtypes import Dtype, Shape
 from pullback.graph.node import Node, Operand
 from pullback.named import register
-from pullback.optim.adam import collected
+from pullback.optim.adam import corrected
 from pullback.optim.base import Optimizer
 
 
@@ -141,8 +141,8 @@ class LAMB(Optimizer):
         """A step of Adam with decay, scaled to the length of the weights."""
         mean = self.beta1 * slots["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * slots["square"] + (1 - self.beta2) * ops.square(gradient)
-        size = ops.sqrt(square / collected(self.beta2, step)) + self.epsilon
-        towards = mean / collected(self.beta1, step) / size
+        size = ops.sqrt(corrected(square, self.beta2, step)) + self.epsilon
+        towards = corrected(mean, self.beta1, step) / size
         if strength:
             towards = towards + strength * parameter
         if parameter.ndim > 1:

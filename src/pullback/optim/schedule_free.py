@@ -11,7 +11,7 @@ from pullback import ops
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node
 from pullback.named import register
-from pullback.optim.adam import collected
+from pullback.optim.adam import corrected
 from pullback.optim.base import Optimizer
 
 
@@ -149,5 +149,5 @@ class ScheduleFreeAdamW(ScheduleFreeSGD):
     ) -> tuple[Node, dict[str, Node]]:
         """The gradient over the corrected root mean square."""
         square = self.beta2 * slots["square"] + (1 - self.beta2) * ops.square(gradient)
-        size = ops.sqrt(square / collected(self.beta2, step)) + self.epsilon
+        size = ops.sqrt(corrected(square, self.beta2, step)) + self.epsilon
         return gradient / size, {"square": square}

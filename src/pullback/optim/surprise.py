@@ -9,7 +9,7 @@ from pullback import ops
 from pullback.graph.dtypes import Dtype, Shape
 from pullback.graph.node import Node
 from pullback.named import register
-from pullback.optim.adam import collected
+from pullback.optim.adam import corrected
 from pullback.optim.base import Optimizer
 
 
@@ -68,8 +68,8 @@ class AdaBelief(Optimizer):
         mean = self.beta1 * slots["mean"] + (1 - self.beta1) * gradient
         surprise = ops.square(gradient - mean)
         square = self.beta2 * slots["square"] + (1 - self.beta2) * surprise + self.epsilon
-        size = ops.sqrt(square / collected(self.beta2, step)) + self.epsilon
-        mean_hat = mean / collected(self.beta1, step)
+        size = ops.sqrt(corrected(square, self.beta2, step)) + self.epsilon
+        mean_hat = corrected(mean, self.beta1, step)
         return mean_hat / size, {"mean": mean, "square": square}
 
 
@@ -131,6 +131,6 @@ class Yogi(Optimizer):
         mean = self.beta1 * slots["mean"] + (1 - self.beta1) * gradient
         new = ops.square(gradient)
         square = slots["square"] - (1 - self.beta2) * ops.sign(slots["square"] - new) * new
-        size = ops.sqrt(square / collected(self.beta2, step)) + self.epsilon
-        mean_hat = mean / collected(self.beta1, step)
+        size = ops.sqrt(corrected(square, self.beta2, step)) + self.epsilon
+        mean_hat = corrected(mean, self.beta1, step)
         return mean_hat / size, {"mean": mean, "square": square}
