@@ -11,6 +11,7 @@
 #include "fused.hpp"
 
 #include "maths.hpp"
+#include "short_rows.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -70,8 +71,48 @@ void find_largest(const Passes<T>& passes, const Operands<T>& x, T* top) {
     }
 }
 
+// f(rows, first, how many) of short rows side by side.
+template <class T, class F>
+void each_short_row(const Passes<T>& passes, const T* x, F f) {
+    const Index width = passes.plan().count;
+    passes.each([&](const Passes<T>& some) {
+        ShortRows<T> rows(width);
+        for (Index k = some.begin(); k < some.end(); k += ShortRows<T>::beside) {
+            const Index count = std::min(ShortRows<T>::beside, some.end() - k);
+            rows.load(x + k * width, count);
+            f(rows, k, count);
+        }
+    });
+}
+
+// The exponentials of numbers less the largest of their row, and their sum; 0 is the largest in
+// place of -inf and NaN.
+template <class T>
+struct ShortWeights {
+    alignas(64) typename ShortRows<T>::Numbers top, sum;
+
+    explicit ShortWeights(ShortRows<T>& rows) {
+        constexpr T none = -std::numeric_limits<T>::infinity();
+        rows.largest(top, none);
+        for (T& number : top) number = number > none ? number : T(0);
+        rows.map(top, [](T x, T p) { return exp(x == p ? T(0) : x - p); });
+        rows.sum(sum);
+    }
+};
+
+template <class T>
+void softmax_of_short_rows(Fusing<T>& all) {
+    each_short_row(all.passes, all.input(0), [&](ShortRows<T>& rows, Index k, Index count) {
+        ShortWeights<T> weights(rows);
+        for (T& number : weights.sum) number = number == 0 ? T(1) : number;
+        rows.map(weights.sum, [](T x, T p) { return x / p; });
+        rows.store(all.y + k * all.passes.plan().count, count);
+    });
+}
+
 template <class T>
 void softmax(Fusing<T>& all, const Call&) {
+    if (ShortRows<T>::fit(all.passes.plan())) return softmax_of_short_rows(all);
     T *top = all.number(0), *sum = all.number(1);
     all.passes.each([&](const Passes<T>& some) {
         Operands<T> x{all.input(0), nullptr, top};
@@ -116,6 +157,24 @@ struct LessShift : Mapped<1, 1> {
     }
 };
 
+// log(sum of e^x) - x of the target.
+template <class T>
+void cross_entropy_of_short_rows(Fusing<T>& all, const T* x, const Index* target) {
+    const Index width = all.passes.plan().count;
+    each_short_row(all.passes, x, [&](ShortRows<T>& rows, Index k, Index count) {
+        alignas(64) typename ShortRows<T>::Numbers top, sum;
+        rows.largest(top, -std::numeric_limits<T>::infinity());
+        for (T& number : top) number = std::isfinite(number) ? number : T(0);
+        rows.map(top, [](T number, T p) { return exp(number - p); });
+        rows.sum(sum);
+        for (T& number : sum) number = log(number);
+        for (Index r = 0; r < count; ++r) {
+            const Index t = target[k + r];
+            all.y[k + r] = t < 0 ? T(0) : sum[r] - (x[(k + r) * width + t] - top[r]);
+        }
+    });
+}
+
 template <class T>
 Fault cross_entropy(const Call& call) {
     Fusing<T> all(call, 1);
@@ -127,6 +186,10 @@ Fault cross_entropy(const Call& call) {
     for (Index k = 0; k < rows; ++k) {
         const Index label = target[k] == -1 ? 0 : target[k];
         if (label < 0 || label >= classes) return {label, k, classes};
+    }
+    if (ShortRows<T>::fit(all.passes.plan())) {
+        cross_entropy_of_short_rows(all, x, target);
+        return {};
     }
     T *top = all.number(0), *sum = all.number(1);
     all.passes.each([&](const Passes<T>& some) {
