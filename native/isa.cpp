@@ -97,8 +97,9 @@ bool Kernels::finite(const Array& array, std::int64_t start, std::int64_t count)
 }
 
 Interval Kernels::range(const Array& array, std::int64_t start, std::int64_t count) const {
-    if (array.dtype == Dtype::float32) return range32(array.as<const float>() + start, count);
-    if (array.dtype == Dtype::float64) return range64(array.as<const double>() + start, count);
+    if (array.dtype == Dtype::float32) return range32(array.as<const float>() + start, 1, count, 0);
+    if (array.dtype == Dtype::float64)
+        return range64(array.as<const double>() + start, 1, count, 0);
     return {};
 }
 

@@ -48,8 +48,10 @@ struct Composition {
 // Whether all of `count` floats are finite.
 using Finite = bool (*)(const void* numbers, std::int64_t count);
 
-// Between which of `count` floats the others lie; unbounded if one is not finite.
-using Range = Interval (*)(const void* numbers, std::int64_t count);
+// Between which numbers the floats of a block lie, whose rows are `width` apart; unbounded if one
+// is not finite.
+using Range = Interval (*)(const void* numbers, std::int64_t rows, std::int64_t columns,
+                           std::int64_t width);
 
 // What fills registers with numbers of some size that do not lie in order.
 struct Filling {

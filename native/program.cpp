@@ -12,6 +12,7 @@ namespace pullback {
 namespace {
 
 constexpr std::int64_t copied_bytes = 1 << 16;  // a thread's share of a copy
+constexpr std::int64_t few_numbers = 1 << 10;   // looked at sooner than measured
 
 double number(const Array& single) {
     switch (single.dtype) {
@@ -24,6 +25,46 @@ double number(const Array& single) {
         default:
             return *single.as<const bool>();
     }
+}
+
+// The bytes between the first and the last that an array has.
+std::pair<const std::byte*, const std::byte*> extent(const Array& array) {
+    const auto item = static_cast<std::int64_t>(item_size(array.dtype));
+    const std::byte *low = array.data, *high = array.data + item;
+    for (int axis = 0; axis < array.axes; ++axis) {
+        const std::int64_t reach = (array.shape[axis] - 1) * array.strides[axis] * item;
+        (reach < 0 ? low : high) += reach;
+    }
+    return {low, high};
+}
+
+bool touch(const Array& a, const Array& b) {
+    const auto [a_low, a_high] = extent(a);
+    const auto [b_low, b_high] = extent(b);
+    return a.size() > 0 && b.size() > 0 && a_low < b_high && b_low < a_high;
+}
+
+// The kernel that has made an array, behind a task: before it, that was `maker`. Null if something
+// else has written there, or may have.
+KernelCall* last_maker(Task& task, const Array& wanted, KernelCall* maker) {
+    if (auto* chain = std::get_if<Chain>(&task)) {
+        bool writes = false;
+        chain->each_store([&](const Array& to) { writes = writes || touch(to, wanted); });
+        return writes ? nullptr : maker;
+    }
+    auto* call = std::get_if<KernelCall>(&task);
+    if (call == nullptr) return nullptr;  // a loop, or a function that is called back
+    bool writes = touch(call->outputs[0], wanted), elsewhere = false;
+    if (call->epilogue != nullptr) {
+        call->epilogue->each_store([&](const Array& to) {
+            elsewhere = elsewhere || (touch(to, wanted) && to.data != call->outputs[0].data);
+        });
+    }
+    if (!writes && !elsewhere) return maker;
+    const Array& made = call->outputs[0];
+    const bool all = made.data == wanted.data && made.size() == wanted.size() && made.axes > 0 &&
+                     made.contiguous() && made.dtype == wanted.dtype;
+    return all && !elsewhere && call->kernel->finishes ? call : nullptr;
 }
 
 }  // namespace
@@ -170,10 +211,41 @@ void Program::write(Array from, Array to) {
     writes_.emplace_back(from, to);
 }
 
+// Lets kernels measure what is watched and what updates read, where they make it.
+void Program::measure_outputs() {
+    updates_.measure_by([&](const Array& wanted) { return measured_by_maker(wanted); });
+    watched_by_.clear();
+    for (const auto& array : watched_) watched_by_.push_back(measured_by_maker(array));
+}
+
+const Measured* Program::measured_by_maker(const Array& wanted) {
+    KernelCall* maker = nullptr;
+    for (auto& task : tasks_) {
+        const auto* strands = std::get_if<std::unique_ptr<Strands>>(&task);
+        if (strands != nullptr) {
+            (*strands)->each([&](Task& one) { maker = last_maker(one, wanted, maker); });
+        } else {
+            maker = last_maker(task, wanted, maker);
+        }
+    }
+    if (maker == nullptr || wanted.size() <= few_numbers) return nullptr;
+    if (maker->measured == nullptr) {
+        const bool single = wanted.dtype == Dtype::float32;
+        maker->measured =
+            std::make_unique<Measured>(single ? kernels_->range32 : kernels_->range64);
+    }
+    return maker->measured.get();
+}
+
 bool Program::allowed() {
     if (guard_.data != nullptr && *guard_.as<const bool>() == false) return false;
     std::atomic<bool> finite = true;
-    for (const auto& array : watched_) {
+    for (std::size_t n = 0; n < watched_.size(); ++n) {
+        if (watched_by_[n] != nullptr) {
+            if (!watched_by_[n]->finite()) return false;
+            continue;
+        }
+        const Array& array = watched_[n];
         const std::int64_t piece = copied_bytes / 4;
         pool_.run((array.size() + piece - 1) / piece, [&](std::int64_t i) {
             const std::int64_t count = std::min(piece, array.size() - i * piece);
@@ -202,6 +274,7 @@ Outcome Program::run(After after) {
     if (!open_.empty() || strands_ != nullptr) {
         throw std::logic_error("a loop or a strand has no end");
     }
+    if (updates_.unmeasured() || watched_by_.size() != watched_.size()) measure_outputs();
     std::byte* workspace = workspace_.data();
     workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {

@@ -6,7 +6,7 @@ namespace pullback {
 
 Call KernelCall::call(std::byte* workspace, Pool* pool) const {
     Call made{inputs, outputs, integers, reals, workspace, pool, {}, plan.get()};
-    if (epilogue != nullptr) {
+    if (epilogue != nullptr || measured != nullptr) {
         made.epilogue = {
             const_cast<KernelCall*>(this), [](void* context, std::int64_t row, std::int64_t column,
                                               std::int64_t rows, std::int64_t columns) {
@@ -14,8 +14,13 @@ Call KernelCall::call(std::byte* workspace, Pool* pool) const {
                 const Array& output = self.outputs[0];
                 const std::int64_t width = output.shape[output.axes - 1];
                 const std::int64_t start = row * width + column;
-                self.epilogue->run_on(columns == width ? Lines{start, rows * width}
-                                                       : Lines{start, columns, rows, width});
+                if (self.epilogue != nullptr) {
+                    self.epilogue->run_on(columns == width ? Lines{start, rows * width}
+                                                           : Lines{start, columns, rows, width});
+                }
+                if (self.measured != nullptr) {
+                    self.measured->add(output, row, column, rows, columns);
+                }
             }};
     }
     return made;
@@ -40,6 +45,7 @@ Fault run_task(Task& task, std::byte* workspace, Pool& pool) {
         return {};
     }
     if (const auto* called = std::get_if<KernelCall>(&task)) {
+        if (called->measured != nullptr) called->measured->reset();
         return called->kernel->run(called->call(workspace, &pool));
     }
     if (const auto* loop = std::get_if<std::unique_ptr<Loop>>(&task)) {

@@ -20,6 +20,7 @@
 
 #include "chain.hpp"
 #include "isa.hpp"
+#include "measured.hpp"
 #include "pool.hpp"
 
 namespace pullback {
@@ -29,8 +30,9 @@ struct KernelCall {
     std::vector<Array> inputs, outputs;
     std::vector<std::int64_t> integers;
     std::vector<double> reals;
-    std::unique_ptr<Chain> epilogue;   // of as many elements as the output
-    std::shared_ptr<const void> plan;  // as the kernel has made it of the rest
+    std::unique_ptr<Chain> epilogue;       // of as many elements as the output
+    std::shared_ptr<const void> plan;      // as the kernel has made it of the rest
+    std::unique_ptr<Measured> measured{};  // what the output's range is added to, if it is wanted
 
     Call call(std::byte* workspace, Pool* pool) const;
 };
@@ -88,6 +90,14 @@ class Strands {
     // How many bytes all of them need at a time.
     std::size_t workspace() const {
         return strands_.size() * share_;
+    }
+
+    // f of every task, strand by strand.
+    template <class F>
+    void each(F f) {
+        for (auto& strand : strands_) {
+            for (auto& task : strand) f(task);
+        }
     }
 
     // All of them; of those that met a fault, the fault of the first.

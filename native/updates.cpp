@@ -29,6 +29,7 @@ void Updates::add(Chain chain, bool checked) {
     chains_.push_back(std::move(chain));
     checked_ = checked_ || checked;
     ranges_.clear();
+    sought_ = false;
 }
 
 void Updates::find_ranges() {
@@ -44,13 +45,20 @@ void Updates::find_ranges() {
     }
 }
 
+void Updates::measure_by(const std::function<const Measured*(const Array&)>& by) {
+    sought_ = true;
+    find_ranges();
+    for (auto& [key, range] : ranges_) {
+        if (!range.kept) range.measured = by(range.array);
+    }
+}
+
 void Updates::forget() {
     for (auto& [key, range] : ranges_) range.known = false;
 }
 
 bool Updates::finite(const Pool& pool) {
     if (!checked_) return true;
-    if (ranges_.empty()) find_ranges();
     measure(pool);
     const bool all = std::all_of(chains_.begin(), chains_.end(), [&](Chain& chain) {
         return (chain.size() > few && bounded(chain)) || chain.finite(pool);
@@ -65,6 +73,10 @@ void Updates::measure(const Pool& pool) {
     std::int64_t numbers = 0;
     for (auto& [key, range] : ranges_) {
         if (range.kept && range.known) continue;
+        if (range.measured != nullptr) {
+            range.interval = range.measured->interval();
+            continue;
+        }
         const std::int64_t size = range.array.size();
         counts.push_back((size + measured_at_once - 1) / measured_at_once);
         range.parts.resize(static_cast<std::size_t>(counts.back()));

@@ -7,12 +7,14 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "chain.hpp"
 #include "isa.hpp"
+#include "measured.hpp"
 #include "pool.hpp"
 
 namespace pullback {
@@ -23,6 +25,13 @@ class Updates {
 
     // Checked: nothing is written unless all that is written is finite.
     void add(Chain chain, bool checked);
+
+    // Whether nobody has said yet who measures what large updates read: by(array) names what the
+    // array's maker measures at every run, or nullptr.
+    bool unmeasured() const {
+        return checked_ && !sought_;
+    }
+    void measure_by(const std::function<const Measured*(const Array&)>& by);
 
     bool finite(const Pool& pool);
     // Behind `finite`, of the same operands.
@@ -37,6 +46,7 @@ class Updates {
         Array array;
         bool kept = false;  // whether it is a slot that an update writes whole
         bool known = false;
+        const Measured* measured = nullptr;  // by the kernel that makes it
         Interval interval{};
         std::vector<Interval> parts{};
     };
@@ -48,7 +58,7 @@ class Updates {
 
     const Kernels* kernels_;
     std::vector<Chain> chains_;
-    bool checked_ = false;
+    bool checked_ = false, sought_ = false;
     std::map<Key, Range> ranges_;  // of what large updates read or write
 };
 

@@ -26,7 +26,9 @@ std::span<const Kernel> pooling_kernels();             // pooling.cpp
 const Filling& filling(Dtype dtype);                           // filling.cpp
 bool finite_float32(const void* numbers, std::int64_t count);  // finite.cpp
 bool finite_float64(const void* numbers, std::int64_t count);
-Interval range_float32(const void* numbers, std::int64_t count);
-Interval range_float64(const void* numbers, std::int64_t count);
+Interval range_float32(const void* numbers, std::int64_t rows, std::int64_t columns,
+                       std::int64_t width);
+Interval range_float64(const void* numbers, std::int64_t rows, std::int64_t columns,
+                       std::int64_t width);
 
 }  // namespace pullback::PULLBACK_ISA

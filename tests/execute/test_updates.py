@@ -246,3 +246,64 @@ def test_a_whole_training_step_copies_no_parameter(monkeypatch: pytest.MonkeyPat
     step = training.step(lambda x, y: loss(network(x), y), optimizer=pb.optim.Adam(1e-3))
     step(np.ones((4, 5), F4), np.array([0, 1, 2, 0]))
     assert in_place(seen[-1]) == 4
+
+
+@pytest.mark.parametrize("place", [(0, 0), (299, 409), (130, 200), (7, 408)])
+@pytest.mark.parametrize("bad", [1e25, np.inf, np.nan])
+def test_what_a_product_makes_is_measured_where_it_is_made(
+    place: tuple[int, int], bad: float
+) -> None:
+    x, y = placeholder("x", (64, 300)), placeholder("y", (64, 410))
+    w, b = slot("w", (300, 410)), slot("b", (300, 410))
+    product = x.T @ y
+    assigns = {"w": w + product * product, "b": b - pb.relu(product * 2)}
+    executor, state = made(Step({}, assigns, finite=[]), w=np.ones(w.shape), b=np.ones(b.shape))
+    random = np.random.default_rng(0)
+    feeds = {n: random.standard_normal(s).astype(F4) for n, s in (("x", x.shape), ("y", y.shape))}
+    executor.run(feeds)
+    before = state.snapshot()
+    assert not np.array_equal(before["w"], np.ones(w.shape))
+    feeds["x"][:, place[0]], feeds["y"][:, place[1]] = 0, 0
+    feeds["x"][3, place[0]], feeds["y"][3, place[1]] = bad, 1
+    executor.run(feeds)  # the product is finite, its square is not: or the product is not
+    for label, value in before.items():
+        np.testing.assert_array_equal(state[label], value)
+    feeds["x"][3, place[0]] = 1
+    executor.run(feeds)
+    assert not np.array_equal(state["w"], before["w"])
+
+
+@pytest.mark.parametrize("over", ["chain", "kernel", "strand"])
+def test_what_is_written_over_a_product_was_not_measured(over: str) -> None:
+    """An update reads what lies in a product's place, which something else has written since."""
+    rows, columns = 64, 512
+    arena, state = np.zeros(1 << 20, np.uint8), np.ones(rows * columns, F4)
+    a, b, g, other = (arena[n << 18 : (n + 1) << 18].view(F4)[: rows * columns] for n in range(4))
+    a[:], b[:], other[:] = 0.01, 0.01, 1
+
+    def at(n: int, *shape: int, space: int = 0) -> Any:
+        strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+        return space, 0 if space else n << 18, 0, list(shape), strides, []
+
+    isa = module().instruction_sets()[0]
+    program = module().Program(isa, arena, state.view(np.uint8))
+    whole = rows * columns
+    program.call("gemm", [at(0, rows, 64), at(1, 64, columns)], [at(2, rows, columns)], [], [])
+    if over == "kernel":
+        program.call("copy", [at(3, whole)], [at(2, whole)], [], [])
+    else:
+        if over == "strand":
+            program.begin_strand()
+        program.chain(
+            isa, [whole], [(0, at(3, whole))], [("neg", 0, 0, 1, [0], [])], [(1, at(2, whole))]
+        )
+        if over == "strand":
+            program.end_strands()
+    slot_at = at(0, whole, space=1)
+    steps = [("mul", 0, 0, 2, [1, 1], []), ("add", 0, 0, 3, [0, 2], [])]
+    program.update(isa, [whole], [(0, slot_at), (1, at(2, whole))], steps, [(3, slot_at)], True)
+    assert program.run() == (True, -1)
+    before = state.copy()
+    other[777] = 1e30
+    assert program.run() == (False, -1)
+    np.testing.assert_array_equal(state, before)

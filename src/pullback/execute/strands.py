@@ -11,7 +11,7 @@ How rows are cut depends on shapes alone, never on the number of threads.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -127,6 +127,8 @@ class _Rows:
         missed = 0
         while pending and missed < _PATIENCE:
             known = pending.popleft()
+            if not known.reads.isdisjoint(self._late):
+                known = self._without_late(known, pending)
             needs, missed = not known.reads.isdisjoint(self._cut.made), missed + 1
             if not known.reads.isdisjoint(self._late):
                 self._leave(known)
@@ -143,6 +145,22 @@ class _Rows:
                 self._leave(known)
             else:
                 self.before.append(known)
+
+    def _without_late(self, known: _Known, pending: deque[_Known]) -> _Known:
+        """The part of a chain that needs nothing of what comes late; the rest stays pending."""
+        late, early = list[Instruction](), list[Instruction]()
+        waits = set[int]()
+        for i in known.task.group if known.task.kind == "chain" else ():
+            needs = any(x in waits or self._cut.layouts[x].base in self._late for x in i.inputs)
+            waits |= {i.output} if needs else set()
+            (late if needs else early).append(i)
+        if not late or not early:
+            return known
+        pending.appendleft(self._of(late, known))
+        return self._of(early, known)
+
+    def _of(self, group: Sequence[Instruction], known: _Known) -> _Known:
+        return _Known.of(replace(known.task, group=tuple(group)), self._cut.layouts)
 
     def _leave(self, known: _Known) -> None:
         self.after.append(known)
@@ -306,7 +324,11 @@ def _parted(near: Sequence[_Known]) -> list[Task]:
             strand[high] = low
         maker |= dict.fromkeys(known.makes, t)
     numbers = [root(t) for t in range(len(near))]
-    if len({*numbers}) < 2 or sum(known.cost for known in near) < _WORTH:
+    costs: Counter[int] = Counter()
+    for number, known in zip(numbers, near, strict=True):
+        costs[number] += known.cost
+    total = sum(costs.values())
+    if total < _WORTH or 2 * max(costs.values()) > total:  # the others would wait for one
         return [known.task for known in near]
     strands = Strands()
     return [known.beside(strands, n).task for known, n in zip(near, numbers, strict=True)]
