@@ -278,7 +278,8 @@ def test_what_is_written_over_a_product_was_not_measured(over: str) -> None:
     """An update reads what lies in a product's place, which something else has written since."""
     rows, columns = 64, 512
     arena, state = np.zeros(1 << 20, np.uint8), np.ones(rows * columns, F4)
-    a, b, g, other = (arena[n << 18 : (n + 1) << 18].view(F4)[: rows * columns] for n in range(4))
+    places = [arena[n << 18 : (n + 1) << 18].view(F4)[: rows * columns] for n in range(4)]
+    a, b, _, other = places
     a[:], b[:], other[:] = 0.01, 0.01, 1
 
     def at(n: int, *shape: int, space: int = 0) -> Any:
