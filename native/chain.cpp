@@ -14,6 +14,23 @@ namespace {
 constexpr std::int64_t piece_elements = 16 * static_cast<std::int64_t>(block);
 constexpr std::int64_t serial_work = 1 << 16;
 
+// Fills a register with `some` lines from `line` on, one behind the other.
+void fill_lines(const Load& load, const Shape& shape, std::byte* reg, const Lines& lines,
+                std::int64_t line, std::int64_t some) {
+    const auto bytes = lines.length * static_cast<std::int64_t>(item_size(load.from.dtype));
+    const auto outer = load.from.strides.begin() + static_cast<std::ptrdiff_t>(shape.size()) - 1;
+    const bool same = shape.size() > 1 && lines.apart == shape.back() &&
+                      std::all_of(load.from.strides.begin(), outer, [](auto s) { return s == 0; });
+    for (std::int64_t i = 0; i < some; ++i) {
+        if (same && i > 0) {
+            std::memcpy(reg + i * bytes, reg, static_cast<std::size_t>(bytes));
+        } else {
+            const std::int64_t start = lines.start + (line + i) * lines.apart;
+            fill_strided(load, shape, reg + i * bytes, start, lines.length);
+        }
+    }
+}
+
 }  // namespace
 
 Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
@@ -122,6 +139,9 @@ void Chain::run(const Pool& pool) {
 
 void Chain::run_on(const Lines& lines) {
     if (small_ != nullptr && lines.length * lines.lines == size_) return small_->run();
+    if (lines.lines > 1 && lines.length <= static_cast<std::int64_t>(block - lanes) / 2) {
+        return run_short_lines(lines);
+    }
     run_blocks(lines);
 }
 
@@ -195,6 +215,45 @@ void Chain::run_blocks(const Lines& lines) const {
         }
         return true;
     });
+}
+
+// The same for lines that are shorter than a block: as many as fit into one are taken together.
+void Chain::run_short_lines(const Lines& lines) const {
+    alignas(64) std::byte memory[most_registers * register_bytes];
+    const auto at = [&](int reg) {
+        return memory + reg * static_cast<std::int64_t>(register_bytes);
+    };
+    // whole vectors may be written behind the last of them
+    const std::int64_t length = lines.length, together = (block - lanes) / length;
+    for (const auto& load : loads_.single) fill_single(load, at(load.reg), block);
+    for (std::int64_t line = 0; line < lines.lines; line += together) {
+        const std::int64_t some = std::min(together, lines.lines - line);
+        const std::int64_t start = lines.start + line * lines.apart;
+        const auto each = [&](const Array& array, int reg, auto f) {
+            const auto item = static_cast<std::int64_t>(item_size(array.dtype));
+            for (std::int64_t i = 0; i < some; ++i) {
+                f(at(reg) + i * length * item, array.data + (start + i * lines.apart) * item,
+                  static_cast<std::size_t>(length * item));
+            }
+        };
+        for (const auto& load : loads_.straight) {
+            each(load.from, load.reg,
+                 [](auto* reg, auto* place, auto bytes) { std::memcpy(reg, place, bytes); });
+        }
+        for (const auto& load : loads_.strided) {
+            fill_lines(load, shape_, at(load.reg), lines, line, some);
+        }
+        for (const auto& step : run_) {
+            const void* inputs[most_inputs] = {};
+            for (int k = 0; k < step.arity; ++k) inputs[k] = at(step.inputs[k]);
+            step.run(at(step.output), inputs, step.attributes.data(),
+                     static_cast<std::size_t>(padded(some * length)));
+        }
+        for (const auto& store : stores_) {
+            each(store.to, store.reg,
+                 [](auto* reg, auto* place, auto bytes) { std::memcpy(place, reg, bytes); });
+        }
+    }
 }
 
 bool Chain::finite_on(const Lines& lines) const {

@@ -85,6 +85,7 @@ class Chain {
     template <class F>
     void blocks(const Lines& lines, bool stores, F f) const;
     void run_blocks(const Lines& lines) const;
+    void run_short_lines(const Lines& lines) const;
     bool finite_on(const Lines& lines) const;
     bool reads_after(int made, int read) const;
     bool replaces_others(const Store& store) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace pullback {
 
@@ -113,6 +115,18 @@ void with_type(Dtype dtype, F f) {
     }
 }
 
+// The bytes from the lowest element of an array of that shape to the end of the highest.
+std::pair<const std::byte*, const std::byte*> extent(const Array& array,
+                                                     std::span<const std::int64_t> shape) {
+    const auto item = static_cast<std::int64_t>(item_size(array.dtype));
+    const std::byte *low = array.data, *high = array.data + item;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        const std::int64_t reach = (shape[axis] - 1) * array.strides[axis] * item;
+        (reach < 0 ? low : high) += reach;
+    }
+    return {low, high};
+}
+
 template <class T>
 void pad(T* reg, std::int64_t count) {
     std::fill_n(reg + count, padded(count) - count, T{});
@@ -156,18 +170,17 @@ void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int
     });
 }
 
-// The elements of one lie between its lowest and highest.
 bool overlap(const Array& a, const Array& b, const Shape& shape) {
-    const auto reach = [&](const Array& array, std::int64_t sign) {
-        std::int64_t sum = 0;
-        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-            const std::int64_t step = array.strides[axis] * (shape[axis] - 1);
-            if (step * sign > 0) sum += step;
-        }
-        return array.data + sum * static_cast<std::int64_t>(item_size(array.dtype));
-    };
-    const auto end = [&](const Array& array) { return reach(array, 1) + item_size(array.dtype); };
-    return reach(a, -1) < end(b) && reach(b, -1) < end(a);
+    const auto [a_low, a_high] = extent(a, shape);
+    const auto [b_low, b_high] = extent(b, shape);
+    return a_low < b_high && b_low < a_high;
+}
+
+bool overlap(const Array& a, const Array& b) {
+    const auto axes = [](const Array& x) { return std::span(x.shape.data(), x.axes); };
+    const auto [a_low, a_high] = extent(a, axes(a));
+    const auto [b_low, b_high] = extent(b, axes(b));
+    return a.size() > 0 && b.size() > 0 && a_low < b_high && b_low < a_high;
 }
 
 }  // namespace pullback

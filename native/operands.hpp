@@ -76,7 +76,8 @@ void fill_straight(const Load& load, std::byte* reg, std::int64_t start, std::in
 void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int64_t start,
                   std::int64_t count);
 
-// Whether two arrays of one shape may share a byte.
+// Whether two arrays of one shape may share a byte; or two arrays, each of its own.
 bool overlap(const Array& a, const Array& b, const Shape& shape);
+bool overlap(const Array& a, const Array& b);
 
 }  // namespace pullback

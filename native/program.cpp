@@ -27,37 +27,20 @@ double number(const Array& single) {
     }
 }
 
-// The bytes between the first and the last that an array has.
-std::pair<const std::byte*, const std::byte*> extent(const Array& array) {
-    const auto item = static_cast<std::int64_t>(item_size(array.dtype));
-    const std::byte *low = array.data, *high = array.data + item;
-    for (int axis = 0; axis < array.axes; ++axis) {
-        const std::int64_t reach = (array.shape[axis] - 1) * array.strides[axis] * item;
-        (reach < 0 ? low : high) += reach;
-    }
-    return {low, high};
-}
-
-bool touch(const Array& a, const Array& b) {
-    const auto [a_low, a_high] = extent(a);
-    const auto [b_low, b_high] = extent(b);
-    return a.size() > 0 && b.size() > 0 && a_low < b_high && b_low < a_high;
-}
-
 // The kernel that has made an array, behind a task: before it, that was `maker`. Null if something
 // else has written there, or may have.
 KernelCall* last_maker(Task& task, const Array& wanted, KernelCall* maker) {
     if (auto* chain = std::get_if<Chain>(&task)) {
         bool writes = false;
-        chain->each_store([&](const Array& to) { writes = writes || touch(to, wanted); });
+        chain->each_store([&](const Array& to) { writes = writes || overlap(to, wanted); });
         return writes ? nullptr : maker;
     }
     auto* call = std::get_if<KernelCall>(&task);
     if (call == nullptr) return nullptr;  // a loop, or a function that is called back
-    bool writes = touch(call->outputs[0], wanted), elsewhere = false;
+    bool writes = overlap(call->outputs[0], wanted), elsewhere = false;
     if (call->epilogue != nullptr) {
         call->epilogue->each_store([&](const Array& to) {
-            elsewhere = elsewhere || (touch(to, wanted) && to.data != call->outputs[0].data);
+            elsewhere = elsewhere || (overlap(to, wanted) && to.data != call->outputs[0].data);
         });
     }
     if (!writes && !elsewhere) return maker;

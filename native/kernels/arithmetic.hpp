@@ -55,6 +55,14 @@ struct Square {
     }
 };
 
+struct Relu {
+    static constexpr const char* name = "relu";
+    template <class T>
+    T operator()(T x) const {
+        return x <= 0 ? 0 : x;
+    }
+};
+
 struct Sqrt {
     static constexpr const char* name = "sqrt";
     template <class T>

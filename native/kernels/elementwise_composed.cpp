@@ -108,6 +108,7 @@ std::span<const Composition> compositions() {
         add<ShiftedRoot>(made);
         add<Of<Div, Leaf, Of<Add, Root, Leaf>>>(made);
         add<Of<Div, Leaf, ShiftedRoot>>(made);
+        add<Of<Relu, Of<Add, Leaf, Leaf>>>(made);
         // the pullbacks of tanh and of sigmoid
         add<Of<Sub, Leaf, Of<Square, Leaf>>>(made);
         add<Of<Scale, Leaf, Of<Sub, Leaf, Of<Square, Leaf>>>>(made);

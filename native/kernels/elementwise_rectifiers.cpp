@@ -2,13 +2,14 @@
 
 #include <cmath>
 
+#include "arithmetic.hpp"
 #include "loops.hpp"
 #include "maths.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
 void add_rectifiers(Rows& rows) {
-    unary<float, double>(rows, "relu", []<class T>(T x) -> T { return x <= 0 ? 0 : x; });
+    unary<float, double>(rows, Relu::name, Relu{});
     unary_with1(rows, "leaky_relu", [](auto x, auto slope) { return x > 0 ? x : slope * x; });
     binary<float, double>(rows, "prelu", [](auto x, auto slope) { return x > 0 ? x : slope * x; });
     unary_with1(rows, "elu", []<class T>(T x, T alpha) -> T {
