@@ -115,7 +115,7 @@ void with_type(Dtype dtype, F f) {
     }
 }
 
-// The bytes from the lowest element of an array of that shape to the end of the highest.
+// The same of an array of that shape.
 std::pair<const std::byte*, const std::byte*> extent(const Array& array,
                                                      std::span<const std::int64_t> shape) {
     const auto item = static_cast<std::int64_t>(item_size(array.dtype));
@@ -176,10 +176,13 @@ bool overlap(const Array& a, const Array& b, const Shape& shape) {
     return a_low < b_high && b_low < a_high;
 }
 
+std::pair<const std::byte*, const std::byte*> extent(const Array& array) {
+    return extent(array, std::span(array.shape.data(), static_cast<std::size_t>(array.axes)));
+}
+
 bool overlap(const Array& a, const Array& b) {
-    const auto axes = [](const Array& x) { return std::span(x.shape.data(), x.axes); };
-    const auto [a_low, a_high] = extent(a, axes(a));
-    const auto [b_low, b_high] = extent(b, axes(b));
+    const auto [a_low, a_high] = extent(a);
+    const auto [b_low, b_high] = extent(b);
     return a.size() > 0 && b.size() > 0 && a_low < b_high && b_low < a_high;
 }
 

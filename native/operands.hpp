@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "isa.hpp"
@@ -75,6 +76,9 @@ void fill_single(const Load& load, std::byte* reg, std::int64_t count);
 void fill_straight(const Load& load, std::byte* reg, std::int64_t start, std::int64_t count);
 void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int64_t start,
                   std::int64_t count);
+
+// The bytes from the lowest element of an array to the end of the highest.
+std::pair<const std::byte*, const std::byte*> extent(const Array& array);
 
 // Whether two arrays of one shape may share a byte; or two arrays, each of its own.
 bool overlap(const Array& a, const Array& b, const Shape& shape);

@@ -7,12 +7,13 @@
 #include <limits>
 #include <stdexcept>
 
+#include "makers.hpp"
+
 namespace pullback {
 
 namespace {
 
 constexpr std::int64_t copied_bytes = 1 << 16;  // a thread's share of a copy
-constexpr std::int64_t few_numbers = 1 << 10;   // looked at sooner than measured
 
 double number(const Array& single) {
     switch (single.dtype) {
@@ -25,29 +26,6 @@ double number(const Array& single) {
         default:
             return *single.as<const bool>();
     }
-}
-
-// The kernel that has made an array, behind a task: before it, that was `maker`. Null if something
-// else has written there, or may have.
-KernelCall* last_maker(Task& task, const Array& wanted, KernelCall* maker) {
-    if (auto* chain = std::get_if<Chain>(&task)) {
-        bool writes = false;
-        chain->each_store([&](const Array& to) { writes = writes || overlap(to, wanted); });
-        return writes ? nullptr : maker;
-    }
-    auto* call = std::get_if<KernelCall>(&task);
-    if (call == nullptr) return nullptr;  // a loop, or a function that is called back
-    bool writes = overlap(call->outputs[0], wanted), elsewhere = false;
-    if (call->epilogue != nullptr) {
-        call->epilogue->each_store([&](const Array& to) {
-            elsewhere = elsewhere || (overlap(to, wanted) && to.data != call->outputs[0].data);
-        });
-    }
-    if (!writes && !elsewhere) return maker;
-    const Array& made = call->outputs[0];
-    const bool all = made.data == wanted.data && made.size() == wanted.size() && made.axes > 0 &&
-                     made.contiguous() && made.dtype == wanted.dtype;
-    return all && !elsewhere && call->kernel->finishes ? call : nullptr;
 }
 
 }  // namespace
@@ -196,28 +174,13 @@ void Program::write(Array from, Array to) {
 
 // Lets kernels measure what is watched and what updates read, where they make it.
 void Program::measure_outputs() {
-    updates_.measure_by([&](const Array& wanted) { return measured_by_maker(wanted); });
-    watched_by_.clear();
-    for (const auto& array : watched_) watched_by_.push_back(measured_by_maker(array));
-}
-
-const Measured* Program::measured_by_maker(const Array& wanted) {
-    KernelCall* maker = nullptr;
-    for (auto& task : tasks_) {
-        const auto* strands = std::get_if<std::unique_ptr<Strands>>(&task);
-        if (strands != nullptr) {
-            (*strands)->each([&](Task& one) { maker = last_maker(one, wanted, maker); });
-        } else {
-            maker = last_maker(task, wanted, maker);
-        }
-    }
-    if (maker == nullptr || wanted.size() <= few_numbers) return nullptr;
-    if (maker->measured == nullptr) {
-        const bool single = wanted.dtype == Dtype::float32;
-        maker->measured =
-            std::make_unique<Measured>(single ? kernels_->range32 : kernels_->range64);
-    }
-    return maker->measured.get();
+    Makers makers;
+    watched_by_.assign(watched_.size(), nullptr);
+    for (std::size_t i = 0; i < watched_.size(); ++i) makers.want(watched_[i], watched_by_[i]);
+    updates_.each_read([&](const Array& array, const Measured*& by) { makers.want(array, by); });
+    for (auto& task : tasks_) makers.see(task);
+    makers.tell(*kernels_);
+    prepared_ = true;
 }
 
 bool Program::allowed() {
@@ -257,7 +220,7 @@ Outcome Program::run(After after) {
     if (!open_.empty() || strands_ != nullptr) {
         throw std::logic_error("a loop or a strand has no end");
     }
-    if (updates_.unmeasured() || watched_by_.size() != watched_.size()) measure_outputs();
+    if (!prepared_) measure_outputs();
     std::byte* workspace = workspace_.data();
     workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {

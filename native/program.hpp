@@ -98,7 +98,6 @@ class Program {
     void add(Task&& task, std::size_t workspace = 0);
     void need(std::size_t workspace);
     void measure_outputs();
-    const Measured* measured_by_maker(const Array& wanted);
     bool allowed();
     void update();
     template <class After>
@@ -111,7 +110,8 @@ class Program {
     std::vector<std::unique_ptr<Loop>> open_;  // the loops that have begun, the outermost first
     std::unique_ptr<Strands> strands_;         // those that have begun
     std::vector<Array> watched_;
-    std::vector<const Measured*> watched_by_;  // the kernel that makes each, if one measures it
+    std::vector<const Measured*> watched_by_;  // what the maker of each measures, if it does
+    bool prepared_ = false;                    // whether makers were told what to measure
     Array guard_;
     Updates updates_;
     std::vector<std::pair<Array, Array>> writes_;

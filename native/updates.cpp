@@ -29,7 +29,6 @@ void Updates::add(Chain chain, bool checked) {
     chains_.push_back(std::move(chain));
     checked_ = checked_ || checked;
     ranges_.clear();
-    sought_ = false;
 }
 
 void Updates::find_ranges() {
@@ -42,14 +41,6 @@ void Updates::find_ranges() {
         if (chain.size() <= few) continue;
         chain.each_straight([&](const Array& array) { add(array, false); });
         chain.each_store([&](const Array& slot) { add(slot, true); });
-    }
-}
-
-void Updates::measure_by(const std::function<const Measured*(const Array&)>& by) {
-    sought_ = true;
-    find_ranges();
-    for (auto& [key, range] : ranges_) {
-        if (!range.kept) range.measured = by(range.array);
     }
 }
 

@@ -7,7 +7,6 @@
 
 #pragma once
 
-#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -26,12 +25,14 @@ class Updates {
     // Checked: nothing is written unless all that is written is finite.
     void add(Chain chain, bool checked);
 
-    // Whether nobody has said yet who measures what large updates read: by(array) names what the
-    // array's maker measures at every run, or nullptr.
-    bool unmeasured() const {
-        return checked_ && !sought_;
+    // What large updates read: f(array, where to say what its maker measures at every run).
+    template <class F>
+    void each_read(F f) {
+        find_ranges();
+        for (auto& [key, range] : ranges_) {
+            if (!range.kept) f(range.array, range.measured);
+        }
     }
-    void measure_by(const std::function<const Measured*(const Array&)>& by);
 
     bool finite(const Pool& pool);
     // Behind `finite`, of the same operands.
@@ -58,7 +59,7 @@ class Updates {
 
     const Kernels* kernels_;
     std::vector<Chain> chains_;
-    bool checked_ = false, sought_ = false;
+    bool checked_ = false;
     std::map<Key, Range> ranges_;  // of what large updates read or write
 };
 

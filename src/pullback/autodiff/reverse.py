@@ -26,6 +26,7 @@ from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import Origin, entered
 from pullback.ops.comparison import StopGradient
 from pullback.ops.custom import CustomDerivative
+from pullback.ops.slicing import Embed
 
 
 def backward(
@@ -48,21 +49,59 @@ def backward(
     edge = set(within)
     order = topological(outputs, stop=edge.__contains__)
     active = depends_on(order, wrt)
-    bars: dict[Node, Node] = {}
+    terms: dict[Node, list[Node]] = {}  # what has arrived at a node
     for y, y_bar in zip(outputs, cotangents, strict=True):
         _check(y, y_bar)
-        bars[y] = bars[y] + y_bar if y in bars else y_bar
+        terms.setdefault(y, []).append(y_bar)
     for y in reversed(order):
-        if y not in active or y not in bars or y in edge or not y.op.differentiable:
+        if y not in active or y not in terms or y in edge or not y.op.differentiable:
             continue
+        terms[y] = [total(y, terms[y])]
         with entered(Origin(y.origin.path, y.origin.source, "backward", pullback_of=y)):
-            contributions = pullback(y, bars[y], [x in active for x in y.inputs])
+            contributions = pullback(y, terms[y][0], [x in active for x in y.inputs])
         for x, x_bar in zip(y.inputs, contributions, strict=True):
-            if x_bar is None or x not in active:
-                continue
-            with entered(Origin(x.origin.path, x.origin.source, "backward", cotangent_of=x)):
-                bars[x] = bars[x] + x_bar if x in bars else x_bar
-    return [bars.get(x) for x in wrt]
+            if x_bar is not None and x in active:
+                terms.setdefault(x, []).append(x_bar)
+    return [total(x, terms[x]) if x in terms else None for x in wrt]
+
+
+def total(x: Node, terms: Sequence[Node]) -> Node:
+    """The cotangent of a node: the sum of what has arrived at it.
+
+    What arrives at the parts of a node, each where the others have zeros, is joined instead.
+    """
+    with entered(Origin(x.origin.path, x.origin.source, "backward", cotangent_of=x)):
+        whole, *others = joined(terms) or terms
+        for term in others:
+            whole = whole + term
+    return whole
+
+
+def joined(terms: Sequence[Node]) -> list[Node] | None:
+    """Terms of a sum with those that are but parts of the whole, end to end, as one; or None."""
+    parts = [term for term in terms if isinstance(term.op, Embed)]
+    if len(parts) < 2:
+        return None
+    shape = parts[0].shape
+    short = {
+        axis
+        for part in parts
+        for axis, n in enumerate(shape)
+        if part.op.bounds[axis] != (0, n, 1)  # type: ignore[attr-defined]
+    }
+    if len(short) != 1:
+        return None
+    (axis,) = short
+    bounds = {part: part.op.bounds[axis] for part in parts}  # type: ignore[attr-defined]
+    parts.sort(key=lambda part: bounds[part][:2])
+    ends = [0, *(bounds[part][1] for part in parts)]
+    follow = all(
+        bounds[part] == (a, b, 1) for part, a, b in zip(parts, ends, ends[1:], strict=False)
+    )
+    if not follow or ends[-1] != shape[axis]:
+        return None
+    whole = ops.concatenate([part.inputs[0] for part in parts], axis)
+    return [whole, *(term for term in terms if not isinstance(term.op, Embed))]
 
 
 def pullback(y: Node, y_bar: Node, wanted: Sequence[bool] | None = None) -> Sequence[Node | None]:

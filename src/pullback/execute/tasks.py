@@ -234,9 +234,10 @@ class Tasks:
             slots: The new values, each with the layout of its slot.
         """
         self.layouts |= slots
-        updates = [t for t in self.tasks if any(i.output in slots for i in t.group)]
-        self.tasks = [t for t in self.tasks if t not in updates]
-        self.tasks += [replace(t, kind="update") for t in updates]
+        updates, others = list[Task](), list[Task]()
+        for task in self.tasks:
+            (updates if any(i.output in slots for i in task.group) else others).append(task)
+        self.tasks = [*others, *(replace(task, kind="update") for task in updates)]
 
     def _is_read(self, number: int, read: Collection[int]) -> bool:
         """Whether a value of a chain is read by others, or is a slot's new value."""

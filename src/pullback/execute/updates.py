@@ -38,10 +38,11 @@ def in_place(
     for task in tasks:
         readers.update(task.reads(layouts))
     found: dict[int, Layout] = {}
+    needed = {*assigns.values(), *wanted}
     for task in tasks:
         read = task.reads(layouts)
         made = [i.output for i in task.group]
-        stored = [n for n in made if readers[n] or n in assigns.values() or n in wanted]
+        stored = [n for n in made if readers[n] or n in needed]
         labels = [label_of.get(n) for n in stored]
         alone = all(not readers[n] and n not in wanted for n in stored)
         if task.kind != "chain" or not stored or None in labels or not alone:
