@@ -51,6 +51,7 @@ def options() -> argparse.ArgumentParser:
     add("--further", action="store_true", help="memory, sizes, planning and growth, after the rest")
     add("--peers-python", default=sys.executable, help="the interpreter that has the peers")
     add("--json", type=Path, default=ROOT / "build" / "benchmarks.json", help="where figures go")
+    add("--add", action="store_true", help="add to the figures in the JSON file, measured alike")
     add("--write-docs", action="store_true", help="write docs/benchmarks.md from the JSON file")
     return parser
 
@@ -92,13 +93,36 @@ def main() -> None:
         "terms": {**vars(terms), "quick": chosen.quick},
     }
     print("\n".join(report.about(found["machine"])), flush=True)
-    for name in chosen.names or ["speed"]:
+    if chosen.add:
+        found = added_to(chosen.json, found)
+    for name in chosen.names or ([] if chosen.add else ["speed"]):
         found[name] = measured(name, chosen, terms, pythons)
+        save(chosen.json, found)
     if chosen.further:
         found["further"] = further.run(terms, pythons, report.Progress())
         print("\n".join(["", *further.lines(found["further"])]), flush=True)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        save(chosen.json, found)
+
+
+def added_to(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a file, to which others are added.
+
+    Raises:
+        SystemExit: They are from another machine, of other versions, or measured in another way.
+    """
+    if not path.exists():
+        raise SystemExit(f"there is no {path}: measure without --add first")
+    before: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    for what in ("machine", "terms"):
+        if before[what] != json.loads(json.dumps(found[what])):
+            raise SystemExit(f"{path} has figures of another {what}: measure without --add")
+    return {**before, "when": found["when"]}
+
+
+def save(path: Path, found: dict[str, Any]) -> None:
+    """Write what was found so far."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

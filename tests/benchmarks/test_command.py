@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import further, growth, imports
-from benchmarks.__main__ import interpreters, options, terms_of
+from benchmarks.__main__ import added_to, interpreters, options, save, terms_of
 from benchmarks.contenders import OURS
 from benchmarks.planning import measured
 from benchmarks.sizes import listed, of_package
@@ -57,6 +57,18 @@ def test_it_measures_prints_and_writes(repository: Path, tmp_path: Path) -> None
     assert found["machine"]["cpu"]
     rounds = {entry["label"]: len(entry["us"]) for entry in row["contenders"]}
     assert rounds["Pullback numpy, fit"] == rounds["Pullback numpy, step"] == 2
+
+
+def test_figures_are_added_to_those_measured_alike(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    found = {"when": "today", "machine": {"cpu": "a"}, "terms": {"rounds": 7}}
+    with pytest.raises(SystemExit, match="without --add first"):
+        added_to(file, found)
+    save(file, {**found, "when": "yesterday", "speed": [1]})
+    assert added_to(file, found) == {**found, "speed": [1]}
+    for other in ({"machine": {"cpu": "b"}}, {"terms": {"rounds": 3}}):
+        with pytest.raises(SystemExit, match=f"another {next(iter(other))}"):
+            added_to(file, {**found, **other})
 
 
 def test_planning_is_timed_in_parts() -> None:
