@@ -12,7 +12,7 @@ import numpy as np
 from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.blocks import Blocks, Place
-from pullback.execute.strands import cut_inputs
+from pullback.execute.cutting import cut_inputs
 from pullback.execute.tasks import Loop, Strands, Task, Tasks
 from pullback.graph.dtypes import Shape
 from pullback.plan.fusion import Group
