@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 namespace pullback {
@@ -59,13 +60,24 @@ std::vector<ElementwiseStep> composed(const Kernels& kernels,
         return std::any_of(single.begin(), single.end(),
                            [&](const Load& load) { return load.reg == reg; });
     };
+    // Where a register that was read or written is written again, no step may be taken later.
+    std::set<int> seen;
+    const bool once = std::all_of(steps.begin(), steps.end(), [&](const ElementwiseStep& step) {
+        seen.insert(step.inputs.begin(), step.inputs.begin() + step.arity);
+        return seen.insert(step.output).second;
+    });
     std::map<int, Formed> made;  // by their outputs
     std::vector<int> order;
+    std::vector<ElementwiseStep> left;
     for (const auto& step : steps) {
         Formed formed{step, form_of(step)};
         // Division by one number has a loop of its own.
         const bool alone = step.by_number != nullptr && is_single(step.inputs[1]);
         if (alone) formed.step.run = step.by_number;
+        if (!once) {
+            left.push_back(formed.step);
+            continue;
+        }
         for (int input = alone ? 0 : formed.step.arity; input-- > 0;) {
             const int reg = formed.step.inputs[input];
             const auto part = made.find(reg);
@@ -77,7 +89,6 @@ std::vector<ElementwiseStep> composed(const Kernels& kernels,
         order.push_back(step.output);
         made.emplace(step.output, std::move(formed));
     }
-    std::vector<ElementwiseStep> left;
     for (const int output : order) {
         if (const auto found = made.find(output); found != made.end()) {
             left.push_back(found->second.step);

@@ -112,6 +112,7 @@ void Program::add_update(Chain chain, bool checked) {
     const std::string refused = chain.refused();
     if (!refused.empty()) throw std::invalid_argument(refused);
     updates_.add(std::move(chain), checked);
+    prepared_ = false;
 }
 
 void Program::add_host(HostFunction f) {
@@ -147,10 +148,12 @@ void Program::end_strands() {
     }
     need(strands_->workspace());
     tasks_.emplace_back(std::move(strands_));
+    prepared_ = false;
 }
 
 void Program::add(Task&& task, std::size_t workspace) {
     need(workspace);
+    prepared_ = false;
     if (!open_.empty()) {
         open_.back()->add(std::move(task));
     } else if (strands_ != nullptr) {

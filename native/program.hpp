@@ -70,6 +70,7 @@ class Program {
 
     void watch(std::vector<Array> arrays) {
         watched_ = std::move(arrays);
+        prepared_ = false;
     }
     void guard(Array flag) {
         guard_ = flag;

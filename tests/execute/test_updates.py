@@ -308,3 +308,8 @@ def test_what_is_written_over_a_product_was_not_measured(over: str) -> None:
     other[777] = 1e30
     assert program.run() == (False, -1)
     np.testing.assert_array_equal(state, before)
+    other[777] = 1
+    program.watch([at(3, whole)])  # what is added between runs counts too
+    assert program.run() == (True, -1)
+    other[777] = np.inf
+    assert program.run() == (False, -1)

@@ -116,6 +116,15 @@ def test_what_two_operations_read_is_made_once(isa: str) -> None:
 
 
 @EVERY_ISA
+@pytest.mark.parametrize("again", [3, 0], ids=["made", "loaded"])
+def test_a_register_may_be_written_again(isa: str, again: int) -> None:
+    steps: Steps = [("mul", 3, [0, 1]), ("square", again, [2]), ("add", 4, [3, again])]
+    steps += [("sub", 5, [4, 2])]
+    inputs = numbers(3, 512, "float32")
+    same_bits(chain(isa, steps, inputs, [5])[0], one_by_one(isa, steps, inputs)[5])
+
+
+@EVERY_ISA
 def test_forms_can_be_found_step_by_step(isa: str) -> None:
     """A composition whose parts are no compositions would never be met."""
     found = {form for form, _ in module().compositions(isa)}
