@@ -23,13 +23,6 @@ class ShortRows {
 
     explicit ShortRows(Index width) : width_(width) {}
 
-    Numbers& operator[](Index column) {
-        return columns_[column];
-    }
-    const Numbers& operator[](Index column) const {
-        return columns_[column];
-    }
-
     // Fetches rows; those beyond `rows` are 0.
     void load(const T* from, Index rows) {
         if (rows < beside) std::fill_n(columns_[0], width_ * beside, T(0));
