@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.processes import inherited
+
 ROUNDS = 11
 NEEDED = "pullback and its fit"
 STATEMENTS = {
@@ -44,7 +46,10 @@ def measure(
     seconds, memory = [], []
     for _ in range(rounds):
         done = subprocess.run(
-            [python, "-c", PROBE.format(statement=statement)], capture_output=True, text=True
+            [python, "-c", PROBE.format(statement=statement)],
+            capture_output=True,
+            text=True,
+            env=inherited(),
         )
         if done.returncode:
             return None

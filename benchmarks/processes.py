@@ -28,10 +28,19 @@ class CandidateError(Exception):
     """A candidate could not do what it was asked for."""
 
 
+def inherited() -> dict[str, str]:
+    """The variables of this process, but for what forbids to keep bytecode.
+
+    What is installed has its bytecode; a library that runs from its sources would be compiled anew
+    at each start.
+    """
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def environment(threads: int, scratch: Path) -> dict[str, str]:
     """The same conditions for all: so many threads, no accelerator, caches that are thrown away."""
     return {
-        **os.environ,
+        **inherited(),
         **dict.fromkeys(THREADS, str(threads)),
         "JAX_PLATFORMS": "cpu",
         "CUDA_VISIBLE_DEVICES": "",

@@ -18,9 +18,7 @@ constexpr std::int64_t serial_work = 1 << 16;
 void fill_lines(const Load& load, const Shape& shape, std::byte* reg, const Lines& lines,
                 std::int64_t line, std::int64_t some) {
     const auto bytes = lines.length * static_cast<std::int64_t>(item_size(load.from.dtype));
-    const auto outer = load.from.strides.begin() + static_cast<std::ptrdiff_t>(shape.size()) - 1;
-    const bool same = shape.size() > 1 && lines.apart == shape.back() &&
-                      std::all_of(load.from.strides.begin(), outer, [](auto s) { return s == 0; });
+    const bool same = lines.apart == shape.back() && repeats_row(load.from, shape);
     for (std::int64_t i = 0; i < some; ++i) {
         if (same && i > 0) {
             std::memcpy(reg + i * bytes, reg, static_cast<std::size_t>(bytes));
@@ -181,7 +179,10 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
             if (at[load.reg] == own) fill_straight(load, own, start, count);
         }
         for (const auto& load : loads_.strided) {
-            fill_strided(load, shape_, at[load.reg], start, count);
+            std::byte* row = whole ? in_row(load, shape_, start, count) : nullptr;
+            std::byte* own = memory + load.reg * register_bytes;
+            at[load.reg] = row != nullptr && aligned(row) ? row : own;
+            if (at[load.reg] == own) fill_strided(load, shape_, own, start, count);
         }
         for (const auto& store : stores_) {
             std::byte* target = store.to.data + start * item_size(store.to.dtype);

@@ -76,9 +76,7 @@ void gather(T* to, const Array& from, const Shape& shape, std::int64_t start, st
         offset += index[axis] * from.strides[axis];
     }
     // One short row again and again: what is there is doubled, in few copies.
-    const auto outer = from.strides.begin() + last;
-    if (last > 0 && shape[last] < count &&
-        std::all_of(from.strides.begin(), outer, [](auto stride) { return stride == 0; })) {
+    if (shape[last] < count && repeats_row(from, shape)) {
         const std::int64_t row = shape[last], begin = row - index[last];
         fill_run(to, from.as<const T>() + offset, from.strides[last], begin);
         fill_run(to + begin, from.as<const T>(), from.strides[last], row - begin);
@@ -168,6 +166,19 @@ void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int
         gather(reinterpret_cast<T*>(reg), load.from, shape, start, count);
         pad(reinterpret_cast<T*>(reg), count);
     });
+}
+
+bool repeats_row(const Array& from, const Shape& shape) {
+    const auto outer = from.strides.begin() + static_cast<std::ptrdiff_t>(shape.size()) - 1;
+    return shape.size() > 1 &&
+           std::all_of(from.strides.begin(), outer, [](auto stride) { return stride == 0; });
+}
+
+std::byte* in_row(const Load& load, const Shape& shape, std::int64_t start, std::int64_t count) {
+    const std::int64_t length = shape.back(), index = start % length;
+    const bool fits = load.from.strides[shape.size() - 1] == 1 && index + count <= length;
+    if (!fits || !repeats_row(load.from, shape)) return nullptr;
+    return load.from.data + index * static_cast<std::int64_t>(item_size(load.from.dtype));
 }
 
 bool overlap(const Array& a, const Array& b, const Shape& shape) {

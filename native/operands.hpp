@@ -77,6 +77,13 @@ void fill_straight(const Load& load, std::byte* reg, std::int64_t start, std::in
 void fill_strided(const Load& load, const Shape& shape, std::byte* reg, std::int64_t start,
                   std::int64_t count);
 
+// Whether an array is one row again and again.
+bool repeats_row(const Array& from, const Shape& shape);
+
+// Where the elements from `start` on lie one after the other, of an array that is one row again and
+// again; null of others, and where a row ends before they do.
+std::byte* in_row(const Load& load, const Shape& shape, std::int64_t start, std::int64_t count);
+
 // The bytes from the lowest element of an array to the end of the highest.
 std::pair<const std::byte*, const std::byte*> extent(const Array& array);
 

@@ -129,17 +129,18 @@ void copy_as(Both axes, const U* x, U* y, Pool* pool) {
     const Index most = std::max<Index>(1, share / (n + 1));
     const Index parts = (n + share - 1) / share, bands = (m + most - 1) / most;
     const std::array<Index, 3> run = {n, from, to}, rows = {m, x_row, y_row};
-    in_shares(pool, axes.size() * bands * parts, std::min(n * most, share), [&](Index b, Index e) {
-        for (Index i = b; i < e; ++i) {
-            const auto [a, c] = axes.offsets(i / parts / bands);
-            const Index first = i % parts * share, band = i / parts % bands * most;
-            const Index length = std::min(share, run[0] - first);
-            for (Index row = band; row < std::min(rows[0], band + most); ++row) {
-                copy_run(x + a + row * rows[1] + first * run[1], run[1],
-                         y + c + row * rows[2] + first * run[2], run[2], length);
-            }
-        }
-    });
+    in_shares(pool, axes.size() * bands * parts, std::min(n * std::min(m, most), share),
+              [&](Index b, Index e) {
+                  for (Index i = b; i < e; ++i) {
+                      const auto [a, c] = axes.offsets(i / parts / bands);
+                      const Index first = i % parts * share, band = i / parts % bands * most;
+                      const Index length = std::min(share, run[0] - first);
+                      for (Index row = band; row < std::min(rows[0], band + most); ++row) {
+                          copy_run(x + a + row * rows[1] + first * run[1], run[1],
+                                   y + c + row * rows[2] + first * run[2], run[2], length);
+                      }
+                  }
+              });
 }
 
 Fault run(const Call& call) {

@@ -148,7 +148,9 @@ struct Product {
             }
             block(matrix<const T>(a, entry), matrix<const T>(b, entry), to, row, rows, first, last,
                   start, std::min(plan.inner, start + plan.slice_inner), false, nullptr, 0, 0);
-            if (plan.slices == 1) finish(entry * plan.rows + row, rows, first, last);
+            if (plan.slices == 1 && !plan.finish_rows) {
+                finish(entry * plan.rows + row, rows, first, last);
+            }
         };
         const std::int64_t together = plan.units_per_piece;
         pool.run(ceiling(units, together), [&](std::int64_t piece) {
@@ -156,14 +158,27 @@ struct Product {
             for (std::int64_t number = piece * together; number < end; ++number) unit(number);
         });
         if (plan.slices > 1) add_slices();
+        if (plan.finish_rows && epilogue.call != nullptr) {
+            each_rows(4096, [&](std::int64_t entry, std::int64_t row, std::int64_t rows) {
+                epilogue(entry * plan.rows + row, 0, rows, plan.columns);
+            });
+        }
+    }
+
+    // f(entry, row, rows) of whole rows of the output, about `numbers` at a time.
+    template <class F>
+    void each_rows(std::int64_t numbers, F f) const {
+        const std::int64_t together = std::max<std::int64_t>(1, numbers / plan.columns);
+        const std::int64_t per_entry = ceiling(plan.rows, together);
+        pool.run(plan.stack * per_entry, [&](std::int64_t piece) {
+            const std::int64_t row = piece % per_entry * together;
+            f(piece / per_entry, row, std::min(together, plan.rows - row));
+        });
     }
 
     void add_slices() const {
-        const std::int64_t n = plan.columns, together = std::max<std::int64_t>(1, 1024 / n);
-        const std::int64_t per_entry = ceiling(plan.rows, together);
-        pool.run(plan.stack * per_entry, [&](std::int64_t piece) {
-            const std::int64_t entry = piece / per_entry, row = piece % per_entry * together;
-            const std::int64_t rows = std::min(together, plan.rows - row), count = rows * n;
+        each_rows(1024, [&](std::int64_t entry, std::int64_t row, std::int64_t rows) {
+            const std::int64_t n = plan.columns, count = rows * n;
             const T* from =
                 reinterpret_cast<const T*>(workspace) + entry * plan.slices * plan.rows * n;
             T* to = c.as<T>() + (entry * plan.rows + row) * n;
@@ -223,7 +238,15 @@ struct Product {
     void pack_panels(const Packed<T>& copies, Matrix<const T> left, std::int64_t first,
                      std::int64_t rows, std::int64_t p, std::int64_t q, std::int64_t depth,
                      std::int64_t some) const {
-        for (std::int64_t i = first; i < std::min(rows, first + 8 * tile_rows); i += tile_rows) {
+        const std::int64_t end = std::min(rows, first + 8 * tile_rows);
+        std::int64_t i = first;
+        if (left.row == 1) {
+            i = end - (end - first) % tile_rows;
+            pack_panels_of_columns(left.at(first, p + q), (i - first) / tile_rows, some,
+                                   copies.panel(first, p, depth).data + q * tile_rows,
+                                   depth * tile_rows);
+        }
+        for (; i < end; i += tile_rows) {
             pack_panel(left.at(i, p + q), std::min<std::int64_t>(tile_rows, rows - i), some,
                        copies.panel(i, p, depth).data + q * tile_rows);
         }

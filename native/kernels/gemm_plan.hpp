@@ -28,6 +28,9 @@ struct ProductPlan {
     std::int64_t chunk;  // of the inner dimension, at most `most_depth`
     bool distant_rows;   // of B: for more than a few tiles, a strip is best copied
     std::int64_t units_per_piece = 1;
+    // Whether the epilogue takes whole rows when all units are done: of narrow ones it would see
+    // short pieces of many rows.
+    bool finish_rows = false;
 
     std::int64_t row_blocks(std::int64_t of) const {
         return ceiling(of, row_block);
@@ -60,6 +63,7 @@ template <class T>
 ProductPlan plan_of(const Array& a, const Array& b) {
     constexpr std::int64_t least_work = 1 << 18, few_rows = 256, one = 1;
     constexpr std::int64_t strip = strip_columns<T>;
+    constexpr std::int64_t near_bytes = 1 << 19;  // an output that is still in a near cache
     std::int64_t enough_pieces = 24;
     ProductPlan plan{};
     plan.rows = a.shape[a.axes - 2];
@@ -95,6 +99,7 @@ ProductPlan plan_of(const Array& a, const Array& b) {
             plan.strip_block = 1;
             plan.row_block = std::min(m, few_rows / 2);
             enough_pieces = 8;
+            plan.finish_rows = stack * m * n * std::int64_t{sizeof(T)} <= near_bytes;
         }
         // Of few steps, what a tile reads stays in cache wherever it lies.
         plan.pack_a =

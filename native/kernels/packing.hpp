@@ -110,4 +110,20 @@ void pack_panel(Matrix<const T> a, std::int64_t rows, std::int64_t depth, T* to)
     }
 }
 
+// Whole panels, `apart` from each other, of a matrix whose columns lie side by side: what is next
+// to each other in memory is read together.
+template <class T>
+void pack_panels_of_columns(Matrix<const T> a, std::int64_t panels, std::int64_t depth, T* to,
+                            std::int64_t apart) {
+    constexpr std::int64_t columns_ahead = 16;
+    for (std::int64_t p = 0; p < depth; ++p) {
+        const T* from = a.data + p * a.column;
+        for (std::int64_t i = 0; i < panels; ++i) {
+            __builtin_prefetch(from + columns_ahead * a.column + i * tile_rows);
+            std::memcpy(to + i * apart + p * tile_rows, from + i * tile_rows,
+                        sizeof(T) * tile_rows);
+        }
+    }
+}
+
 }  // namespace pullback::PULLBACK_ISA

@@ -12,9 +12,14 @@
 //
 // J. Salmon, M. Moraes, R. Dror and D. Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include "copying.hpp"
 #include "maths.hpp"
 #include "table.hpp"
+#include "tile.hpp"
 
 namespace pullback::PULLBACK_ISA {
 
@@ -29,28 +34,49 @@ struct Drawn {
     alignas(64) Word words[4][batch];
 };
 
+// Words in lanes twice as wide, so that a product has room; what upper halves hold is not used.
+constexpr Index wide_lanes = vector_bytes / 8;
+using Wide [[gnu::vector_size(vector_bytes)]] = std::uint64_t;
+using Narrow [[gnu::vector_size(vector_bytes / 2)]] = Word;
+
+// The products of the lower halves of the lanes. The compiler would multiply whole lanes.
+inline Wide product(Wide a, Wide b) {
+#if defined(__AVX512F__)
+    return reinterpret_cast<Wide>(
+        _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+    return reinterpret_cast<Wide>(
+        _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__SSE2__)
+    return reinterpret_cast<Wide>(
+        _mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+    return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
 // `count`, a multiple of 8, from `first` on.
 void philox(Word first, Index count, Word row, Word step, Word stream, Word key0, Word key1,
             Drawn& drawn) {
-#pragma GCC ivdep
-    for (Index j = 0; j < count; ++j) {
-        Word c0 = first + static_cast<Word>(j), c1 = row, c2 = step, c3 = stream;
-        const auto round = [&](Word i) {
-            const Word high0 = static_cast<Word>(std::uint64_t{c0} * 0xD2511F53u >> 32);
-            const Word high1 = static_cast<Word>(std::uint64_t{c2} * 0xCD9E8D57u >> 32);
-            const Word low0 = c0 * 0xD2511F53u, low1 = c2 * 0xCD9E8D57u;
-            c0 = high1 ^ c1 ^ (key0 + i * 0x9E3779B9u);
-            c1 = low1;
-            c2 = high0 ^ c3 ^ (key1 + i * 0xBB67AE85u);
-            c3 = low0;
-        };
-        // written out: a loop within would keep this one from becoming vectors
-        round(0), round(1), round(2), round(3), round(4);
-        round(5), round(6), round(7), round(8), round(9);
-        drawn.words[0][j] = c0;
-        drawn.words[1][j] = c1;
-        drawn.words[2][j] = c2;
-        drawn.words[3][j] = c3;
+    const Wide none{};
+    Wide place{};
+    for (Index lane = 0; lane < wide_lanes; ++lane) place[lane] = static_cast<Word>(lane);
+    for (Index j = 0; j < count; j += wide_lanes) {
+        Wide c0 = place + (first + static_cast<Word>(j)), c1 = none + row, c2 = none + step;
+        Wide c3 = none + stream;
+        for (Word i = 0; i < 10; ++i) {
+            const Wide product0 = product(c0, none + 0xD2511F53u);
+            const Wide product1 = product(c2, none + 0xCD9E8D57u);
+            c0 = (product1 >> 32) ^ c1 ^ (key0 + i * 0x9E3779B9u);
+            c1 = product1;
+            c2 = (product0 >> 32) ^ c3 ^ (key1 + i * 0xBB67AE85u);
+            c3 = product0;
+        }
+        const Wide words[] = {c0, c1, c2, c3};
+        for (int i = 0; i < 4; ++i) {
+            const auto narrow = __builtin_convertvector(words[i], Narrow);
+            std::memcpy(&drawn.words[i][j], &narrow, sizeof narrow);
+        }
     }
 }
 

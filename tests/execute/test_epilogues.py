@@ -47,6 +47,13 @@ def turned(x: Node, w: Node, b: Node) -> dict[str, Node]:
     return {"y": z + z.T}
 
 
+def ordered(x: Node, w: Node, b: Node) -> dict[str, Node]:
+    """A view is brought in order once, for all the shapes in which that is read."""
+    turned = pb.transpose(x, (1, 0, 2))
+    flat, wide = turned.reshape((-1, x.shape[2])), turned.reshape((x.shape[1], -1))
+    return {"y": pb.relu(flat @ w + b), "z": pb.tanh(wide), "w": turned.reshape(-1) * 2}
+
+
 def residual(x: Node, w: Node, b: Node) -> dict[str, Node]:
     return {"y": (x @ w) * (pb.tanh(x) @ w) + b}
 
@@ -87,6 +94,12 @@ FORMS: Forms = {
     "reshaped": (reshaped, [(4, 6, 10), (10, 12), (12,)], ["matmul add tanh"]),
     "read twice": (read_twice, [(9, 5), (5, 40), (40,)], ["matmul", "sum", "sub mul"]),
     "turned": (turned, [(24, 8), (8, 24), (24,)], ["matmul", "add"]),
+    "in order once": (
+        ordered,
+        [(3, 4, 5), (5, 7), (7,)],
+        ["reshape", "tanh", "mul", "matmul add relu"],
+    ),
+    "narrow units": (linear, [(128, 128), (128, 200), (200,)], ["matmul add relu"]),
     "two products": (residual, [(20, 16), (16, 16), (16,)], ["matmul", "tanh", "matmul mul add"]),
     "a stack": (stacked, [(3, 2, 10, 8), (3, 2, 8, 11), (11,)], ["matmul mul add sigmoid"]),
     "convolution": (convolved, [(2, 9, 8, 3), (3, 3, 3, 5), (5,)], []),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pullback.execute import lowering
 from pullback.execute.kernels import Kernel
 from pullback.graph.dtypes import Dtype
+from pullback.ops.shaping import Reshape
 from pullback.plan.fusion import Group, fused
 from pullback.plan.layout import Layout, view
 from pullback.plan.memory import Lifetime
@@ -110,6 +111,7 @@ class Tasks:
         self.numbers = numbers
         self.tasks: list[Task] = []
         self._dtypes: dict[int, Dtype] = {}
+        self._ordered: dict[Layout, int] = {}  # the copy of a view, row by row
 
     def extend(self, instructions: Sequence[Instruction]) -> None:
         """Add the tasks of instructions."""
@@ -147,7 +149,7 @@ class Tasks:
         """Lay out what a group makes, and make it a task, if it is no view."""
         first = group[0]
         if len(group) == 1 and first.inputs:
-            found = view(first.op, self.layouts[first.inputs[0]], first.shape)
+            found = self._view(first)
             if found is not None:
                 self.layouts[first.output] = found
                 return
@@ -157,6 +159,16 @@ class Tasks:
             self.tasks.append(Task("chain", group))
         else:
             self.tasks.append(Task("host" if self.kernel(first) is None else "kernel", group))
+
+    def _view(self, one: Instruction) -> Layout | None:
+        """Where an instruction's value lies already, if it does."""
+        source = self.layouts[one.inputs[0]]
+        found = view(one.op, source, one.shape)
+        if found is not None or not isinstance(one.op, Reshape) or one.output in self.layouts:
+            return found
+        # What has been brought in order once is seen in other shapes from then on.
+        first = self._ordered.setdefault(source, one.output)
+        return None if first == one.output else view(one.op, self.layouts[first], one.shape)
 
     def keep(self, roots: Collection[int], there: Collection[int]) -> Mapping[int, Lifetime]:
         """Find out what each task stores, and how long each value is needed.
