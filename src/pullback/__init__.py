@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pullback.autodiff.jacobian import hessian, jacobian
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.autodiff.vmap import vmap
+    from pullback.insight.derivation import Derivation
+    from pullback.insight.explain import explain
+    from pullback.insight.trace import Trace, trace_step
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
     from pullback.train.auto import fit_table
@@ -48,6 +51,7 @@ _HOMES = {
         ),
         "pullback.train",
     ),
+    **dict.fromkeys(("Derivation", "Trace", "explain", "trace_step"), "pullback.insight"),
     **dict.fromkeys(
         (
             "checkpoint",

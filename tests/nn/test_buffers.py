@@ -17,7 +17,7 @@ from pullback.nn.mode import current_mode, mode
 from pullback.nn.storage import KIND, contents
 from pullback.nn.summary import rows, summary
 from pullback.train.step import Batch, Recipe
-from pullback.train.trace import PART
+from pullback.train.tracing import PART
 from tests.train.trainings import Stop, table
 
 RATE = 0.25

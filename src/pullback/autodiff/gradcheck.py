@@ -172,8 +172,8 @@ def _judge(scalar: _Along, bar: Array, tolerance: float) -> InputVerdict:
             return scalar(moved)
 
         want = float(bar[index])
-        numeric[index] = _difference(along, want, close)
-        if abs(numeric[index] - want) > close and _is_kink(along, want, close):
+        numeric[index] = difference(along, want, close)
+        if abs(numeric[index] - want) > close and is_kink(along, want, close):
             kinks.append(index)
             numeric[index] = want
     gap = np.absolute(bar - numeric)
@@ -185,7 +185,7 @@ def _judge(scalar: _Along, bar: Array, tolerance: float) -> InputVerdict:
     return InputVerdict(bool(error <= tolerance), error, place, *at, tuple(kinks))
 
 
-def _difference(along: Callable[[float], float], want: float, close: float) -> float:
+def difference(along: Callable[[float], float], want: float, close: float) -> float:
     """A central difference; smaller steps are tried until one is close to `want`."""
     best = float("nan")
     for h in _STEPS:
@@ -198,7 +198,7 @@ def _difference(along: Callable[[float], float], want: float, close: float) -> f
     return best
 
 
-def _is_kink(along: Callable[[float], float], want: float, close: float) -> bool:
+def is_kink(along: Callable[[float], float], want: float, close: float) -> bool:
     """Whether a kink or a jump is to blame for a difference from `want`.
 
     Across a jump the change of value does not shrink with the step; no slope is right there. On a

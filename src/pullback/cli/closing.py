@@ -154,9 +154,17 @@ def _next(run: Run) -> list[RenderableType]:
     rows = [
         first,
         (f"  pullback evaluate {run.path} FILE", "scores on rows whose answers are known"),
+        (f"  pullback explain {run.path} FILE {_weight(run)}", "one gradient by the chain rule"),
         (f"  pullback show {run.path} --history", "the network, its settings, how it learned"),
     ]
     return [f"Saved in {run.path}. Next:", "", output.table(["", ""], rows, dim=[1])]
+
+
+def _weight(run: Run) -> str:
+    """The first element of the first weight, as a shell takes it."""
+    known = run.network.parameters().items()
+    path, shape = next(((p, v.shape) for p, v in known if v.ndim > 1), ("0.weight", (0, 0)))
+    return f"'{path}[{','.join('0' * len(shape))}]'"
 
 
 def writes_text(model: Model) -> bool:

@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": "Go on with a text as a network that was trained on one says.",
     "predict": "Say what a trained network predicts for new rows.",
     "evaluate": "Measure a trained network on rows whose answers are known.",
+    "explain": "Derive the gradient of one weight, term by term, by the chain rule.",
     "resume": "Go on with a training that was stopped.",
     "runs": "List the runs in a folder.",
     "show": "Show a run: its network, settings, columns, scores and history.",

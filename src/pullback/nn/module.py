@@ -33,6 +33,16 @@ _LAYERS: dict[str, type[Module]] = {}
 M = TypeVar("M", bound="type[Module]")
 
 
+@contextlib.contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Whoever calls a module in the block, `observer` hears of it: its path, itself, its output."""
+    token = _OBSERVER.set(observer)
+    try:
+        yield
+    finally:
+        _OBSERVER.reset(token)
+
+
 def register_layer(cls: M) -> M:
     """Class decorator: enter one of the library's layers in the table, by its class name."""
     if cls.__name__ in _LAYERS:

@@ -11,7 +11,7 @@ from typing import Any
 from pullback.graph.dtypes import Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.nn.linear import Linear
-from pullback.nn.module import _OBSERVER, Module
+from pullback.nn.module import Module, observed
 from pullback.nn.parameter import bound
 
 
@@ -138,13 +138,9 @@ def _shapes(network: Module, input_shape: Shape | None) -> dict[str, tuple[Shape
     state = network.state()
     nodes = {v: slot(path, v.shape, v.dtype) for path, v in state.items()}
     dtype = next((v.dtype for v in state.values()), None)
-    token = _OBSERVER.set(saw)
-    try:
-        # Printing never fails: what a user's forward cannot do here is shown as "?".
-        with bound(nodes), contextlib.suppress(Exception):
-            network(placeholder("x", (1, *input_shape), dtype or "float32"))
-    finally:
-        _OBSERVER.reset(token)
+    # Printing never fails: what a user's forward cannot do here is shown as "?".
+    with observed(saw), bound(nodes), contextlib.suppress(Exception):
+        network(placeholder("x", (1, *input_shape), dtype or "float32"))
     return found
 
 

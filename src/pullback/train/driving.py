@@ -17,7 +17,7 @@ from pullback.nn.inference import dtype_of
 from pullback.optim.driver import Driver, NonFinitePointError
 from pullback.plan import Step
 from pullback.train.step import Batch, Recipe
-from pullback.train.trace import AT, STEP
+from pullback.train.tracing import AT, STEP
 from pullback.train.update import RATE
 
 Feeds = Mapping[str, Array]

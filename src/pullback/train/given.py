@@ -154,6 +154,18 @@ def cast(array: Array, dtype: Dtype) -> Array:
         return array.astype(dtype, copy=False)
 
 
+def feeds_of(network: Module, data: Any) -> dict[str, Array]:
+    """One batch, `(X, y)` or `(X, y, weights)`, by label, in the dtypes of the computation.
+
+    Raises:
+        DataError: It is no batch of numbers.
+        UnknownNameError: X names an input that the network does not have.
+    """
+    given, dtype = arrays_of(data, "the samples", network), dtype_of(network)
+    targets = {name: cast(a, dtype) if a.dtype.kind == "f" else a for name, a in given.y.items()}
+    return rows_of(given, targets, network).feeds(np.arange(len(given)))
+
+
 def rows_of(given: Given, y: Mapping[str, Array | Lazy], network: Module) -> Rows:
     """Rows in the network's dtype; whole numbers stay whole where a layer takes them.
 

@@ -30,7 +30,7 @@ from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
 from pullback.train.step import Recipe
 from pullback.train.strides import LOGGED, stride
-from pullback.train.trace import STEP
+from pullback.train.tracing import STEP
 
 Ending = Literal["finished", "interrupted", "failed"]
 

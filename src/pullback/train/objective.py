@@ -37,6 +37,17 @@ class Objective:
         """A loss as the objective of a network with one output."""
         return loss if isinstance(loss, Objective) else cls({ONE: loss}, {})
 
+    @classmethod
+    def named(cls, loss: Any) -> Objective:
+        """A loss, its name, or a dict of such by output.
+
+        Example:
+            >>> Objective.named("mse").only.name
+            'mse'
+        """
+        each = loss if isinstance(loss, Mapping) else {ONE: loss}
+        return cls({name: losses.get(one) for name, one in each.items()}, {})
+
     @property
     def only(self) -> Loss | None:
         """The loss, where there is one output."""

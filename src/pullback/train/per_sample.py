@@ -13,13 +13,12 @@ from pullback.errors import ConfigError
 from pullback.execute import State, executor
 from pullback.graph.dtypes import INT64, Array
 from pullback.graph.node import Node, as_node, placeholder, slot
-from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
 from pullback.nn.parameter import bound
-from pullback.nn.several import ONE, outputs_by_name, unlabelled
+from pullback.nn.several import outputs_by_name, unlabelled
 from pullback.plan import Step
-from pullback.train.given import arrays_of, cast, rows_of
+from pullback.train.given import feeds_of
 from pullback.train.objective import Objective, check_targets
 
 Nodes = Mapping[str, Node]
@@ -75,11 +74,11 @@ def per_sample_gradients(
         I. Goodfellow, 2015, "Efficient per-example gradient computations".
     """
     _check_network(network, training)
-    feeds = _feeds(network, x, y, weights)
+    feeds = feeds_of(network, (x, y, weights))
     count = len(feeds[next(iter(feeds))])
     nodes = {value: slot(path, value.shape, value.dtype) for path, value in network.state().items()}
     trained = {path: nodes[p] for path, p in network.parameters().items() if p.trainable}
-    objective = _objective(loss)
+    objective = Objective.named(loss)
 
     def of_one(given: Nodes, number: Node) -> dict[str, Node]:
         here = Mode(training, as_node(seed), as_node(step), number)
@@ -112,20 +111,8 @@ def _total(network: Module, objective: Objective, given: Nodes) -> Node:
     return objective.weighed({name: total for name, (total, _) in sums.items()})
 
 
-def _objective(loss: Any) -> Objective:
-    each = loss if isinstance(loss, Mapping) else {ONE: loss}
-    return Objective({name: losses.get(one) for name, one in each.items()}, {})
-
-
 def _shown(names: Mapping[str, Any]) -> str:
     return ", ".join(name or "the only one" for name in names)
-
-
-def _feeds(network: Module, x: Any, y: Any, weights: Any) -> dict[str, Array]:
-    """Features, targets and weights by label, in the dtypes in which they are computed with."""
-    given, dtype = arrays_of((x, y, weights), "the samples", network), dtype_of(network)
-    targets = {name: cast(a, dtype) if a.dtype.kind == "f" else a for name, a in given.y.items()}
-    return rows_of(given, targets, network).feeds(np.arange(len(given)))
 
 
 def _check_network(network: Module, training: bool) -> None:

@@ -10,7 +10,7 @@ from pullback.execute import Executor, NonFiniteOrigin, State, executor, find_or
 from pullback.graph.dtypes import Array
 from pullback.plan import Step
 from pullback.train.step import Batch, Recipe
-from pullback.train.trace import PART
+from pullback.train.tracing import PART
 
 Feeds = dict[str, Array]
 

@@ -24,7 +24,17 @@ from pullback.nn.several import ONE, labelled
 from pullback.plan import Step
 from pullback.train.objective import Objective, average
 from pullback.train.parts import Arrays, Rows
-from pullback.train.trace import AT, INT64, LOSS, PART, PART_LOSS, PART_WEIGHT, SEED, STEP, Trace
+from pullback.train.tracing import (
+    AT,
+    INT64,
+    LOSS,
+    PART,
+    PART_LOSS,
+    PART_WEIGHT,
+    SEED,
+    STEP,
+    Tracing,
+)
 from pullback.train.update import Update
 
 
@@ -111,18 +121,18 @@ class Recipe:
 
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
-        trace = Trace(self, training=True)
-        with trace:
-            outputs, y, weights = trace.forward(batch)
+        tracing = Tracing(self, training=True)
+        with tracing:
+            outputs, y, weights = tracing.forward(batch)
             with scope(path=LOSS):
                 data_loss, weight = self.objective.mean(outputs, y, weights)
-                objective = trace.with_penalty(data_loss)
-        gradients = gradient(objective, trace.trained)
-        points = self.optimizer.ascended(trace.trained, gradients)
+                objective = tracing.with_penalty(data_loss)
+        gradients = gradient(objective, tracing.trained)
+        points = self.optimizer.ascended(tracing.trained, gradients)
         if points is not None:
             gradients = self._gradients_at(points, batch)
-        statistics = trace.statistics()
-        return trace.updated(data_loss, weight, gradients, statistics, "training step")
+        statistics = tracing.statistics()
+        return tracing.updated(data_loss, weight, gradients, statistics, "training step")
 
     def gradient_step(self, batch: Batch) -> Step:
         """The objective and its gradient where trainable parameters have the values that are fed.
@@ -134,21 +144,21 @@ class Recipe:
         at: dict[Value, Node] = {
             p: placeholder(f"{AT}{path}", p.shape, p.dtype) for path, p in parameters
         }
-        trace = Trace(self, training=True, at=at)
-        with trace:
-            outputs, y, weights = trace.forward(batch)
+        tracing = Tracing(self, training=True, at=at)
+        with tracing:
+            outputs, y, weights = tracing.forward(batch)
             with scope(path=LOSS):
                 loss, weight = self.objective.mean(outputs, y, weights)
-                objective = trace.with_penalty(loss)
+                objective = tracing.with_penalty(loss)
                 for path, p in parameters:
                     strength = self.update.rules[path].weight_decay
                     if strength:
                         decay = optim.penalty([at[p]], l2=0.5 * strength)
                         objective = objective + decay.astype(objective.dtype)
         found = {"loss": loss, "weight": weight, "objective": objective}
-        bars = gradient(objective, trace.trained)
+        bars = gradient(objective, tracing.trained)
         found |= {f"gradient/{path}": g for (path, _), g in zip(parameters, bars, strict=True)}
-        found |= {f"statistics/{path}": new for path, new in trace.statistics().items()}
+        found |= {f"statistics/{path}": new for path, new in tracing.statistics().items()}
         return Step(found, name="gradient")
 
     def _gradients_at(self, points: Sequence[Node], batch: Batch) -> tuple[Node, ...]:
@@ -158,12 +168,12 @@ class Recipe:
         same, and running statistics stay those of the first pass.
         """
         at: dict[Value, Node] = dict(zip(self.update.trainable.values(), points, strict=True))
-        trace = Trace(self, training=True, at=at)
-        with trace:
-            outputs, y, weights = trace.forward(batch)
+        tracing = Tracing(self, training=True, at=at)
+        with tracing:
+            outputs, y, weights = tracing.forward(batch)
             with scope(path=LOSS):
-                loss = trace.with_penalty(self.objective.mean(outputs, y, weights)[0])
-        return gradient(loss, trace.trained)
+                loss = tracing.with_penalty(self.objective.mean(outputs, y, weights)[0])
+        return gradient(loss, tracing.trained)
 
     def part_step(self, batch: Batch) -> Step:
         """One micro-batch: adds its sums of losses, weights and gradients to the state's.
@@ -174,21 +184,21 @@ class Recipe:
         Of several outputs each has a sum of weights of its own, by which the batch's sum of its
         losses is divided: it is fed as `weight.NAME`, see `weight_step`.
         """
-        trace = Trace(self, training=True, row=placeholder("row", (), INT64))
-        with trace:
-            outputs, y, weights = trace.forward(batch)
+        tracing = Tracing(self, training=True, row=placeholder("row", (), INT64))
+        with tracing:
+            outputs, y, weights = tracing.forward(batch)
             with scope(path=LOSS):
                 sums = self.objective.sums(outputs, y, weights)
                 total, weight = sums[ONE] if ONE in sums else self._parts_of_means(sums)
-        gradients = gradient(total, trace.trained)
+        gradients = gradient(total, tracing.trained)
         with scope(role="update"):
             assigns = {
                 f"{PART}{path}": slot(f"{PART}{path}", p.shape, p.dtype) + g
-                for (path, p), g in zip(trace.trainable.items(), gradients, strict=True)
+                for (path, p), g in zip(tracing.trainable.items(), gradients, strict=True)
             }
             assigns |= {
                 f"{PART}{path}": new - slot(path, new.shape, new.dtype)
-                for path, new in trace.statistics().items()
+                for path, new in tracing.statistics().items()
             }
             dtype = total.dtype
             assigns[PART_LOSS] = slot(PART_LOSS, (), dtype) + total
@@ -205,41 +215,43 @@ class Recipe:
 
     def weight_step(self, batch: Batch) -> Step:
         """The sum of weights of each output's loss in a whole batch, before it is cut in parts."""
-        trace = Trace(self, training=False)
-        with trace:
-            sums = self.objective.sums(*trace.forward(batch))
+        tracing = Tracing(self, training=False)
+        with tracing:
+            sums = self.objective.sums(*tracing.forward(batch))
         return Step({f"weight.{name}": w for name, (_, w) in sums.items()}, name="weights")
 
     def apply_step(self) -> Step:
         """The update from the sums of all micro-batches of a batch; sets the sums to zero."""
-        trace = Trace(self, training=True)
-        with trace:
+        tracing = Tracing(self, training=True)
+        with tracing:
             total = slot(PART_LOSS, (), dtype_of(self.network))
             weight = slot(PART_WEIGHT, (), dtype_of(self.network))
             one = ops.where(weight == 0, 1, weight)
             if self.objective.only is None:  # the parts were divided by the batch's weights
                 one = ops.ones((), weight.dtype)
-            sums = [slot(f"{PART}{path}", p.shape, p.dtype) for path, p in trace.trainable.items()]
+            sums = [
+                slot(f"{PART}{path}", p.shape, p.dtype) for path, p in tracing.trainable.items()
+            ]
             gradients = [g / one for g in sums]
             with scope(path=LOSS):
-                penalty = trace.penalty()
+                penalty = tracing.penalty()
         if penalty is not None:
-            bars = gradient(penalty, trace.trained)
+            bars = gradient(penalty, tracing.trained)
             gradients = [g + b for g, b in zip(gradients, bars, strict=True)]
-        statistics = {path: trace.so_far(path, b) for path, b in trace.buffers.items()}
-        step = trace.updated(total / one, weight, gradients, statistics, "update of a batch")
+        statistics = {path: tracing.so_far(path, b) for path, b in tracing.buffers.items()}
+        step = tracing.updated(total / one, weight, gradients, statistics, "update of a batch")
         zeros = {
             f"{PART}{path}": ops.zeros(v.shape, v.dtype)
-            for path, v in (*trace.trainable.items(), *trace.buffers.items())
+            for path, v in (*tracing.trainable.items(), *tracing.buffers.items())
         }
         zeros |= {label: ops.zeros((), total.dtype) for label in (PART_LOSS, PART_WEIGHT)}
         return replace(step, assigns={**step.assigns, **zeros})
 
     def evaluation_step(self, batch: Batch) -> Step:
         """Outputs and the loss's two sums for one batch, in the mode for use."""
-        trace = Trace(self, training=False)
-        with trace:
-            outputs, y, weights = trace.forward(batch)
+        tracing = Tracing(self, training=False)
+        with tracing:
+            outputs, y, weights = tracing.forward(batch)
             with scope(path=LOSS):
                 sums = self.objective.sums(outputs, y, weights)
         found = labelled("output", outputs)

@@ -29,7 +29,7 @@ PART = "sum/"  # sums over the micro-batches of one batch
 PART_LOSS, PART_WEIGHT = f"{PART}loss", f"{PART}weight"
 
 
-class Trace:
+class Tracing:
     """Binds the network's parameters and buffers to slots of the state while a step is built."""
 
     def __init__(

@@ -1,0 +1,156 @@
+"""`pb.explain`: the derivation of one gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pullback.autodiff.reverse import gradient
+from pullback.errors import ConfigError, DifferentiationError
+from pullback.execute import default_executor
+from pullback.graph.dtypes import is_float
+from pullback.graph.node import HasNode, Leaf, Node, as_node
+from pullback.insight.derivation import Derivation, Place, by_row
+from pullback.insight.derive import Deriver
+from pullback.insight.differences import compared
+from pullback.insight.subject import Subject, element_of, of_network, of_tensor, split_place
+from pullback.insight.values import computed
+from pullback.nn.module import Module
+
+
+def explain(
+    of: Any,
+    data: Any = None,
+    place: str | None = None,
+    *,
+    wrt: Any = None,
+    element: int | tuple[int, ...] | None = None,
+    loss: Any = None,
+    learning_rate: float | None = None,
+    open_fused: bool = False,
+    training: bool = False,
+    seed: int = 0,
+    step: int = 0,
+    executor: str | None = None,
+) -> Derivation:
+    r"""The derivation of the gradient of one number: the chain rule, term by term, with numbers.
+
+    $\bar x_i = \sum_j \bar y_j\, \partial y_j / \partial x_i$ over all that is computed from $x$:
+    each step lists the largest of its terms, the next one follows the largest of them, up to the
+    loss. Beside their sum stand the engine's gradient and a finite difference.
+
+    Two forms: `explain(network, (X, y), "0.weight[3,7]", loss="cross_entropy")` for an element of
+    a parameter, an input (`x[0,3]`) or a layer's output (`0.output[0,7]`); and
+    `explain(loss, wrt=x, element=1)` for tensors.
+
+    Args:
+        of: A network with values, or a scalar tensor.
+        data: The batch of a network, `(X, y)` or `(X, y, weights)`.
+        place: Which element: `0.weight[3,7]`.
+        wrt: For a tensor: with respect to what.
+        element: For a tensor: which element of `wrt`; not needed where there is one.
+        loss: For a network: a loss or its name; a dict of them for several outputs.
+        learning_rate: Of the next step, to say how far the element will move.
+        open_fused: Whether fused operations (softmax, normalisation, attention) are opened into
+            their definitions.
+        training: Whether the network is called as in training: dropout drops.
+        seed: Keys the random numbers of that.
+        step: The number of the training step, which keys them too.
+        executor: Which engine computes the gradient; None takes the default.
+
+    Returns:
+        A `Derivation`, which prints as text.
+
+    Raises:
+        ConfigError: The arguments fit neither form, or the network has no values.
+        UnknownNameError: There is no such place; the nearest is named.
+        ShapeError: The element is none of the place's.
+        DifferentiationError: No derivative exists there.
+
+    Example:
+        >>> import pullback as pb
+        >>> x = pb.tensor([0.5, -1.0, 2.0], name="x")
+        >>> found = pb.explain((pb.tanh(x) ** 2).sum(), wrt=x, element=1)
+        >>> round(found.gradient, 6), round(found.total, 6)
+        (-0.639701, -0.639701)
+
+    References:
+        D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
+        back-propagating errors".
+    """
+    if isinstance(of, Module):
+        if data is None or place is None or loss is None:
+            raise ConfigError(
+                "a network is explained on a batch, at a place, with a loss",
+                ", ".join(
+                    f"no {name}"
+                    for name, given in (("data", data), ("place", place), ("loss", loss))
+                    if given is None
+                ),
+                'Write pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
+            )
+        subject = of_network(of, data, loss, training=training, seed=seed, step=step)
+        name, index = split_place(place)
+        target = subject.node(name)
+    else:
+        subject, name, target = _of_tensor(of, wrt)
+        index = element if isinstance(element, tuple) or element is None else (element,)
+    return explained(
+        subject,
+        name,
+        target,
+        index,
+        learning_rate=learning_rate,
+        open_fused=open_fused,
+        kind=executor,
+    )
+
+
+def _of_tensor(of: Any, wrt: Any) -> tuple[Subject, str, Node]:
+    if not isinstance(of, HasNode) or not isinstance(wrt, HasNode):
+        raise ConfigError(
+            "what is explained is a network, or a tensor with respect to another",
+            f"{type(of).__name__} and wrt={type(wrt).__name__}",
+            "Write pb.explain(loss, wrt=x, element=0), or "
+            'pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
+        )
+    target = as_node(wrt)
+    name = str(target.op.attributes().get("label") or "") if isinstance(target.op, Leaf) else ""
+    name = name or "x"
+    return of_tensor(as_node(of), {name: target}), name, target
+
+
+def explained(
+    subject: Subject,
+    name: str,
+    target: Node,
+    index: tuple[int, ...] | None,
+    *,
+    learning_rate: float | None = None,
+    open_fused: bool = False,
+    kind: str | None = None,
+) -> Derivation:
+    """The derivation of one element of a subject's node; see `explain`."""
+    if not is_float(target.dtype):
+        raise DifferentiationError(
+            "a derivative is taken with respect to real numbers",
+            f"{name} of dtype {target.dtype}",
+            "Ask for a parameter, a real input, or the output of a layer.",
+        )
+    element = element_of(name, target, index)
+    kind = kind or default_executor()
+    (bar,) = gradient(subject.loss, [target])
+    engine = computed([bar], subject.values, kind)[bar][element]
+    links = Deriver(subject, target, fused=open_fused, kind=kind).links(element)
+    first = links[0]
+    return Derivation(
+        of=subject.names().get(subject.loss, "loss"),
+        place=Place(name, element),
+        title=subject.title,
+        gradient=float(engine),
+        dtype=str(target.dtype),
+        executor=kind,
+        links=links,
+        difference=compared(subject, target, bar, element),
+        rows=by_row(first.sums, subject.rows) if first.sums else None,
+        learning_rate=learning_rate,
+    )

@@ -1,0 +1,54 @@
+"""`pullback explain`: a derivation on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import plain, pullback
+
+
+def test_it_derives_a_gradient(run: Path) -> None:
+    result = pullback("explain", run, "penguins", "0.weight[0,1]", "--learning-rate", 0.1)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "d loss / d 0.weight[0,1]"
+    assert "at a learning rate of 0.1" in " ".join(result.stdout.split())
+
+
+def test_rows_are_the_batch(run: Path) -> None:
+    some = plain("explain", run, "penguins", "0.weight[0,1]", "--rows", "100:107")
+    assert some["rows"] == [100, 107]
+    assert some["derivation"]["title"] == "cross_entropy of 7 rows"
+    one = plain("explain", run, "penguins", "0.weight[0,1]", "--rows", 3)
+    assert one["rows"] == [3, 4]
+
+
+def test_a_model_file_needs_the_loss(run: Path) -> None:
+    assert pullback("export", run, "model.safetensors").exit_code == 0
+    words = ["explain", "model.safetensors", "penguins", "0.weight[0,0]"]
+    result = pullback(*words)
+    assert result.exit_code == 2
+    assert "--loss" in result.output
+    assert pullback(*words, "--loss", "cross_entropy").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["0.wieght[0,0]"], "Did you mean '0.weight'?"),
+        (["0.weight[99,0]"], "0.weight[0,0]"),
+        (["0.weight"], "no index"),
+        (["y[0]"], "real"),
+        (["0.weight[0,0]", "--rows", "9:2"], "--rows 0:32"),
+        (["0.weight[0,0]", "--rows", "x"], "FROM:TO"),
+        (["0.weight[0,0]", "--rows", "400"], "from 0 to 344"),
+        (["0.weight[0,0]", "--loss", "foo"], "losses are"),
+    ],
+)
+def test_bad_input(run: Path, words: list[str], said: str) -> None:
+    result = pullback("explain", run, "penguins", *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
