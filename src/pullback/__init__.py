@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pullback.autodiff.jacobian import hessian, jacobian
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.autodiff.vmap import vmap
+    from pullback.insight.check import GradientCheck, check_gradients
     from pullback.insight.derivation import Derivation
     from pullback.insight.explain import explain
     from pullback.insight.trace import Trace, trace_step
@@ -51,7 +52,10 @@ _HOMES = {
         ),
         "pullback.train",
     ),
-    **dict.fromkeys(("Derivation", "Trace", "explain", "trace_step"), "pullback.insight"),
+    **dict.fromkeys(
+        ("Derivation", "GradientCheck", "Trace", "check_gradients", "explain", "trace_step"),
+        "pullback.insight",
+    ),
     **dict.fromkeys(
         (
             "checkpoint",

@@ -49,11 +49,17 @@ def exact(roots: Sequence[Node], known: Mapping[Node, Array]) -> dict[Node, Arra
 def exactly(node: Node, values: Mapping[Node, Array], known: Array | None = None) -> Array:
     """The value of one node from those of its inputs, real numbers in float64."""
     known = node.value if known is None else known
-    if known is None and isinstance(node.op, Cast) and is_float(node.dtype):
-        known = values[node.inputs[0]]
     if known is None:
-        known = node.op.forward(*(values[x] for x in node.inputs))
+        return result(node, [values[x] for x in node.inputs])
     return np.asarray(known, FLOAT64 if is_float(node.dtype) else node.dtype)
+
+
+def result(node: Node, inputs: Sequence[Array]) -> Array:
+    """What an operation makes of other inputs than its own, real numbers in float64."""
+    real = is_float(node.dtype)
+    if isinstance(node.op, Cast) and real:
+        return np.asarray(inputs[0], FLOAT64)
+    return np.asarray(node.op.forward(*inputs), FLOAT64 if real else node.dtype)
 
 
 def labelled(known: Mapping[Node, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
