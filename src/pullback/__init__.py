@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pullback.insight.check import GradientCheck, check_gradients
     from pullback.insight.derivation import Derivation
     from pullback.insight.explain import explain
+    from pullback.insight.formulas import Formulas, formula
     from pullback.insight.trace import Trace, trace_step
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -53,7 +54,16 @@ _HOMES = {
         "pullback.train",
     ),
     **dict.fromkeys(
-        ("Derivation", "GradientCheck", "Trace", "check_gradients", "explain", "trace_step"),
+        (
+            "Derivation",
+            "Formulas",
+            "GradientCheck",
+            "Trace",
+            "check_gradients",
+            "explain",
+            "formula",
+            "trace_step",
+        ),
         "pullback.insight",
     ),
     **dict.fromkeys(
