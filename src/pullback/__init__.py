@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from pullback.autodiff.transforms import gradient, hvp, jvp, value_and_grad, vjp
     from pullback.autodiff.vmap import vmap
     from pullback.insight.check import GradientCheck, check_gradients
+    from pullback.insight.curvature import Curvature, curvature
     from pullback.insight.derivation import Derivation
     from pullback.insight.explain import explain
     from pullback.insight.formulas import Formulas, formula
+    from pullback.insight.noise import NoiseScale, noise_scale
     from pullback.insight.trace import Trace, trace_step
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -55,13 +57,17 @@ _HOMES = {
     ),
     **dict.fromkeys(
         (
+            "Curvature",
             "Derivation",
             "Formulas",
             "GradientCheck",
+            "NoiseScale",
             "Trace",
             "check_gradients",
+            "curvature",
             "explain",
             "formula",
+            "noise_scale",
             "trace_step",
         ),
         "pullback.insight",

@@ -1,18 +1,24 @@
 """Looking into a training step: what every number in it is, and why."""
 
 from pullback.insight.check import GradientCheck, check_gradients
+from pullback.insight.curvature import Curvature, curvature
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explain
 from pullback.insight.formulas import Formulas, formula
+from pullback.insight.noise import NoiseScale, noise_scale
 from pullback.insight.trace import Trace, trace_step
 
 __all__ = [
+    "Curvature",
     "Derivation",
     "Formulas",
     "GradientCheck",
+    "NoiseScale",
     "Trace",
     "check_gradients",
+    "curvature",
     "explain",
     "formula",
+    "noise_scale",
     "trace_step",
 ]

@@ -1,0 +1,186 @@
+"""`pb.curvature`: the largest eigenvalues of the Hessian, and what they allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback import ops
+from pullback.autodiff.reverse import backward, gradient
+from pullback.errors import ConfigError
+from pullback.execute import State, executor
+from pullback.graph.dtypes import Array
+from pullback.graph.node import Node, placeholder
+from pullback.insight.subject import Subject, of_network
+from pullback.insight.values import labelled
+from pullback.nn.module import Module
+from pullback.plan import Step
+
+
+@dataclass(frozen=True)
+class Curvature:
+    r"""The ends of the spectrum of a Hessian $H = \partial^2 L / \partial \theta^2$.
+
+    Attributes:
+        eigenvalues: The largest ones, the largest first.
+        errors: How far each can be from an eigenvalue: the norm of $Hv - \lambda v$.
+        lowest: The smallest eigenvalue found; below 0 the loss curves down along some direction.
+        products: How many products of H with a vector it took.
+        learning_rate: The one it was compared with, where one was given.
+    """
+
+    eigenvalues: Array
+    errors: Array
+    lowest: float
+    products: int
+    learning_rate: float | None = None
+
+    @property
+    def sharpness(self) -> float:
+        r"""The largest eigenvalue $\lambda$."""
+        return float(self.eigenvalues[0])
+
+    @property
+    def critical_rate(self) -> float:
+        r"""$2/\lambda$: beyond it, gradient descent overshoots along the sharpest direction."""
+        return 2 / self.sharpness if self.sharpness > 0 else float("inf")
+
+    def __str__(self) -> str:
+        pairs = zip(self.eigenvalues, self.errors, strict=True)
+        shown = ", ".join(f"{value:.4g} (to {error:.1g})" for value, error in pairs)
+        lines = [f"largest eigenvalues of the Hessian: {shown}", f"the lowest: {self.lowest:.4g}"]
+        said = f"gradient descent is stable up to a learning rate of {self.critical_rate:.4g}"
+        if self.learning_rate is not None:
+            fits = "within it" if self.learning_rate <= self.critical_rate else "BEYOND it"
+            said += f"; {self.learning_rate:g} is {fits}"
+        return "\n".join([*lines, said])
+
+    __repr__ = __str__
+
+
+def curvature(
+    network: Module,
+    data: Any,
+    *,
+    loss: Any,
+    count: int = 3,
+    tolerance: float = 1e-3,
+    products: int = 100,
+    learning_rate: float | None = None,
+    training: bool = False,
+    seed: int = 0,
+    executor: str | None = None,
+) -> Curvature:
+    r"""The largest eigenvalues of the Hessian of a network's loss on a batch.
+
+    The Hessian is never built: the method of Lanczos needs its products with vectors only, and
+    each is a backward pass through the backward pass. All vectors so far are kept orthogonal, so
+    no eigenvalue is found twice.
+
+    Args:
+        network: With values; frozen parameters are left out.
+        data: `(X, y)` or `(X, y, weights)`.
+        loss: A loss or its name; a dict of them for several outputs.
+        count: How many eigenvalues are wanted.
+        tolerance: How near they must be, relative to the largest.
+        products: How many products with vectors there are at most.
+        learning_rate: Whether gradient descent with it is stable is said.
+        training: Whether the network is called as in training.
+        seed: Of the first vector.
+        executor: By which engine; None takes the default.
+
+    Returns:
+        A `Curvature`; `errors` says how near its eigenvalues are.
+
+    Raises:
+        ConfigError: `count` or `products` is not positive, or nothing can be trained.
+
+    Example:
+        >>> import pullback as pb
+        >>> network = pb.nn.Linear(1, 1, bias=False).initialise(seed=0)
+        >>> found = pb.curvature(network, ([[1.0], [3.0]], [[0.0], [1.0]]), loss="mse", count=1)
+        >>> round(found.sharpness, 4)  # the mean of 2 x^2
+        10.0
+
+    References:
+        C. Lanczos, 1950, "An iteration method for the solution of the eigenvalue problem".
+        B. Pearlmutter, 1994, "Fast exact multiplication by the Hessian".
+        J. Cohen et al., 2021, "Gradient descent on neural networks typically occurs at the edge of
+        stability".
+    """
+    if count < 1 or products < 1:
+        raise ConfigError(
+            "count and products must be positive", f"{count} and {products}", "Use 3 and 100."
+        )
+    subject = of_network(network, data, loss, training=training)
+    trained = {p: subject.node(p) for p, v in network.parameters().items() if v.trainable}
+    if not trained:
+        raise ConfigError(
+            "a Hessian is that of trainable parameters", "none", "Call network.unfreeze()."
+        )
+    product, size = hessian_product(subject, trained, executor)
+    found = _lanczos(product, size, count, tolerance, products, np.random.default_rng(seed))
+    return Curvature(*found, learning_rate)
+
+
+def hessian_product(
+    subject: Subject, wrt: dict[str, Node], kind: str | None = None
+) -> tuple[Callable[[Array], Array], int]:
+    """The product of the Hessian with a vector of all `wrt` in a row, and its length."""
+    nodes = list(wrt.values())
+    bars = gradient(subject.loss, nodes)
+    ways = [placeholder(f"way/{name}", x.shape, x.dtype) for name, x in wrt.items()]
+    made = backward(bars, ways, nodes)
+    outputs = {
+        name: ops.full_like(x, 0.0) if bar is None else bar
+        for (name, x), bar in zip(wrt.items(), made, strict=True)
+    }
+    feeds, state = labelled(subject.values)
+    ran = executor(Step(outputs, name="product with the Hessian"), State(state), kind)
+    program = getattr(ran, "program", None)
+    bounds = np.cumsum([0, *(x.size for x in nodes)])
+
+    def product(vector: Array) -> Array:
+        given = dict(feeds)
+        for name, x, a, b in zip(wrt, nodes, bounds, bounds[1:], strict=False):
+            given[f"way/{name}"] = vector[a:b].reshape(x.shape).astype(x.dtype)
+        needed = given if program is None else {label: given[label] for label in program.feeds}
+        found = ran.run(needed)
+        return np.concatenate([found[name].ravel().astype(np.float64) for name in wrt])
+
+    return product, int(bounds[-1])
+
+
+def _lanczos(
+    product: Callable[[Array], Array],
+    size: int,
+    count: int,
+    tolerance: float,
+    most: int,
+    random: np.random.Generator,
+) -> tuple[Array, Array, float, int]:
+    """The largest eigenvalues, how far off each may be, the lowest, the number of products."""
+    first = random.normal(size=size)
+    basis = [first / np.linalg.norm(first)]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        w = product(basis[-1])
+        diagonal.append(float(w @ basis[-1]))
+        for _ in range(2):  # once is not enough for vectors that nearly vanish
+            for q in basis:
+                w -= (w @ q) * q
+        beta = float(np.linalg.norm(w))
+        t = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        values, vectors = np.linalg.eigh(t)
+        errors = np.abs(beta * vectors[-1])
+        top = slice(None, -count - 1, -1)
+        scale = max(float(np.abs(values).max()), 1e-30)
+        ended = len(diagonal) >= min(size, most) or beta <= 1e-7 * scale
+        if ended or (len(values) > count and (errors[top] <= tolerance * scale).all()):
+            return values[top], errors[top], float(values[0]), len(diagonal)
+        beside.append(beta)
+        basis.append(w / beta)
