@@ -36,7 +36,7 @@ def opened(roots: Sequence[Node], *, fused: bool = False) -> Opened:
         >>> import pullback as pb
         >>> y = pb.softmax(pb.tensor([1.0, 2.0]))
         >>> opened([y], fused=True).new[y].op.name
-        'mul'
+        'div'
     """
     found = Opened()
     _open(found, roots, fused)
