@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ ROWS = "0:32"
 @option("--rows", default=ROWS, metavar="FROM:TO", help=f"Which rows are the batch.  [{ROWS}]")
 @option("--loss", metavar="NAME", help="Of the network.  [that of the run]")
 @option("--learning-rate", type=float, metavar="RATE", help="Of the next step, for the words.")
+@option("--training", is_flag=True, help="As in a training step: dropout drops.")
 @option("--open", "open_fused", is_flag=True, help="Open fused operations into their definitions.")
 @option("--separator", metavar="CHARACTER", help="Between fields of FILE, or 'tab'.  [found]")
 @option("--encoding", metavar="NAME", help="Of FILE.  [utf-8]")
@@ -36,6 +38,7 @@ def command(
     rows: str,
     loss: str | None,
     learning_rate: float | None,
+    training: bool,
     open_fused: bool,
     separator: str | None,
     encoding: str | None,
@@ -62,7 +65,9 @@ def command(
         loss=_loss(model, loss),
         learning_rate=learning_rate,
         open_fused=open_fused,
+        training=training,
     )
+    found = replace(found, first_row=first)
     if as_json:
         plain = {"model": model, "file": file, "rows": [first, last]}
         output.emit("explain", {**plain, "derivation": found.to_json()})
@@ -123,4 +128,4 @@ def _loss(model: str, name: str | None) -> Any:
             f"{model}, which is no run's folder",
             "Name it: --loss cross_entropy.",
         )
-    return dict(Objective.from_config(known).losses)
+    return Objective.from_config(known)

@@ -9,6 +9,8 @@ from pullback.graph.node import Constant, Leaf, Node
 from pullback.graph.op import Op
 
 Style = Literal["text", "latex"]
+_SPECIAL = {c: rf"\{c}" for c in "_%&#${}"}
+_SPECIAL |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
 
 
 def formula(node: Node, names: Mapping[Node, str] | None = None, style: Style = "text") -> str:
@@ -31,12 +33,24 @@ def formula(node: Node, names: Mapping[Node, str] | None = None, style: Style = 
 
 def call(op: Op, arguments: list[str], style: Style = "text") -> str:
     """One operation applied to arguments that are already written."""
-    template = (op.latex if style == "latex" else "") or op.text
+    template = op.latex if style == "latex" else op.text
+    if not template and style == "latex" and op.binding:
+        template = op.text  # signs, which LaTeX writes alike
     if not template:
         shown = [*arguments, *(f"{k}={v}" for k, v in op.attributes().items())]
-        name = op.name if style == "text" else rf"\operatorname{{{op.name}}}"
+        name = op.name if style == "text" else rf"\operatorname{{{escaped(op.name)}}}"
         return f"{name}({', '.join(shown)})"
     return template.format(*arguments, **{**op.attributes(), "*": ", ".join(arguments)})
+
+
+def escaped(name: str) -> str:
+    r"""A name as LaTeX takes it.
+
+    Example:
+        >>> escaped("one_hot")
+        'one\\_hot'
+    """
+    return "".join(_SPECIAL.get(c, c) for c in name)
 
 
 def _written(node: Node, names: dict[Node, str], style: Style) -> tuple[str, int]:

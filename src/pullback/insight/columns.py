@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,9 +14,26 @@ from pullback.graph.node import Constant, Node, constant
 from pullback.ops.families import Elementwise
 
 Index = tuple[int, ...]
+_NEAR = 1e-9
 
 
-def column(y: Node, place: int, index: Index, values: Mapping[Node, Array], y_bar: Array) -> Array:
+@dataclass(frozen=True)
+class Column:
+    r"""How the cotangent of one element of an input follows from that of the output.
+
+    Attributes:
+        factors: $M_{ij}$ for all j, an array of the shape of y, in float64.
+        value: $\bar x_i$, as the rule itself gives it.
+        linear: Whether that is $\sum_j M_{ij}\,\bar y_j$. A rule of the user's own need not be
+            linear in the cotangent; then it has no factors that hold for every cotangent.
+    """
+
+    factors: Array
+    value: float
+    linear: bool
+
+
+def column(y: Node, place: int, index: Index, values: Mapping[Node, Array], y_bar: Array) -> Column:
     r"""The factors with which a cotangent enters that of one element of an input.
 
     The rule of the operation is linear, $\bar x_i = \sum_j M_{ij}\,\bar y_j$: this is row i of M,
@@ -29,20 +47,27 @@ def column(y: Node, place: int, index: Index, values: Mapping[Node, Array], y_ba
         values: The values of y and of its inputs.
         y_bar: The cotangent.
 
-    Returns:
-        An array of the shape of y, in float64.
+    References:
+        B. Christianson, 1992, "Automatic Hessians by reverse accumulation" (the derivative of a
+        linear map of cotangents is the map that carries tangents forward).
     """
-    if isinstance(y.op, Elementwise):
-        found = np.zeros(y.shape)
-        inputs = [values[x][index] for x in y.inputs]
-        found[index] = _factors(y, place, (), inputs, values[y][index], y_bar[index])
-        return found
-    return _factors(y, place, index, [values[x] for x in y.inputs], values[y], y_bar)
+    inputs = [values[x] for x in y.inputs]
+    if not isinstance(y.op, Elementwise):
+        factors, value = _factors(y, place, index, inputs, values[y], y_bar)
+    else:
+        factors = np.zeros(y.shape)
+        here = [x[index] for x in inputs]
+        factors[index], value = _factors(y, place, (), here, values[y][index], y_bar[index])
+    with np.errstate(all="ignore"):
+        terms = np.where((factors == 0) | (y_bar == 0), 0.0, factors * y_bar)
+        apart = abs(float(terms.sum()) - value)
+        size = max(float(np.abs(terms).sum()), abs(value))
+    return Column(factors, value, not apart > _NEAR * size)
 
 
 def _factors(
     y: Node, place: int, index: Index, inputs: list[Array], value: Array, y_bar: Array
-) -> Array:
+) -> tuple[Array, float]:
     given = tuple(wide(x) for x in inputs)
     known = wide(value)
     node = Node(y.op, given, known.shape, known.dtype, y.origin, known.value)
@@ -50,11 +75,14 @@ def _factors(
     wanted = [i == place for i in range(len(given))]
     x_bar = pullback(node, arrived, wanted)[place]
     if x_bar is None:
-        return np.zeros(known.shape)
+        return np.zeros(known.shape), 0.0
     one = np.zeros(x_bar.shape)
     one[index] = 1
     (found,) = backward([x_bar], [constant(one)], [arrived])
-    return np.zeros(known.shape) if found is None else evaluate([found])[0]
+    if found is None:
+        return np.zeros(known.shape), float(evaluate([x_bar])[0][index])
+    factors, bar = evaluate([found, x_bar])
+    return factors, float(bar[index])
 
 
 def wide(array: Array) -> Node:

@@ -15,7 +15,7 @@ from pullback.execute import State, executor
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, placeholder
 from pullback.insight.subject import Subject, of_network
-from pullback.insight.values import labelled
+from pullback.insight.values import feeds_and_slots
 from pullback.nn.module import Module
 from pullback.plan import Step
 
@@ -138,7 +138,7 @@ def hessian_product(
         name: ops.full_like(x, 0.0) if bar is None else bar
         for (name, x), bar in zip(wrt.items(), made, strict=True)
     }
-    feeds, state = labelled(subject.values)
+    feeds, state = feeds_and_slots(subject.values)
     ran = executor(Step(outputs, name="product with the Hessian"), State(state), kind)
     program = getattr(ran, "program", None)
     bounds = np.cumsum([0, *(x.size for x in nodes)])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pullback.graph.dtypes import Array
-
-Index = tuple[int, ...]
+from pullback.insight.columns import Index
 
 
 @dataclass(frozen=True)
@@ -48,34 +46,61 @@ class Term:
 
 @dataclass(frozen=True)
 class Sum:
-    """The terms that one operation adds to the cotangent of an element.
+    """The terms that one use of an element adds to its cotangent.
 
     Attributes:
-        name: What the operation computes.
-        shape: The shape of that.
+        name: What is computed there.
+        operation: By which operation.
+        shape: The shape of what is computed.
         numbers: Which elements of it have a term, counted along the last axis first.
         local: Their local derivatives.
         cotangents: Their cotangents.
-        values: The products.
+        rule: None where the rule of the operation is linear in the cotangent, as it should be;
+            else what it gives, which is then no sum of such terms.
+        formula: The cotangent by the operation's rule.
+        latex: The same in LaTeX.
     """
 
     name: str
+    operation: str
     shape: Index
     numbers: Array
     local: Array
     cotangents: Array
+    rule: float | None = None
+    formula: str = ""
+    latex: str = ""
 
     @property
     def values(self) -> Array:
-        """The terms."""
-        return self.local * self.cotangents
+        """The terms; one whose cotangent is 0 is 0."""
+        with np.errstate(all="ignore"):
+            return np.where(self.cotangents == 0, 0.0, self.local * self.cotangents)
 
-    def term(self, i: int) -> Term:
-        """One of them."""
+    @property
+    def total(self) -> float:
+        """The sum of the terms, or what a rule gives that is not linear."""
+        return float(self.values.sum()) if self.rule is None else self.rule
+
+    @property
+    def size(self) -> float:
+        """The sum of their absolute values."""
+        return float(np.abs(self.values).sum()) if self.rule is None else abs(self.rule)
+
+    def largest(self, count: int) -> list[Term]:
+        """The terms of the largest absolute value; what is no number comes first."""
+        with np.errstate(all="ignore"):
+            values = np.abs(self.values)
+            ranked = np.where(np.isfinite(values), values, np.inf)
+            # Where all are 0, the one that would be largest if its cotangent were not.
+            order = np.lexsort((-np.abs(self.local), -ranked))[:count]
+        return [self._term(int(i)) for i in order]
+
+    def _term(self, i: int) -> Term:
         index = np.unravel_index(int(self.numbers[i]), self.shape) if self.shape else ()
         place = Place(self.name, tuple(int(k) for k in index))
         local, bar = float(self.local[i]), float(self.cotangents[i])
-        return Term(place, local, bar, local * bar)
+        return Term(place, local, bar, float(self.values[i]))
 
 
 @dataclass(frozen=True)
@@ -89,11 +114,11 @@ class Link:
         operation: The operation that takes it in and has the largest term; empty for the loss.
         path: The path of the layer in which that is.
         source: The user's line.
-        formula: The cotangent by the operation's rule.
+        formula: What that operation adds to the cotangent, by its rule.
         latex: The same in LaTeX.
         given: What stands for the letters of the formula: numbers, or names of arrays.
-        time: In which step of a loop, and how many there are.
-        sums: All terms, by the operation that adds them.
+        time: In which step of a loop, counted from 0, and how many there are.
+        sums: All terms, use by use.
         moves: Whether the element is only moved, and its cotangent handed on as it is.
     """
 
@@ -112,26 +137,28 @@ class Link:
 
     @property
     def count(self) -> int:
-        """How many terms there are."""
-        return sum(len(s.numbers) for s in self.sums)
+        """How many terms there are that are not 0."""
+        return sum(int(np.count_nonzero(s.values)) for s in self.sums)
 
     @property
     def total(self) -> float:
         """The sum of the terms."""
-        return float(sum(s.values.sum() for s in self.sums))
+        return float(sum(s.total for s in self.sums))
 
     @property
     def size(self) -> float:
         """The sum of their absolute values: what rounding errors are measured by."""
-        return float(sum(np.abs(s.values).sum() for s in self.sums))
+        return float(sum(s.size for s in self.sums))
+
+    @property
+    def linear(self) -> bool:
+        """Whether all rules are linear in the cotangent, so that there are terms."""
+        return all(s.rule is None for s in self.sums)
 
     def largest(self, count: int = 3) -> list[Term]:
         """The terms of the largest absolute value, the largest first."""
-        found = []
-        for s in self.sums:
-            order = np.argsort(-np.abs(s.values), kind="stable")[:count]
-            found += [s.term(int(i)) for i in order]
-        return sorted(found, key=lambda term: -abs(term.value))[:count]
+        found = [term for s in self.sums for term in s.largest(count)]
+        return sorted(found, key=lambda t: (np.isfinite(t.value), -abs(t.value)))[:count]
 
 
 @dataclass(frozen=True)
@@ -141,14 +168,25 @@ class Difference:
     Attributes:
         value: The difference quotient, in float64.
         gradient: The gradient, by the same rules as the engine's, in float64.
-        agrees: Whether the two are one number, as far as the difference's own error tells.
-        slopes: Those from the left and from the right, where the element is on a kink.
+        verdict: `agrees`; `kink` (the gradient lies between the slopes of the two sides), `jump`
+            (no derivative exists); `small` (both are less than differences can tell from 0); or
+            `differs`.
+        slopes: Those from the left and from the right, on or beside a kink.
+        near: How near the kink is at most, where there is one.
+        hidden: Operations in between whose rule is meant to differ from the derivative.
     """
 
     value: float
     gradient: float
-    agrees: bool
+    verdict: str
     slopes: tuple[float, float] | None = None
+    near: float = 0.0
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing speaks against the gradient."""
+        return self.verdict in ("agrees", "kink", "small")
 
 
 @dataclass(frozen=True)
@@ -161,13 +199,16 @@ class Derivation:
         of: What the scalar is called.
         place: The element.
         title: What was computed.
-        gradient: The engine's: the number that a training step would use.
+        gradient: As the engine computes it.
         dtype: In which dtype that was computed.
         executor: By which executor.
         links: The steps, from the element to the scalar. Each follows the largest term of the one
             before; the first holds all terms of the gradient.
         difference: A finite difference.
-        rows: How much each row of the batch adds, where the terms belong to rows.
+        rows: How much each row of the batch adds to the gradient of a parameter; None where a
+            term belongs to no row alone, or rows act on each other.
+        first_row: The number of the first row of the batch, as it is called in words.
+        kind: What the element belongs to: `parameter`, `frozen`, `buffer`, `input` or `value`.
         learning_rate: That of the next step, where one was given.
 
     References:
@@ -184,6 +225,8 @@ class Derivation:
     links: tuple[Link, ...]
     difference: Difference | None = None
     rows: Array | None = None
+    first_row: int = 0
+    kind: str = "value"
     learning_rate: float | None = None
 
     @property
@@ -202,12 +245,22 @@ class Derivation:
         apart = abs(self.total - self.gradient)
         return apart / self.size if self.size else apart
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether the terms are the engine's gradient, within what its dtype allows."""
+        return self.error <= (1e-4 if self.dtype == "float32" else 1e-9)
+
     def __str__(self) -> str:
         from pullback.insight.text import text
 
         return text(self)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from pullback.insight.typeset import html
+
+        return html(self)
 
     def to_markdown(self) -> str:
         """As Markdown, with formulas in LaTeX."""
@@ -230,14 +283,3 @@ class Derivation:
         from pullback.insight.plain import plain
 
         return plain(self, terms)
-
-
-def by_row(sums: Sequence[Sum], rows: int | None) -> Array | None:
-    """How much each row adds, where the first axis of all that was computed counts rows."""
-    if not rows or any(not s.shape or s.shape[0] != rows for s in sums):
-        return None
-    found = np.zeros(rows)
-    for s in sums:
-        row = s.numbers // max(int(np.prod(s.shape[1:])), 1)
-        np.add.at(found, row, s.values)
-    return found

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 
 from pullback import ops
-from pullback.autodiff.reverse import backward, gradient, pullback
+from pullback.autodiff.reverse import backward, pullback
 from pullback.graph.dtypes import Array, is_float
-from pullback.graph.node import Node, placeholder
+from pullback.graph.node import Leaf, Node, placeholder
 from pullback.graph.order import depends_on, topological
 from pullback.graph.printing import Style, formula, leaf_name
-from pullback.insight.columns import column
-from pullback.insight.derivation import Index, Link, Place, Sum
+from pullback.insight.columns import Index, column
+from pullback.insight.derivation import Link, Place, Sum
 from pullback.insight.opening import opened
+from pullback.insight.rows import Share, shares
 from pullback.insight.subject import Subject
 from pullback.insight.values import computed
 from pullback.ops.comparison import Cast
@@ -25,28 +27,24 @@ _OTHERS = ("u", "v", "w", "z")
 
 
 class Deriver:
-    """All values and cotangents of a scalar, and the derivation of any of its gradients.
+    """All values and cotangents of a scalar, and the derivation of any gradient of one node.
 
     Args:
         subject: The scalar.
-        target: With respect to which node derivatives are taken.
+        target: With respect to which node; there is a derivative.
         fused: Whether fused operations are opened into their definitions.
         kind: The executor that computes the values and cotangents.
-
-    Raises:
-        DifferentiationError: The scalar has no derivative with respect to the target.
     """
 
     def __init__(
         self, subject: Subject, target: Node, *, fused: bool = False, kind: str | None = None
     ) -> None:
-        gradient(subject.loss, [target])  # which says why there is none
         roots = [subject.loss, target, *subject.places.values()]
         open_ = opened(roots, fused=fused)
         self.steps = open_.steps
-        self.names = {open_.new[n]: name for n, name in subject.names().items() if n in open_.new}
         self.loss, self.target = open_.new[subject.loss], open_.new[target]
         order = topological([self.loss])
+        self.names = _names(order, {open_.new[n]: name for n, name in subject.names().items()})
         active = depends_on(order, [self.target])
         self.consumers: dict[Node, list[tuple[Node, int]]] = {}
         for y in order:
@@ -62,78 +60,132 @@ class Deriver:
         found = computed([*order, *arrived.values()], given, engine)
         self.values: dict[Node, Array] = {n: found[n] for n in order}
         self.bars: dict[Node, Array] = {n: found[bar] for n, bar in arrived.items()}
+        self._shares, self._acting = shares(order, list(given), subject.rows or 1)
+        self._rows = subject.rows
 
     def links(self, index: Index) -> tuple[Link, ...]:
         """The steps from the target's element to the scalar."""
         found: list[Link] = []
         node, here = self.target, index
         while node is not self.loss and node in self.bars:
-            sums, (y, place) = self._sums(node, here)
-            link = self._link(node, here, sums, y, place)
-            found.append(link)
-            largest = link.largest(1)
-            if not largest or not largest[0].value:
-                return tuple(found)
-            node, here = y, largest[0].of.index
-        name, number = self.names.get(self.loss, "loss"), float(self.values[self.loss].ravel()[0])
-        found.append(Link(Place(name), number, 1.0))
+            uses = [use for use in self.consumers.get(node, ()) if use[0] in self.bars]
+            made = [(use, self._sum(*use, here)) for use in uses]
+            # Of a slice that leaves the element out there is nothing to say.
+            made = [(use, s) for use, s in made if len(s.numbers) or s.rule is not None] or made
+            if not made:
+                break
+            uses, sums = [use for use, _ in made], tuple(s for _, s in made)
+            largest = max(range(len(sums)), key=lambda i: _rank(sums[i]))
+            found.append(self._link(node, here, uses, sums, largest))
+            y = uses[largest][0]
+            node, here = y, self._next(sums[largest], y, node.shape, here)
+        if node is self.loss or not found:
+            name = self.names[self.loss]
+            found.append(Link(Place(name, here), float(self.values[self.loss][here]), 1.0))
         return tuple(found)
 
-    def sums(self, index: Index) -> tuple[Sum, ...]:
-        """The terms of the gradient of the target's element."""
-        return self._sums(self.target, index)[0]
-
-    def _sums(self, node: Node, index: Index) -> tuple[tuple[Sum, ...], tuple[Node, int]]:
-        """The terms of a cotangent, and the operation that has the largest."""
-        found, largest, most = [], self.consumers[node][0], -1.0
-        for y, place in self.consumers[node]:
+    def per_row(self, index: Index) -> Array | None:
+        """How much each row adds to the gradient, where every term belongs to one row alone."""
+        if not self._rows or self._acting or self._shares.get(self.target) is not Share.NONE:
+            return None
+        found = np.zeros(self._rows)
+        for y, place in self.consumers.get(self.target, ()):
             if y not in self.bars:
                 continue
-            bar = self.bars[y].astype(np.float64)
-            local = column(y, place, index, self.values, bar)
-            numbers = np.flatnonzero(local)
-            one = Sum(self.name(y), y.shape, numbers, local.ravel()[numbers], bar.ravel()[numbers])
-            found.append(one)
-            top = float(np.abs(one.values).max(initial=0.0))
-            if top > most:
-                largest, most = (y, place), top
-        return tuple(found), largest
+            if self._shares[y] is not Share.EACH:
+                return None
+            one = self._sum(y, place, index)
+            row = one.numbers // (y.size // self._rows)
+            np.add.at(found, row, one.values)
+        return found
 
-    def name(self, node: Node) -> str:
-        """What a value is called: its place, or its operation and where that is."""
-        if node in self.names:
-            return self.names[node]
-        path = node.origin.path
-        return f"{path}.{node.op.name}" if path else node.op.name
+    def _sum(self, y: Node, place: int, index: Index) -> Sum:
+        bar = self.bars[y].astype(np.float64)
+        made = column(y, place, index, self.values, bar)
+        numbers = np.flatnonzero(made.factors)
+        return Sum(
+            name=self.names[y],
+            operation=y.op.name,
+            shape=y.shape,
+            numbers=numbers,
+            local=made.factors.ravel()[numbers],
+            cotangents=bar.ravel()[numbers],
+            rule=None if made.linear else made.value,
+            formula=rule(y, place),
+            latex=rule(y, place, "latex"),
+        )
 
-    def _link(self, node: Node, index: Index, sums: tuple[Sum, ...], y: Node, place: int) -> Link:
-        moves = isinstance(y.op, View) and len(sums) == 1 and len(sums[0].numbers) == 1
-        written = rule(y, place)
+    def _next(self, largest: Sum, y: Node, shape: Index, index: Index) -> Index:
+        """The element above that is followed."""
+        if len(largest.numbers):
+            return largest.largest(1)[0].of.index
+        if y.shape == shape:
+            return index
+        place = np.unravel_index(int(np.argmax(np.abs(self.bars[y]))), y.shape) if y.shape else ()
+        return tuple(int(i) for i in place)
+
+    def _link(
+        self,
+        node: Node,
+        index: Index,
+        uses: list[tuple[Node, int]],
+        sums: tuple[Sum, ...],
+        largest: int,
+    ) -> Link:
+        y, place = uses[largest]
+        one = len(sums) == 1 and len(sums[0].numbers) == 1 and bool(np.all(sums[0].local == 1))
         return Link(
-            place=Place(self.name(node), index),
+            place=Place(self.names[node], index),
             value=float(self.values[node][index]),
             cotangent=float(self.bars[node][index]),
             operation=y.op.name,
             path=y.origin.path,
             source=str(y.origin.source or ""),
-            formula=written,
-            latex=rule(y, place, "latex"),
-            given=self._inputs(y, place, index, written),
+            formula=sums[largest].formula,
+            latex=sums[largest].latex,
+            given=self._inputs(y, place, index, sums[largest].formula),
             time=self.steps.get(y),
             sums=sums,
-            moves=moves and bool(np.all(sums[0].local == 1)),
+            moves=one and isinstance(y.op, View),
         )
 
     def _inputs(self, y: Node, place: int, index: Index, written: str) -> dict[str, str | float]:
         """What stands for the letters of a formula: numbers where one gives one, else names."""
         by_number = isinstance(y.op, Elementwise)
         found: dict[str, str | float] = {}
-        for letter, x in zip(letters(len(y.inputs), place), y.inputs, strict=True):
+        called = [*zip(letters(len(y.inputs), place), y.inputs, strict=True), ("y", y)]
+        for letter, x in called:
             if re.search(rf"\b{letter}\b", written) and _only_number(x) is None:
-                found[letter] = float(self.values[x][index]) if by_number else self.name(x)
-        if by_number and re.search(r"\by\b", written):
-            found["y"] = float(self.values[y][index])
+                found[letter] = float(self.values[x][index]) if by_number else self._called(x)
         return found
+
+    def _called(self, node: Node) -> str:
+        """The name of an array; y is what an operation gives, everywhere else."""
+        name = self.names[node]
+        targets = name == "y" or name.startswith("y.")
+        return f"{name}, the targets" if targets and isinstance(node.op, Leaf) else name
+
+
+def _rank(one: Sum) -> tuple[bool, float]:
+    """How large the largest term of a sum is; one that is no number comes first."""
+    if one.rule is not None:
+        return not np.isfinite(one.rule), abs(one.rule)
+    if not len(one.numbers):
+        return False, -1.0
+    value = one.largest(1)[0].value
+    return not np.isfinite(value), abs(value)
+
+
+def _names(order: list[Node], named: dict[Node, str]) -> dict[Node, str]:
+    """What values are called: their place, or their operation and where that is, each once."""
+    found, counts = dict(named), Counter[str]()
+    for node in order:
+        if node not in found:
+            path = node.origin.path
+            name = f"{path}.{node.op.name}" if path else node.op.name
+            counts[name] += 1
+            found[node] = name if counts[name] == 1 else f"{name}#{counts[name]}"
+    return found
 
 
 def letters(count: int, place: int) -> list[str]:
@@ -168,6 +220,7 @@ def rule(y: Node, place: int, style: Style = "text") -> str:
     given = tuple(
         placeholder(letter, x.shape, x.dtype) for letter, x in zip(called, y.inputs, strict=True)
     )
+    # What is one number is written as that: x^2 rather than x^u.
     numbers = {
         standing: leaf_name(known)
         for standing, x in zip(given, y.inputs, strict=True)

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pullback.autodiff.gradcheck import difference, is_kink
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node
 from pullback.graph.order import depends_on, topological
-from pullback.insight.derivation import Difference, Index
+from pullback.insight.columns import Index
+from pullback.insight.derivation import Difference
 from pullback.insight.subject import Subject
 from pullback.insight.values import exact, exactly
+from pullback.ops.comparison import StopGradient
+from pullback.ops.custom import CustomDerivative
 
 _STEP = 1e-5  # of the size of the value that is moved
+_FINER = 16  # so many times smaller is the step that tells a kink from curvature
 _NEAR = 1e-6  # of the gradient
-_ROUNDING = 1e-10  # of the scalar, over the size of the value that is moved
+_ROUNDING = 1e-11  # of the scalar, over the size of the value that is moved
 
 
 class Along:
@@ -30,7 +33,7 @@ class Along:
     ) -> None:
         order = topological([subject.loss])
         active = depends_on(order, [target])
-        self._again = [n for n in order if n in active and n is not target]
+        self.again = [n for n in order if n in active and n is not target]
         self._loss, self._target, self._index = subject.loss, target, index
         self._values = values
 
@@ -46,30 +49,68 @@ class Along:
         values[self._target] = values[self._target].copy()
         values[self._target][self._index] += shift
         with np.errstate(all="ignore"):
-            for node in self._again:
+            for node in self.again:
                 values[node] = exactly(node, values)
         return float(values[self._loss].ravel()[0])
 
 
 def compared(subject: Subject, target: Node, bar: Node, index: Index) -> Difference:
-    """The finite difference beside the gradient in float64: agreeing, apart, or on a kink.
+    """The finite difference beside the gradient.
 
-    First a central difference of order 2. Where that is not near, differences of order 6 with
-    smaller and smaller steps; where the slopes from the left and the right stay apart, and the
-    gradient lies between them, the element is on a kink.
+    A central difference of order 2, and the slopes of the two sides, with two steps. Where the
+    slopes stay apart as the step becomes smaller there is a kink; where the change of value does
+    not shrink with the step, a jump.
+
+    Args:
+        subject: The scalar.
+        target: With respect to which node.
+        bar: The gradient with respect to it.
+        index: Of which element.
     """
     values = exact([subject.loss, bar], subject.values)
     gradient = float(values[bar][index])
     along = Along(subject, target, index, values)
     here, h = along(0.0), _STEP * along.size
-    above, below = along(h), along(-h)
-    found = (above - below) / (2 * h)
-    near = _NEAR * max(abs(gradient), abs(found)) + _ROUNDING * abs(here) / along.size
+    if not np.isfinite([gradient, here]).all():
+        return Difference(float("nan"), gradient, "differs")
+    low, high, change = _slopes(along, here, h)
+    found = (low + high) / 2
+    noise = _ROUNDING * abs(here) / along.size
+    near = _NEAR * max(abs(gradient), abs(found)) + noise
+    fine = h / _FINER
+    if high != low and abs(high - low) > 1e-3 * max(abs(high), abs(low)) + 10 * noise:
+        low2, high2, change2 = _slopes(along, here, fine)
+        if abs(change2) > 0.5 * abs(change) > 1e-8 * max(abs(here), 1e-8):
+            return Difference(found, gradient, "jump")
+        if abs(high2 - low2) > 0.5 * abs(high - low):
+            slack = 1e-4 * max(abs(low2), abs(high2)) + _FINER * noise
+            inside = min(low2, high2) - slack <= gradient <= max(low2, high2) + slack
+            verdict = "kink" if inside else "differs"
+            return Difference(found, gradient, verdict, (low2, high2), fine, _hidden(along))
+        found = (low2 + high2) / 2  # a kink beside, or much curvature: the finer step is past it
+        near = _NEAR * max(abs(gradient), abs(found)) + _FINER * noise
     if abs(found - gradient) <= near:
-        return Difference(found, gradient, True)
-    better = difference(along, gradient, near)
-    if abs(better - gradient) <= 10 * near:
-        return Difference(better, gradient, True)
-    if is_kink(along, gradient, near):
-        return Difference(better, gradient, True, ((here - below) / h, (above - here) / h))
-    return Difference(better, gradient, False)
+        return Difference(found, gradient, "agrees")
+    # Of short steps rounding errors are large, of long ones the curvature: others are tried.
+    others = [sum(_slopes(along, here, k * h)[:2]) / 2 for k in (8, 64)]
+    best = min((found, *others), key=lambda d: abs(d - gradient))
+    if abs(best - gradient) <= near:
+        return Difference(best, gradient, "agrees")
+    spread = max(abs(found - other) for other in others)
+    if abs(best - gradient) <= 3 * spread and abs(gradient) <= 1e3 * spread:
+        return Difference(best, gradient, "small")
+    return Difference(best, gradient, "differs", hidden=_hidden(along))
+
+
+def _slopes(along: Along, here: float, h: float) -> tuple[float, float, float]:
+    """The slopes from the left and from the right, and the change between them."""
+    below, above = along(-h), along(h)
+    return (here - below) / h, (above - here) / h, above - below
+
+
+def _hidden(along: Along) -> tuple[str, ...]:
+    """Operations whose rule may well be another thing than the derivative."""
+    kinds = (StopGradient, CustomDerivative)
+    met = [n for n in along.again if isinstance(n.op, kinds)]
+    names = [f"{n.op.name} in {n.origin.path!r}" if n.origin.path else n.op.name for n in met]
+    return tuple(dict.fromkeys(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pullback.autodiff.reverse import gradient
@@ -9,7 +10,7 @@ from pullback.errors import ConfigError, DifferentiationError
 from pullback.execute import default_executor
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import HasNode, Leaf, Node, as_node
-from pullback.insight.derivation import Derivation, Place, by_row
+from pullback.insight.derivation import Derivation, Place
 from pullback.insight.derive import Deriver
 from pullback.insight.differences import compared
 from pullback.insight.subject import Subject, element_of, of_network, of_tensor, split_place
@@ -23,7 +24,7 @@ def explain(
     place: str | None = None,
     *,
     wrt: Any = None,
-    element: int | tuple[int, ...] | None = None,
+    element: Any = None,
     loss: Any = None,
     learning_rate: float | None = None,
     open_fused: bool = False,
@@ -47,7 +48,8 @@ def explain(
         data: The batch of a network, `(X, y)` or `(X, y, weights)`.
         place: Which element: `0.weight[3,7]`.
         wrt: For a tensor: with respect to what.
-        element: For a tensor: which element of `wrt`; not needed where there is one.
+        element: For a tensor: which element of `wrt`, a whole number or a tuple of them; not
+            needed where there is one.
         loss: For a network: a loss or its name; a dict of them for several outputs.
         learning_rate: Of the next step, to say how far the element will move.
         open_fused: Whether fused operations (softmax, normalisation, attention) are opened into
@@ -78,22 +80,21 @@ def explain(
         back-propagating errors".
     """
     if isinstance(of, Module):
-        if data is None or place is None or loss is None:
+        _refuse("a network", {"wrt": wrt, "element": element})
+        missing = [n for n, v in (("data", data), ("place", place), ("loss", loss)) if v is None]
+        if missing:
             raise ConfigError(
                 "a network is explained on a batch, at a place, with a loss",
-                ", ".join(
-                    f"no {name}"
-                    for name, given in (("data", data), ("place", place), ("loss", loss))
-                    if given is None
-                ),
+                ", ".join(f"no {name}" for name in missing),
                 'Write pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
             )
         subject = of_network(of, data, loss, training=training, seed=seed, step=step)
-        name, index = split_place(place)
+        name, index = split_place(str(place))
         target = subject.node(name)
     else:
+        _refuse("a tensor", {"data": data, "place": place, "loss": loss})
         subject, name, target = _of_tensor(of, wrt)
-        index = element if isinstance(element, tuple) or element is None else (element,)
+        index = element
     return explained(
         subject,
         name,
@@ -103,6 +104,18 @@ def explain(
         open_fused=open_fused,
         kind=executor,
     )
+
+
+def _refuse(what: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments that belong to the other form."""
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise ConfigError(
+            "a network is explained at a place, a tensor with respect to another",
+            f"{what} with {' and '.join(wrong)}",
+            "Write pb.explain(loss, wrt=x, element=0), or "
+            'pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
+        )
 
 
 def _of_tensor(of: Any, wrt: Any) -> tuple[Subject, str, Node]:
@@ -123,13 +136,18 @@ def explained(
     subject: Subject,
     name: str,
     target: Node,
-    index: tuple[int, ...] | None,
+    index: Any,
     *,
     learning_rate: float | None = None,
     open_fused: bool = False,
     kind: str | None = None,
 ) -> Derivation:
-    """The derivation of one element of a subject's node; see `explain`."""
+    """The derivation of one element of a subject's node; see `explain`.
+
+    Raises:
+        ShapeError: The index is that of no element.
+        DifferentiationError: No derivative exists there.
+    """
     if not is_float(target.dtype):
         raise DifferentiationError(
             "a derivative is taken with respect to real numbers",
@@ -140,8 +158,7 @@ def explained(
     kind = kind or default_executor()
     (bar,) = gradient(subject.loss, [target])
     engine = computed([bar], subject.values, kind)[bar][element]
-    links = Deriver(subject, target, fused=open_fused, kind=kind).links(element)
-    first = links[0]
+    deriver = Deriver(subject, target, fused=open_fused, kind=kind)
     return Derivation(
         of=subject.names().get(subject.loss, "loss"),
         place=Place(name, element),
@@ -149,8 +166,9 @@ def explained(
         gradient=float(engine),
         dtype=str(target.dtype),
         executor=kind,
-        links=links,
+        links=deriver.links(element),
         difference=compared(subject, target, bar, element),
-        rows=by_row(first.sums, subject.rows) if first.sums else None,
+        rows=deriver.per_row(element),
+        kind=subject.kinds.get(name, "value"),
         learning_rate=learning_rate,
     )

@@ -56,7 +56,9 @@ def formulas_of(subject: Subject, style: Style = "text") -> Formulas:
     """The equations of a subject."""
     latex = style == "latex"
     called = subject.names()
-    names = {n: rf"\mathtt{{{_escaped(name)}}}" if latex else name for n, name in called.items()}
+    names = {
+        n: rf"\mathtt{{{printing.escaped(name)}}}" if latex else name for n, name in called.items()
+    }
     order = topological([subject.loss])
     placed = [n for n in order if n in called]
     forward = {called[n]: _equation(n, names, style) for n in placed if not isinstance(n.op, Leaf)}
@@ -79,10 +81,6 @@ def formulas_of(subject: Subject, style: Style = "text") -> Formulas:
 def _equation(node: Node, names: Mapping[Node, str], style: Style) -> str:
     """A value in terms of those that have names."""
     return printing.formula(node, {n: name for n, name in names.items() if n is not node}, style)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("_", r"\_")
 
 
 def formula(

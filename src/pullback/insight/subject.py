@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from pullback.errors import ConfigError, DifferentiationError, ShapeError, unknown
 from pullback.graph.dtypes import Array, is_float
@@ -16,7 +14,7 @@ from pullback.graph.order import topological
 from pullback.graph.origin import scope
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module, observed
-from pullback.nn.parameter import bound
+from pullback.nn.parameter import Parameter, bound
 from pullback.nn.several import labelled, outputs_by_name, unlabelled
 from pullback.train.given import feeds_of
 from pullback.train.objective import Objective, check_targets
@@ -32,6 +30,8 @@ class Subject:
         loss: The scalar.
         places: The nodes that have a name: inputs, parameters, outputs of layers, the loss.
         values: The values of placeholders and slots.
+        kinds: What has a name is: `parameter`, `frozen` (a parameter that is not trained),
+            `buffer`, `input`, or else a value that is computed.
         rows: How many rows the batch has; None where there is no batch.
         title: What it is, in a few words.
     """
@@ -39,6 +39,7 @@ class Subject:
     loss: Node
     places: Mapping[str, Node]
     values: Mapping[Node, Array] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
     title: str = ""
 
@@ -115,7 +116,11 @@ def of_network(
     values |= {nodes[value]: value.numpy() for value in state.values()}
     rows = len(next(iter(feeds.values())))
     title = f"{_title(objective)} of {rows} row{'s' * (rows != 1)}"
-    return Subject(total, places, values, rows, title)
+    kinds = dict.fromkeys(given, "input")
+    for path, value in state.items():
+        known = value.trainable if isinstance(value, Parameter) else None
+        kinds[path] = "buffer" if known is None else "parameter" if known else "frozen"
+    return Subject(total, places, values, kinds, rows, title)
 
 
 def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:
@@ -131,7 +136,7 @@ def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:
             "Reduce it first, with .sum() or .mean().",
         )
     places = {_label(n): n for n in topological([loss]) if isinstance(n.op, Leaf) and _label(n)}
-    return Subject(loss, {**places, **wrt, LOSS: loss}, title="a tensor")
+    return Subject(loss, {**places, **wrt, LOSS: loss}, title="a scalar tensor")
 
 
 def _label(node: Node) -> str:
@@ -170,33 +175,35 @@ def split_place(text: str) -> tuple[str, tuple[int, ...] | None]:
     return name.strip(), index
 
 
-def element_of(name: str, node: Node, index: tuple[int, ...] | int | None) -> tuple[int, ...]:
+def element_of(name: str, node: Node, index: Any) -> tuple[int, ...]:
     """The index of one element, every number counted from 0.
+
+    Args:
+        name: What the array is called.
+        node: The array.
+        index: A whole number, a tuple or list of them, or None for the only element.
 
     Raises:
         ShapeError: It is none of the value's elements.
     """
     shape = node.shape
-    given = (index,) if isinstance(index, (int, np.integer)) else index
-    if given is None and node.size == 1:
+    if index is None and node.size == 1:
         return (0,) * len(shape)
+    try:
+        given = [
+            operator.index(i) for i in (index if isinstance(index, (tuple, list)) else [index])
+        ]
+    except TypeError:
+        given = None
     fits = given is not None and len(given) == len(shape)
     if not fits or any(not -n <= i < n for i, n in zip(given or (), shape, strict=True)):
         last = ", ".join(str(n - 1) for n in shape)
+        many = f"{len(shape)} number{'s' * (len(shape) != 1)}"
+        said = f"{many} from 0 to ({last}), or from -1 backwards" if shape else "no index"
+        first = f"{name}[{','.join('0' * len(shape))}]" if shape else name
         raise ShapeError(
-            f"an element of {name} of shape {shape} has {len(shape)} numbers from 0 to ({last})",
-            "no index" if given is None else str(list(given)),
-            f"Write {name}[{','.join('0' * len(shape))}] for the first one.",
+            f"an element of {name} of shape {shape} has {said}",
+            "no index" if index is None else str(given if given is not None else index),
+            f"Write {first}.",
         )
-    return tuple(int(i) % n for i, n in zip(given or (), shape, strict=True))
-
-
-def elements(shape: tuple[int, ...], chosen: Array) -> Iterator[tuple[int, ...]]:
-    """The indices of elements by their numbers, counted along the last axis first."""
-    for number in chosen:
-        yield tuple(int(i) for i in np.unravel_index(int(number), shape)) if shape else ()
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    """How many elements an array of that shape has."""
-    return math.prod(shape)
+    return tuple(i % n for i, n in zip(given or (), shape, strict=True))

@@ -28,7 +28,7 @@ def computed(
         return dict(zip(nodes, evaluate(nodes, known), strict=True))
     found = {n: n.value if n.value is not None else known.get(n) for n in nodes}
     wanted = {str(i): n for i, n in enumerate(nodes) if not isinstance(n.op, Leaf)}
-    feeds, state = labelled(known)
+    feeds, state = feeds_and_slots(known)
     ran = executor(Step(wanted, name="everything"), State(state), kind)
     program = getattr(ran, "program", None)
     needed = feeds if program is None else {label: feeds[label] for label in program.feeds}
@@ -62,7 +62,7 @@ def result(node: Node, inputs: Sequence[Array]) -> Array:
     return np.asarray(node.op.forward(*inputs), FLOAT64 if real else node.dtype)
 
 
-def labelled(known: Mapping[Node, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+def feeds_and_slots(known: Mapping[Node, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
     """The values of placeholders, and those of slots, by their labels."""
     feeds: dict[str, Array] = {}
     state: dict[str, Array] = {}

@@ -7,54 +7,92 @@ import numpy as np
 from pullback.insight.derivation import Derivation
 
 _NAMED = 3  # rows that are named on each side
+_STAYS = {
+    "frozen": "It is frozen: training does not change it.",
+    "buffer": "It is a buffer: no gradient changes it.",
+    "input": "It is an input: training does not change it.",
+    "value": "It is computed: what changes is what it is computed from.",
+}
 
 
 def paragraph(found: Derivation) -> str:
     """A few sentences about a derivation."""
-    parts = [_direction(found), _rows(found), _way(found)]
-    return " ".join(part for part in parts if part)
+    if not np.isfinite([found.gradient, found.total]).all():
+        return (
+            f"The gradient is {found.gradient:g}, and its terms add up to {found.total:g}: "
+            "somewhere in between a number is infinite or none. The steps below follow it."
+        )
+    return " ".join(part for part in (_direction(found), _rows(found), _way(found)) if part)
 
 
 def _direction(found: Derivation) -> str:
     g = found.gradient
     if not g:
-        return f"The gradient is 0: a small change of {found.place} leaves {found.of} as it is."
+        return _nothing(found)
+    if found.kind != "parameter":
+        said = "raises" if g > 0 else "lowers"
+        rate = f"at a rate of {abs(g):.3g} per unit"
+        return f"Making {found.place} larger {said} {_the(found)}, {rate}. {_STAYS[found.kind]}"
     up, down = ("raises", "smaller") if g > 0 else ("lowers", "larger")
-    said = f"A larger {found.place} {up} {found.of}, so gradient descent makes it {down}"
+    said = f"A larger {found.place} {up} {_the(found)}, so plain gradient descent makes it {down}"
     if found.learning_rate is None:
         return f"{said}, by {abs(g):.3g} times the learning rate."
     moved = abs(g) * found.learning_rate
-    return f"{said}: by {moved:.3g} at a learning rate of {found.learning_rate:g}."
+    return f"{said}, by {moved:.3g} at a learning rate of {found.learning_rate:g}."
+
+
+def _nothing(found: Derivation) -> str:
+    difference = found.difference
+    if difference is not None and difference.slopes is not None:
+        return "The gradient is 0 by convention: there is a kink, and no single slope."
+    blocked = next((link for link in found.links if link.sums and not link.size), None)
+    said = f"The gradient is 0: to first order, {found.place} does not change {_the(found)}."
+    if blocked is None or blocked.operation == "":
+        return said
+    value = f"where its input {blocked.place} is {blocked.value:.3g}"
+    if all((s.local == 0).all() for s in blocked.sums):
+        return f"{said} {blocked.operation} passes nothing on {value}."
+    return said
+
+
+def _the(found: Derivation) -> str:
+    return "the loss" if found.of == "loss" else found.of
 
 
 def _rows(found: Derivation) -> str:
-    if found.rows is None or len(found.rows) < 2:
-        return ""
     rows = found.rows
+    if rows is None or len(rows) < 2 or not rows.any():
+        return ""
     up, down = np.flatnonzero(rows < 0), np.flatnonzero(rows > 0)
     idle = len(rows) - len(up) - len(down)
     parts = []
     for way, some in (("up", up), ("down", down)):
-        if len(some):
-            order = some[np.argsort(-np.abs(rows[some]), kind="stable")][:_NAMED]
-            named = ", ".join(f"{i} ({-rows[i]:+.3g})" for i in order)
-            most = "most of all " if len(some) > len(order) else ""
-            noun = "row pushes" if len(some) == 1 else "rows push"
-            parts.append(f"{len(some)} {noun} it {way}, {most}{named}")
-    said = f"Of {len(rows)} rows, {'; '.join(parts)}" if parts else ""
-    if idle and parts:
-        said += f"; {idle} {'have' if idle > 1 else 'has'} no say"
-    return f"{said}." if said else ""
+        if not len(some):
+            continue
+        order = some[np.argsort(-np.abs(rows[some]), kind="stable")][:_NAMED]
+        named = ", ".join(f"row {i + found.first_row} ({-rows[i]:+.3g})" for i in order)
+        most = "most of all " if len(some) > len(order) else ""
+        verb = "pushes" if len(some) == 1 else "push"
+        parts.append(f"{len(some)} {verb} it {way}, {most}{named}")
+    if idle:
+        parts.append(f"{idle} {'adds' if idle == 1 else 'add'} nothing")
+    return f"Of {len(rows)} rows, {'; '.join(parts)}."
 
 
 def _way(found: Derivation) -> str:
-    """The largest path from the element to the scalar, and how much of the sum goes along it."""
+    """The path of the largest terms, and how much of the sum the first of them is."""
     links = [link for link in found.links if not link.moves]
-    if len(links) < 3 or not found.size:
+    first = found.links[0]
+    if len(links) < 3 or not found.size or not first.linear:
         return ""
-    places = [str(link.place) for link in links]
-    if len(places) > 7:
-        places = [*places[:3], "...", *places[-3:]]
-    first = found.links[0].largest(1)[0]
-    share = abs(first.value) / found.size
-    return f"Most goes by {' -> '.join(places)}: its first term is {share:.0%} of the absolute sum."
+    places = [str(link.place) for link in links[1:]]
+    if len(places) > 6:
+        places = [*places[:3], "...", *places[-2:]]
+    way = " -> ".join(places)
+    if first.count == 1:
+        return f"All of it comes through {way}."
+    share = abs(first.largest(1)[0].value) / found.size
+    return (
+        f"The largest of the {first.count:,} terms ({share:.0%} of their absolute sum) comes "
+        f"through {way}; the steps below follow it."
+    )

@@ -39,12 +39,14 @@ class Objective:
 
     @classmethod
     def named(cls, loss: Any) -> Objective:
-        """A loss, its name, or a dict of such by output.
+        """An objective itself; of a loss, its name, or a dict of such by output, their sum.
 
         Example:
             >>> Objective.named("mse").only.name
             'mse'
         """
+        if isinstance(loss, Objective):
+            return loss
         each = loss if isinstance(loss, Mapping) else {ONE: loss}
         return cls({name: losses.get(one) for name, one in each.items()}, {})
 
