@@ -73,7 +73,8 @@ def longest_step(run: pb.Run) -> float:
 
 def check(times: Times) -> None:
     used, late, step = times
-    limit = max(AT_ONCE, step)
+    slower = 10 if module().build()["sanitized"] else 1
+    limit = max(AT_ONCE * slower, step)
     assert used < limit, f"{used:.3f} s of work after Ctrl-C, where a step takes {step:.3f} s"
     assert late < limit + BUSY, f"{late:.3f} s after Ctrl-C, where a step takes {step:.3f} s"
 

@@ -55,8 +55,11 @@ def executor(step: Step, state: State, kind: str | None = None) -> Executor:
 
     Raises:
         ConfigError: There is no native module for `native`.
+        UnknownNameError: There is no executor of that name; the nearest is named.
     """
     kind = kind or default_executor()
+    if kind not in EXECUTORS:
+        raise unknown("executor", kind, EXECUTORS)
     if kind == "reference":
         return ReferenceExecutor(step, state)
     if kind == "native":

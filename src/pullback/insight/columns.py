@@ -11,6 +11,7 @@ from pullback.autodiff.reverse import backward, pullback
 from pullback.execute import evaluate
 from pullback.graph.dtypes import FLOAT64, Array, is_float
 from pullback.graph.node import Constant, Node, constant
+from pullback.graph.origin import Origin
 from pullback.ops.families import Elementwise
 
 Index = tuple[int, ...]
@@ -89,4 +90,4 @@ def wide(array: Array) -> Node:
     """A constant; real numbers in float64."""
     array = np.asarray(array)
     kept = array.astype(FLOAT64) if is_float(array.dtype) else array
-    return Node(Constant(""), (), kept.shape, kept.dtype, constant(0.0).origin, kept)
+    return Node(Constant(""), (), kept.shape, kept.dtype, Origin(), kept)

@@ -44,7 +44,7 @@ class Term:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sum:
     """The terms that one use of an element adds to its cotangent.
 
@@ -103,7 +103,7 @@ class Sum:
         return Term(place, local, bar, float(self.values[i]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Link:
     """One step of a derivation: how the cotangent of one element follows from those above it.
 
@@ -189,7 +189,7 @@ class Difference:
         return self.verdict in ("agrees", "kink", "small")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     r"""The gradient of a scalar with respect to one element, derived.
 

@@ -43,7 +43,7 @@ class Deriver:
         open_ = opened(roots, fused=fused)
         self.steps = open_.steps
         self.loss, self.target = open_.new[subject.loss], open_.new[target]
-        order = topological([self.loss])
+        order = topological([self.loss, self.target])
         self.names = _names(order, {open_.new[n]: name for n, name in subject.names().items()})
         active = depends_on(order, [self.target])
         self.consumers: dict[Node, list[tuple[Node, int]]] = {}
@@ -62,11 +62,20 @@ class Deriver:
         self.bars: dict[Node, Array] = {n: found[bar] for n, bar in arrived.items()}
         self._shares, self._acting = shares(order, list(given), subject.rows or 1)
         self._rows = subject.rows
+        self._first: list[tuple[Node, Sum]] = []  # the terms of the last derivation's gradient
+
+    def engine(self, index: Index) -> float | None:
+        """The gradient as the executor computed it; None where a loop was unrolled."""
+        if self.steps or self.target not in self.bars:
+            return None
+        return float(self.bars[self.target][index])
 
     def links(self, index: Index) -> tuple[Link, ...]:
         """The steps from the target's element to the scalar."""
         found: list[Link] = []
         node, here = self.target, index
+        if node not in self.bars:
+            return (Link(Place(self.names[node], here), float(self.values[node][here]), 0.0),)
         while node is not self.loss and node in self.bars:
             uses = [use for use in self.consumers.get(node, ()) if use[0] in self.bars]
             made = [(use, self._sum(*use, here)) for use in uses]
@@ -75,6 +84,8 @@ class Deriver:
             if not made:
                 break
             uses, sums = [use for use, _ in made], tuple(s for _, s in made)
+            if not found:
+                self._first = [(y, s) for (y, _), s in made]
             largest = max(range(len(sums)), key=lambda i: _rank(sums[i]))
             found.append(self._link(node, here, uses, sums, largest))
             y = uses[largest][0]
@@ -84,17 +95,14 @@ class Deriver:
             found.append(Link(Place(name, here), float(self.values[self.loss][here]), 1.0))
         return tuple(found)
 
-    def per_row(self, index: Index) -> Array | None:
-        """How much each row adds to the gradient, where every term belongs to one row alone."""
+    def per_row(self) -> Array | None:
+        """How much each row adds to what `links` was asked for; see `Derivation.rows`."""
         if not self._rows or self._acting or self._shares.get(self.target) is not Share.NONE:
             return None
         found = np.zeros(self._rows)
-        for y, place in self.consumers.get(self.target, ()):
-            if y not in self.bars:
-                continue
+        for y, one in self._first:
             if self._shares[y] is not Share.EACH:
                 return None
-            one = self._sum(y, place, index)
             row = one.numbers // (y.size // self._rows)
             np.add.at(found, row, one.values)
         return found

@@ -67,7 +67,7 @@ def compared(subject: Subject, target: Node, bar: Node, index: Index) -> Differe
         bar: The gradient with respect to it.
         index: Of which element.
     """
-    values = exact([subject.loss, bar], subject.values)
+    values = exact([subject.loss, bar, target], subject.values)
     gradient = float(values[bar][index])
     along = Along(subject, target, index, values)
     here, h = along(0.0), _STEP * along.size
@@ -77,7 +77,11 @@ def compared(subject: Subject, target: Node, bar: Node, index: Index) -> Differe
     found = (low + high) / 2
     noise = _ROUNDING * abs(here) / along.size
     near = _NEAR * max(abs(gradient), abs(found)) + noise
-    fine = h / _FINER
+    fine, own = h / _FINER, 1e-3 * abs(float(values[target][index]))
+    if 0 < own < h:  # a small number among larger ones: a pole or a kink at 0 may be near
+        slope = sum(_slopes(along, here, own)[:2]) / 2
+        if abs(slope - gradient) <= 10 * _NEAR * abs(gradient):
+            return Difference(slope, gradient, "agrees")
     if high != low and abs(high - low) > 1e-3 * max(abs(high), abs(low)) + 10 * noise:
         low2, high2, change2 = _slopes(along, here, fine)
         if abs(change2) > 0.5 * abs(change) > 1e-8 * max(abs(here), 1e-8):
@@ -89,13 +93,15 @@ def compared(subject: Subject, target: Node, bar: Node, index: Index) -> Differe
             return Difference(found, gradient, verdict, (low2, high2), fine, _hidden(along))
         found = (low2 + high2) / 2  # a kink beside, or much curvature: the finer step is past it
         near = _NEAR * max(abs(gradient), abs(found)) + _FINER * noise
+    lost = noise > 0.01 * max(abs(gradient), abs(found))
     if abs(found - gradient) <= near:
-        return Difference(found, gradient, "agrees")
+        return Difference(found, gradient, "small" if lost and noise else "agrees")
     # Of short steps rounding errors are large, of long ones the curvature: others are tried.
     others = [sum(_slopes(along, here, k * h)[:2]) / 2 for k in (8, 64)]
-    best = min((found, *others), key=lambda d: abs(d - gradient))
-    if abs(best - gradient) <= near:
-        return Difference(best, gradient, "agrees")
+    others = [d for d in (found, *others) if np.isfinite(d)] or [found]
+    best = min(others, key=lambda d: abs(d - gradient))
+    if abs(best - gradient) <= _NEAR * max(abs(gradient), abs(best)) + noise:
+        return Difference(best, gradient, "small" if lost else "agrees")
     spread = max(abs(found - other) for other in others)
     if abs(best - gradient) <= 3 * spread and abs(gradient) <= 1e3 * spread:
         return Difference(best, gradient, "small")

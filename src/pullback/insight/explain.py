@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -155,20 +156,35 @@ def explained(
             "Ask for a parameter, a real input, or the output of a layer.",
         )
     element = element_of(name, target, index)
+    rate = None if learning_rate is None else _rate(learning_rate)
     kind = kind or default_executor()
     (bar,) = gradient(subject.loss, [target])
-    engine = computed([bar], subject.values, kind)[bar][element]
     deriver = Deriver(subject, target, fused=open_fused, kind=kind)
+    engine = None if open_fused else deriver.engine(element)
+    if engine is None:  # the graph as it is trained, neither unrolled nor opened
+        engine = float(computed([bar], subject.values, kind)[bar][element])
     return Derivation(
         of=subject.names().get(subject.loss, "loss"),
         place=Place(name, element),
         title=subject.title,
-        gradient=float(engine),
+        gradient=engine,
         dtype=str(target.dtype),
         executor=kind,
         links=deriver.links(element),
         difference=compared(subject, target, bar, element),
-        rows=deriver.per_row(element),
+        rows=deriver.per_row(),
         kind=subject.kinds.get(name, "value"),
-        learning_rate=learning_rate,
+        learning_rate=rate,
     )
+
+
+def _rate(given: Any) -> float:
+    """A learning rate as a plain number.
+
+    Raises:
+        ConfigError: It is none that is positive and finite.
+    """
+    rate = float(given) if isinstance(given, numbers.Real) else float("nan")
+    if not 0 < rate < float("inf"):
+        raise ConfigError("a learning rate is a positive number", repr(given), "Use 0.01.")
+    return rate

@@ -1,4 +1,4 @@
-"""Graphs opened up: loops step by step, fused operations as their definitions."""
+"""Graphs opened up: loops step by step, recomputation, fused operations as their definitions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pullback import ops
 from pullback.graph.node import Node
 from pullback.graph.order import topological
 from pullback.graph.origin import entered
+from pullback.ops.custom import CustomDerivative
 from pullback.ops.loops import Scan
 
 
@@ -44,18 +45,20 @@ def opened(roots: Sequence[Node], *, fused: bool = False) -> Opened:
 
 
 def _open(found: Opened, roots: Sequence[Node], fused: bool) -> None:
-    for node in topological(roots, stop=lambda n: n in found.new or n.value is not None):
+    for node in topological(roots, stop=found.new.__contains__):
         if node not in found.new:
             found.new[node] = _made_again(found, node, fused)
 
 
 def _made_again(found: Opened, node: Node, fused: bool) -> Node:
-    if node.value is not None or not node.inputs:
+    if not node.inputs:
         return node
     inputs = [found.new[x] for x in node.inputs]
     if isinstance(node.op, Scan):
         with entered(node.origin):
             return _unrolled(found, node.op, inputs, fused)
+    if isinstance(node.op, CustomDerivative) and not node.op.rule.stated:
+        return inputs[0]  # computed again in the backward pass: the chain rule is the same
     if fused and node.op.is_fused:
         with entered(node.origin):
             definition = node.op.decompose(*inputs)

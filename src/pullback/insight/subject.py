@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pullback.errors import ConfigError, DifferentiationError, ShapeError, unknown
 from pullback.graph.dtypes import Array, is_float
-from pullback.graph.node import Leaf, Node, as_node, placeholder, slot
+from pullback.graph.node import Leaf, Node, Placeholder, Slot, as_node, placeholder, slot
 from pullback.graph.order import topological
 from pullback.graph.origin import scope
 from pullback.nn.mode import Mode, mode
@@ -82,6 +82,10 @@ def of_network(
         DataError: The data is no batch of numbers.
         ShapeError: The targets do not fit the outputs.
     """
+    if not isinstance(network, Module):
+        raise ConfigError(
+            "what is looked into is a network", type(network).__name__, "Pass a pb.nn.Module."
+        )
     if not network.is_initialised:
         raise ConfigError(
             "a network needs values before it can be looked into",
@@ -105,11 +109,12 @@ def of_network(
         outputs = outputs_by_name(network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
+        objective.check(outputs)
         with scope(path=LOSS):
             total, _ = objective.mean(outputs, targets, given.get("weights"))
     places |= given
     places |= {path: nodes[value] for path, value in state.items()}
-    places |= seen
+    places |= _outside_loops(seen, {*given.values(), *nodes.values()})
     places |= labelled("output", outputs)
     places[LOSS] = total
     values = {given[label]: array for label, array in feeds.items()}
@@ -121,6 +126,16 @@ def of_network(
         known = value.trainable if isinstance(value, Parameter) else None
         kinds[path] = "buffer" if known is None else "parameter" if known else "frozen"
     return Subject(total, places, values, kinds, rows, title)
+
+
+def _outside_loops(seen: Mapping[str, Node], known: Collection[Node]) -> dict[str, Node]:
+    """The outputs of layers but for those in the bodies of loops, which have a value a step."""
+    inside: set[Node] = set()
+    for node in topological(seen.values()):
+        unknown = isinstance(node.op, (Placeholder, Slot)) and node not in known
+        if unknown or not inside.isdisjoint(node.inputs):
+            inside.add(node)
+    return {name: node for name, node in seen.items() if node not in inside}
 
 
 def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:

@@ -38,7 +38,8 @@ def counted(count: int, noun: str) -> str:
 
 def text(found: Derivation) -> str:
     """The whole derivation."""
-    lines = [f"d {found.of} / d {found.place}", f"{found.title}, {found.dtype}", ""]
+    lines = [*_wrapped(f"d {found.of} / d {found.place}", "")]
+    lines += [*_wrapped(f"{found.title}, {found.dtype}", ""), ""]
     lines += checks(found)
     lines += ["", "In words", *_wrapped(paragraph(found), "   ")]
     lines += ["", "Step by step, from the top down to the element"]
@@ -109,7 +110,7 @@ def _moved(link: Link) -> list[str]:
 def _step(place: int, link: Link) -> list[str]:
     title = f"{place:>3}  {link.place} = {number(link.value)}"
     if not link.sums:
-        return [title, f"     x_bar = {number(link.cotangent)}"]
+        return [*_wrapped(title, "", "     "), f"     x_bar = {number(link.cotangent)}"]
     where = f"goes into {link.operation}" + (f" of {link.path!r}" if link.path else "")
     if link.time is not None:
         where += f", time step {link.time[0]} (of 0 to {link.time[1] - 1})"
@@ -118,7 +119,7 @@ def _step(place: int, link: Link) -> list[str]:
     gap = max(2, WIDTH - len(title) - len(where))
     lines = [f"{title}{' ' * gap}{where}"]
     if len(lines[0]) > WIDTH:
-        lines = [title, *_wrapped(where, "     ", "       ")]
+        lines = [*_wrapped(title, "", "     "), *_wrapped(where, "     ", "       ")]
     lines += _rules(link)
     if link.given:
         known = ", ".join(f"{name} = {_shown(value)}" for name, value in link.given.items())
@@ -152,7 +153,8 @@ def _terms(link: Link) -> list[str]:
     if link.count == 1:
         (term,) = largest
         factors = f"{number(term.local)} * {number(term.cotangent)}"
-        return [f"     = {cotangent} = {factors}, the cotangent of {term.of}"]
+        words = f"= {cotangent} = {factors}, the cotangent of {term.of}"
+        return _wrapped(words, "     ", "       ")
     lines = [f"     = {cotangent}, the sum of {counted(link.count, 'term')}:"]
     for term in largest:
         factors = f"{number(term.local):>12} * {number(term.cotangent):<12}"

@@ -77,6 +77,13 @@ class Trace(Mapping[str, Seen]):
             raise unknown("place", place, self._seen)
         return self._seen[place]
 
+    def __contains__(self, place: object) -> bool:
+        return place in self._seen
+
+    def get(self, place: str, default: Any = None) -> Any:
+        """What was seen at a place, or `default` where there is no such place."""
+        return self._seen.get(place, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._seen)
 
@@ -95,11 +102,25 @@ class Trace(Mapping[str, Seen]):
         found = {name: self[name].cotangent for name in slots}
         return {name: bar for name, bar in found.items() if bar is not None}
 
-    def explain(self, place: str, **settings: Any) -> Derivation:
-        """The derivation of the gradient of one element, `0.weight[3,7]`; see `pb.explain`."""
+    def explain(
+        self, place: str, *, learning_rate: float | None = None, open_fused: bool = False
+    ) -> Derivation:
+        """The derivation of the gradient of one element, `0.weight[3,7]`; see `pb.explain`.
+
+        Raises:
+            UnknownNameError: There is no such place; the nearest is named.
+            ShapeError: The element is none of the place's.
+        """
         name, index = split_place(place)
-        target = self.subject.node(name)
-        return explained(self.subject, name, target, index, kind=self.executor, **settings)
+        return explained(
+            self.subject,
+            name,
+            self.subject.node(name),
+            index,
+            learning_rate=learning_rate,
+            open_fused=open_fused,
+            kind=self.executor,
+        )
 
     def __repr__(self) -> str:
         head = ("place", "shape", "mean", "deviation", "cotangent's norm")

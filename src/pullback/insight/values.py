@@ -48,7 +48,8 @@ def exact(roots: Sequence[Node], known: Mapping[Node, Array]) -> dict[Node, Arra
 
 def exactly(node: Node, values: Mapping[Node, Array], known: Array | None = None) -> Array:
     """The value of one node from those of its inputs, real numbers in float64."""
-    known = node.value if known is None else known
+    if known is None and not node.inputs:
+        known = node.value  # what has inputs may have been looked at; it is computed all the same
     if known is None:
         return result(node, [values[x] for x in node.inputs])
     return np.asarray(known, FLOAT64 if is_float(node.dtype) else node.dtype)

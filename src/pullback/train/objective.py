@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pullback import losses, named, ops
-from pullback.errors import ShapeError, unknown
+from pullback.errors import ConfigError, ShapeError, unknown
 from pullback.graph.node import Node
 from pullback.losses import Loss
 from pullback.nn.several import ONE
@@ -55,6 +55,19 @@ class Objective:
         """The loss, where there is one output."""
         return self.losses.get(ONE)
 
+    def check(self, outputs: Nodes) -> None:
+        """Check that every output has its loss.
+
+        Raises:
+            ConfigError: One has none, or there is a loss for what is no output.
+        """
+        if set(self.losses) != set(outputs):
+            raise ConfigError(
+                "every output of the network has its loss",
+                f"losses for {_shown(self.losses)}, outputs {_shown(outputs)}",
+                "Pass a dict of losses with the names of the outputs, or one loss for one output.",
+            )
+
     def mean(self, outputs: Nodes, targets: Nodes, weights: Node | None) -> tuple[Node, Node]:
         """The objective of a batch, and what the batch counts in the mean over an epoch."""
         means = {n: loss(outputs[n], targets[n], weights) for n, loss in self.losses.items()}
@@ -96,6 +109,10 @@ class Objective:
         each = config["outputs"] if several else {ONE: config}
         found = {name: named.get(losses.Loss, loss, custom) for name, loss in each.items()}
         return cls(found, config["weights"] if several else {})
+
+
+def _shown(names: Iterable[str]) -> str:
+    return ", ".join(name or "the only one" for name in names) or "none"
 
 
 def average(counts: Nodes) -> Node:

@@ -101,18 +101,9 @@ def _total(network: Module, objective: Objective, given: Nodes) -> Node:
     outputs = outputs_by_name(network, unlabelled("x", given))
     targets = unlabelled("y", given)
     check_targets(outputs, targets)
-    if set(objective.losses) != set(outputs):
-        raise ConfigError(
-            "every output of the network has its loss",
-            f"losses for {_shown(objective.losses)}, outputs {_shown(outputs)}",
-            "Pass a dict of losses with the names of the outputs, or one loss for one output.",
-        )
+    objective.check(outputs)
     sums = objective.sums(outputs, targets, given.get("weights"))
     return objective.weighed({name: total for name, (total, _) in sums.items()})
-
-
-def _shown(names: Mapping[str, Any]) -> str:
-    return ", ".join(name or "the only one" for name in names)
 
 
 def _check_network(network: Module, training: bool) -> None:
