@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pullback.insight.explain import explain
     from pullback.insight.formulas import Formulas, formula
     from pullback.insight.noise import NoiseScale, noise_scale
+    from pullback.insight.replay import Replay, replay
     from pullback.insight.trace import Trace, trace_step
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -62,12 +63,14 @@ _HOMES = {
             "Formulas",
             "GradientCheck",
             "NoiseScale",
+            "Replay",
             "Trace",
             "check_gradients",
             "curvature",
             "explain",
             "formula",
             "noise_scale",
+            "replay",
             "trace_step",
         ),
         "pullback.insight",

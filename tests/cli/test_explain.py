@@ -52,3 +52,30 @@ def test_bad_input(run: Path, words: list[str], said: str) -> None:
     result = pullback("explain", run, "penguins", *words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_replay_shows_a_step(run: Path) -> None:
+    result = pullback("replay", run, "--step", 2)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("step 2, to the bit, from checkpoint 0")
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    derived = pullback("replay", run, "--step", 2, "0.weight[0,1]")
+    assert derived.stdout.startswith("d loss / d 0.weight[0,1]")
+    found = plain("replay", run, "--step", 2, "0.weight[0,1]")
+    assert found["exact"]
+    assert found["derivation"]["adds_up"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--step", 0], "steps 1 to"),
+        (["--step", 10**6], "steps 1 to"),
+        (["--step", 1, "0.wieght[0,0]"], "Did you mean '0.weight'?"),
+        ([], "--step"),
+    ],
+)
+def test_bad_replays(run: Path, words: list[str], said: str) -> None:
+    result = pullback("replay", run, *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())

@@ -6,6 +6,7 @@ from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explain
 from pullback.insight.formulas import Formulas, formula
 from pullback.insight.noise import NoiseScale, noise_scale
+from pullback.insight.replay import Replay, replay
 from pullback.insight.trace import Trace, trace_step
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "Formulas",
     "GradientCheck",
     "NoiseScale",
+    "Replay",
     "Trace",
     "check_gradients",
     "curvature",
     "explain",
     "formula",
     "noise_scale",
+    "replay",
     "trace_step",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,12 @@ from pullback.graph.order import topological
 from pullback.graph.origin import scope
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module, observed
-from pullback.nn.parameter import Parameter, bound
+from pullback.nn.parameter import Parameter, Value, bound
 from pullback.nn.several import labelled, outputs_by_name, unlabelled
 from pullback.train.given import feeds_of
 from pullback.train.objective import Objective, check_targets
+from pullback.train.step import Batch, Recipe
+from pullback.train.tracing import Tracing
 
 LOSS = "loss"
 
@@ -121,11 +123,7 @@ def of_network(
     values |= {nodes[value]: value.numpy() for value in state.values()}
     rows = len(next(iter(feeds.values())))
     title = f"{_title(objective)} of {rows} row{'s' * (rows != 1)}"
-    kinds = dict.fromkeys(given, "input")
-    for path, value in state.items():
-        known = value.trainable if isinstance(value, Parameter) else None
-        kinds[path] = "buffer" if known is None else "parameter" if known else "frozen"
-    return Subject(total, places, values, kinds, rows, title)
+    return Subject(total, places, values, _kinds(given, state), rows, title)
 
 
 def _outside_loops(seen: Mapping[str, Node], known: Collection[Node]) -> dict[str, Node]:
@@ -156,6 +154,49 @@ def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:
 
 def _label(node: Node) -> str:
     return str(node.op.attributes().get("label") or "")
+
+
+def of_step(recipe: Recipe, feeds: Mapping[str, Array], state: Mapping[str, Array]) -> Subject:
+    """The objective of a training step, penalties included, with the state as it was before.
+
+    Args:
+        recipe: What is trained, and by which rule.
+        feeds: Those of the step.
+        state: Every slot.
+    """
+    tracing, seen = Tracing(recipe, training=True), dict[str, Node]()
+
+    def saw(path: str, module: Module, y: Any) -> None:
+        if isinstance(y, Node) and path:
+            seen.setdefault(f"{path}.output", y)
+
+    batch = Batch.of_feeds(feeds)
+    with observed(saw), tracing:
+        outputs, y, weights = tracing.forward(batch)
+        with scope(path=LOSS):
+            mean, _ = recipe.objective.mean(outputs, y, weights)
+            total = tracing.with_penalty(mean)
+    named = recipe.network.state()
+    places = {path: tracing.nodes[value] for path, value in named.items()}
+    leaves = [n for n in topological([total, *seen.values()]) if not n.inputs]
+    fed = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Placeholder)}
+    slots = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Slot)}
+    given = {label: node for label, node in fed.items() if label in feeds}
+    values = {node: feeds[label] for label, node in given.items()}
+    values |= {node: state[label] for label, node in slots.items()}
+    values |= {node: state[path] for path, node in places.items()}
+    places = {**given, **places, **_outside_loops(seen, values), **labelled("output", outputs)}
+    rows = len(next(iter(feeds.values())))
+    title = f"{_title(recipe.objective)} of {rows} row{'s' * (rows != 1)}"
+    return Subject(total, {**places, LOSS: total}, values, _kinds(given, named), rows, title)
+
+
+def _kinds(given: Iterable[str], state: Mapping[str, Value]) -> dict[str, str]:
+    kinds = dict.fromkeys(given, "input")
+    for path, value in state.items():
+        known = value.trainable if isinstance(value, Parameter) else None
+        kinds[path] = "buffer" if known is None else "parameter" if known else "frozen"
+    return kinds
 
 
 def _title(objective: Objective) -> str:

@@ -122,6 +122,10 @@ class Trace(Mapping[str, Seen]):
             kind=self.executor,
         )
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """What stands in the table, as plain data."""
+        return [_plain(seen) for seen in self._seen.values()]
+
     def __repr__(self) -> str:
         head = ("place", "shape", "mean", "deviation", "cotangent's norm")
         rows = [head, *(self._row(seen) for seen in self._seen.values())]
@@ -140,6 +144,24 @@ class Trace(Mapping[str, Seen]):
             return seen.name, shape, "", "", ""
         norm = "" if bar is None else f"{np.linalg.norm(bar.ravel()):.4g}"
         return seen.name, shape, f"{value.mean():.4g}", f"{value.std():.4g}", norm
+
+
+def _plain(seen: Seen) -> dict[str, Any]:
+    """One place as plain data; None for what is no number, or infinite."""
+
+    def finite(x: Any) -> float | None:
+        return float(x) if np.isfinite(x) else None
+
+    value, bar = seen.value, seen.cotangent
+    numbers = value.size > 0 and value.dtype.kind in "fiu"
+    with np.errstate(all="ignore"):
+        return {
+            "name": seen.name,
+            "shape": list(value.shape),
+            "mean": finite(value.mean()) if numbers else None,
+            "deviation": finite(value.std()) if numbers else None,
+            "cotangent_norm": None if bar is None else finite(np.linalg.norm(bar.ravel())),
+        }
 
 
 def trace_step(

@@ -169,6 +169,28 @@ class Session:
             self._put_back_best()
         self._adopt(self.recipe.update.evaluated)
 
+    def advance(self, step: int) -> None:
+        """Take the steps up to that number as they were once taken, whatever rule would stop.
+
+        What follows an epoch is done too, since learning rates may depend on it.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted.
+        """
+        self._began = time.perf_counter() - self.elapsed
+        self.budget = Budget(steps=step) if step else self.budget
+        self._adopt()
+        with Interrupt() as interrupt:
+            while self.step < step or self._epoch_is_over():
+                if self._epoch_is_over():
+                    self._end_epoch(interrupt)
+                else:
+                    self._steps()
+                if interrupt.reason:
+                    raise KeyboardInterrupt
+                if self.ending == "failed":
+                    return
+
     def why_over(self) -> str:
         """Why training is over here, as the rules say; empty where there is something left.
 

@@ -87,8 +87,8 @@ def resume(
     changed = {name: value for name, value in wanted.items() if value is not None}
     with RunStore.open(path, write=True) as store:
         checkpoint = store.load_checkpoint(step)
-        with shower.doing("preparing the rows and the network"), _as_fit_wrote_it(store.path):
-            session, source = _resumed_session(
+        with shower.doing("preparing the rows and the network"), as_fit_wrote_it(store.path):
+            session, source = resumed_session(
                 store, checkpoint, (data, validation), list(custom), metrics, changed
             )
         over = session.why_over()
@@ -105,7 +105,7 @@ def resume(
             return trained(session, source, store, callbacks, shower, notes)
 
 
-def _resumed_session(
+def resumed_session(
     store: RunStore,
     checkpoint: Checkpoint,
     given: tuple[Any, Any],
@@ -164,7 +164,7 @@ def _spans(session: Session, store: RunStore) -> list[str]:
 
 
 @contextlib.contextmanager
-def _as_fit_wrote_it(path: Path) -> Iterator[None]:
+def as_fit_wrote_it(path: Path) -> Iterator[None]:
     """Turn what goes wrong inside on a record that was changed by hand into our own error."""
     try:
         yield

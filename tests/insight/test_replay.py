@@ -1,0 +1,130 @@
+"""Steps of a run again: to the bit what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback import errors, nn
+from tests.train.natives import NETWORKS
+
+ROWS, BATCH = 90, 20
+
+
+class Seeing(pb.Callback):
+    """Keeps the parameters as they are before each step."""
+
+    def __init__(self) -> None:
+        self.before: dict[int, dict[str, np.ndarray]] = {}
+
+    def on_start(self, session: Any) -> None:
+        self._keep(session)
+
+    def on_step(self, session: Any) -> None:
+        self._keep(session)
+
+    def _keep(self, session: Any) -> None:
+        values = session.network.parameters().items()
+        self.before[session.step + 1] = {path: p.numpy() for path, p in values}
+
+
+def trained(name: str, root: Path, seeing: Any, **settings: Any) -> pb.Run:
+    make, draw = NETWORKS[name]
+    x = draw(ROWS)
+    y = np.random.default_rng(1).integers(0, 5, ROWS)
+    return pb.fit(
+        make(), (x, y), validation=0.2, batch_size=BATCH, loss="cross_entropy", seed=3, save=root,
+        progress="none", callbacks=seeing, **{"epochs": 4, **settings},
+    )  # fmt: skip
+
+
+RUNS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dropout": ("dense with dropout", {}),
+    "convolution": ("convolution", {"checkpoint_steps": 5}),
+    "lstm": ("lstm", {"optimizer": pb.optim.SGD(0.1, momentum=0.9)}),
+    "transformer": ("transformer", {"clip_norm": 1.0}),
+    "batch norm": ("batch norm", {"patience": 2}),
+    "a schedule": (
+        "dense with dropout",
+        {"optimizer": pb.optim.AdamW(1e-2, schedule=pb.optim.WarmUp(0.2, then="cosine"))},
+    ),
+    "penalties": ("batch norm", {"l2": 1e-3}),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_step_is_what_it_was(name: str, tmp_path: Path) -> None:
+    network, settings = RUNS[name]
+    seeing = Seeing()
+    run = trained(network, tmp_path, seeing, **settings)
+    for step in np.random.default_rng(0).choice(run.step, 5, replace=False) + 1:
+        found = pb.replay(run, int(step))
+        assert found.is_exact, found
+        for path, value in seeing.before[int(step)].items():
+            np.testing.assert_array_equal(found[path].value, value)
+        assert set(found.gradients) == set(run.network.parameters())
+
+
+def test_gradients_are_those_of_the_update(tmp_path: Path) -> None:
+    """Plain gradient descent: what the next step starts from is this one less rate * gradient."""
+    seeing = Seeing()
+    rate = 0.125  # a power of two, so that the product is exact
+    trained("dense with dropout", tmp_path, seeing, optimizer=pb.optim.SGD(rate))
+    run = next(tmp_path.iterdir())
+    for step in (1, 5, 6):
+        found = pb.replay(run, step)
+        for path, bar in found.gradients.items():
+            after = seeing.before[step][path] - np.float32(rate) * bar
+            np.testing.assert_allclose(after, seeing.before[step + 1][path], rtol=2e-7, atol=1e-9)
+
+
+def test_a_resumed_run(tmp_path: Path) -> None:
+    seeing = Seeing()
+    run = trained("dense with dropout", tmp_path, seeing, epochs=2)
+    again = pb.resume(run.path, epochs=4, callbacks=seeing, progress="none")
+    for step in (2, run.step + 1, again.step):
+        found = pb.replay(again, step)
+        assert found.is_exact
+        np.testing.assert_array_equal(found["0.weight"].value, seeing.before[step]["0.weight"])
+
+
+def test_the_run_is_only_read(tmp_path: Path) -> None:
+    run = trained("dense with dropout", tmp_path, ())
+    assert run.path is not None
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    weights = {path: p.numpy() for path, p in run.network.parameters().items()}
+    found = pb.replay(run, 3)
+    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
+    for path, value in weights.items():
+        np.testing.assert_array_equal(run.network.parameters()[path].numpy(), value)
+    assert "step 3, to the bit" in str(found)
+    derived = found.explain("0.weight[1,2]")
+    assert derived.gradient == found["0.weight"].gradient[1, 2]
+    assert derived.adds_up
+
+
+@pytest.mark.parametrize("step", [0, -1, 10**6, 1.5, True, "3"])
+def test_steps_that_never_were(step: Any, tmp_path: Path) -> None:
+    run = trained("dense with dropout", tmp_path, (), epochs=1)
+    with pytest.raises(errors.ConfigError, match="steps 1 to"):
+        pb.replay(run, step)
+
+
+def test_runs_that_cannot_be_replayed(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    made = nn.dense(3, [4], 1)
+    run = pb.fit(made, (x, x[:, :1]), loss="mse", epochs=1, progress="none")
+    with pytest.raises(errors.ConfigError, match="saved"):
+        pb.replay(run, 1)
+    run = pb.fit(
+        nn.dense(3, [4], 1), (x, x[:, :1]), loss="mse", epochs=1, progress="none", save=tmp_path,
+        accumulate=2,
+    )  # fmt: skip
+    with pytest.raises(errors.ConfigError, match="micro-batches"):
+        pb.replay(run, 1)
+    with pytest.raises(errors.FileFormatError):
+        pb.replay(tmp_path / "nothing", 1)
