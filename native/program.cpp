@@ -66,7 +66,9 @@ Array Program::array(Space space, std::int64_t offset, Dtype dtype,
     made.data = memory.data() + offset;
     made.dtype = dtype;
     made.axes = static_cast<int>(shape.size());
-    made.readable = static_cast<std::int64_t>(memory.size()) - offset;
+    // What lies behind an array may be another strand's, which writes there meanwhile.
+    const auto end = strands_ == nullptr || empty ? size : high;
+    made.readable = static_cast<std::int64_t>(end - offset);
     std::copy(shape.begin(), shape.end(), made.shape.begin());
     std::copy(strides.begin(), strides.end(), made.strides.begin());
     std::transform(moves.begin(), moves.end(), made.moves.begin(),
