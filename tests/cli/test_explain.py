@@ -1,4 +1,4 @@
-"""`pullback explain`: a derivation on the command line."""
+"""`pullback explain`, `trace`, `check` and `replay`: looking into a network on the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pullback.graph.op import operation
 from tests.cli.helpers import plain, pullback
 
 
@@ -79,3 +80,29 @@ def test_bad_replays(run: Path, words: list[str], said: str) -> None:
     result = pullback("replay", run, *words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_trace_shows_every_layer(run: Path) -> None:
+    result = pullback("trace", run, "penguins", "--rows", "0:8")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("cross_entropy of 8 rows")
+    assert "0.output" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_check_finds_nothing_wrong(run: Path) -> None:
+    for extra in ((), ("--training",)):
+        result = pullback("check", run, "penguins", "--rows", "0:4", *extra)
+        assert result.exit_code == 0
+        assert "all are right" in result.stdout
+
+
+def test_check_fails_where_a_rule_is_wrong(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = operation("matmul").vjp
+    monkeypatch.setattr(
+        operation("matmul"), "vjp", lambda self, *args: tuple(2 * b for b in wrong(self, *args))
+    )
+    assert pullback("check", run, "penguins", "--rows", "0:4").exit_code == 1
+    found = plain("check", run, "penguins", "--rows", "0:4")
+    assert not found["right"]
+    assert {one["operation"] for one in found["wrong"]} == {"matmul"}

@@ -78,6 +78,8 @@ def test_use(tables: dict[str, Keys], run: Path, new_rows: Path) -> None:
     check(plain("predict", run, new_rows, "--probabilities"), tables)
     check(plain("evaluate", run, "penguins"), tables)
     check(plain("explain", run, "penguins", "0.weight[0,0]"), tables)
+    check(plain("trace", run, "penguins"), tables)
+    check(plain("check", run, "penguins", "--rows", "0:4"), tables)
     check(plain("replay", run, "--step", 2), tables)
     check(plain("runs", run.parent), tables)
     check(plain("show", run), tables)

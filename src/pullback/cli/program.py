@@ -22,6 +22,8 @@ COMMANDS = {
     "predict": "Say what a trained network predicts for new rows.",
     "evaluate": "Measure a trained network on rows whose answers are known.",
     "explain": "Derive the gradient of one weight, term by term, by the chain rule.",
+    "trace": "Show everything in one step of a network on a batch.",
+    "check": "Check the derivative rules of a network against differences.",
     "replay": "Compute a step of a run again, with everything in it.",
     "resume": "Go on with a training that was stopped.",
     "runs": "List the runs in a folder.",
