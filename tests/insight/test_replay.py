@@ -92,6 +92,15 @@ def test_a_resumed_run(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["0.weight"].value, seeing.before[step]["0.weight"])
 
 
+def test_a_resume_that_stretched_the_schedule(tmp_path: Path) -> None:
+    """The learning rates behind the resume are those of the new length."""
+    rule = pb.optim.Adam(1e-2, schedule=pb.optim.WarmUp(0.2, then="cosine"))
+    run = trained("dense with dropout", tmp_path, (), epochs=2, optimizer=rule)
+    again = pb.resume(run.path, epochs=5, progress="none")
+    for step in (2, run.step, run.step + 1, run.step + 2, again.step):
+        assert pb.replay(again, step).is_exact
+
+
 def test_the_run_is_only_read(tmp_path: Path) -> None:
     run = trained("dense with dropout", tmp_path, ())
     assert run.path is not None

@@ -103,11 +103,15 @@ def replay(
             raise ConfigError(
                 f"the run {store.name} took steps 1 to {last:,}", f"step {step!r}", "Choose one."
             )
-        start = max(s for s in store.checkpoints() if s < step)
+        kept = store.checkpoints()
+        start = max((s for s in kept if s < step), default=0)
         checkpoint = store.load_checkpoint(start)
+        # A resume may have changed the length, and schedules with it: what held is known behind.
+        behind = next((s for s in kept if s >= step), start)
+        changed = store.load_checkpoint(behind).state.get("changed", {})
         with as_fit_wrote_it(store.path):
             session, _ = resumed_session(
-                store, checkpoint, (data, validation), list(custom), metrics, {}
+                store, checkpoint, (data, validation), list(custom), metrics, changed
             )
         if session.driving is not None or session.settings.accumulate > 1:
             raise ConfigError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,15 +100,9 @@ def of_network(
     nodes = {value: slot(path, value.shape, value.dtype) for path, value in state.items()}
     given = {label: placeholder(label, a.shape, a.dtype) for label, a in feeds.items()}
     places: dict[str, Node] = {}
-    seen: dict[str, Node] = {}
-
-    def saw(path: str, module: Module, y: Any) -> None:
-        if isinstance(y, Node) and path:
-            seen.setdefault(f"{path}.output", y)
-
     objective = Objective.named(loss)
     here = Mode(training, as_node(seed), as_node(step))
-    with observed(saw), bound(nodes), mode(here):
+    with _outputs_seen() as seen, bound(nodes), mode(here):
         outputs = outputs_by_name(network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
@@ -124,6 +119,19 @@ def of_network(
     rows = len(next(iter(feeds.values())))
     title = f"{_title(objective)} of {rows} row{'s' * (rows != 1)}"
     return Subject(total, places, values, _kinds(given, state), rows, title)
+
+
+@contextlib.contextmanager
+def _outputs_seen() -> Iterator[dict[str, Node]]:
+    """The outputs of the layers that are called in the block, by place; of each its first one."""
+    seen: dict[str, Node] = {}
+
+    def saw(path: str, module: Module, y: Any) -> None:
+        if isinstance(y, Node) and path:
+            seen.setdefault(f"{path}.output", y)
+
+    with observed(saw):
+        yield seen
 
 
 def _outside_loops(seen: Mapping[str, Node], known: Collection[Node]) -> dict[str, Node]:
@@ -164,14 +172,9 @@ def of_step(recipe: Recipe, feeds: Mapping[str, Array], state: Mapping[str, Arra
         feeds: Those of the step.
         state: Every slot.
     """
-    tracing, seen = Tracing(recipe, training=True), dict[str, Node]()
-
-    def saw(path: str, module: Module, y: Any) -> None:
-        if isinstance(y, Node) and path:
-            seen.setdefault(f"{path}.output", y)
-
+    tracing = Tracing(recipe, training=True)
     batch = Batch.of_feeds(feeds)
-    with observed(saw), tracing:
+    with _outputs_seen() as seen, tracing:
         outputs, y, weights = tracing.forward(batch)
         with scope(path=LOSS):
             mean, _ = recipe.objective.mean(outputs, y, weights)
