@@ -145,6 +145,8 @@ def test_both_forms_say_what_they_need() -> None:
         pb.explain(pb.tensor(1.0))
     with pytest.raises(errors.ConfigError, match="values"):
         pb.explain(nn.Linear(2, 1), ([[1.0, 2.0]], [[1.0]]), "weight[0,0]", loss="mse")
+    with pytest.raises(errors.ConfigError, match="network"):
+        pb.explain("a run", data, "0.weight[0,0]", loss="mse")
     x = pb.tensor([1.0, 2.0])
     with pytest.raises(errors.DifferentiationError, match="one real number"):
         pb.explain(x * x, wrt=x, element=0)

@@ -92,7 +92,9 @@ def test_the_loss_itself() -> None:
     z = pb.tensor(2.0, name="z")
     loss = z * 3.0
     found = pb.explain(loss, wrt=loss)
-    assert found.gradient == 1
+    assert found.gradient == found.total == 1
+    assert found.adds_up
+    assert "ADD UP" not in str(found)
     assert r"\begin{align*}" in found.to_latex()
 
 

@@ -142,13 +142,13 @@ class Link:
 
     @property
     def total(self) -> float:
-        """The sum of the terms."""
-        return float(sum(s.total for s in self.sums))
+        """The sum of the terms; where nothing is computed from the element, what it begins with."""
+        return float(sum(s.total for s in self.sums)) if self.sums else self.cotangent
 
     @property
     def size(self) -> float:
         """The sum of their absolute values: what rounding errors are measured by."""
-        return float(sum(s.size for s in self.sums))
+        return float(sum(s.size for s in self.sums)) if self.sums else abs(self.cotangent)
 
     @property
     def linear(self) -> bool:

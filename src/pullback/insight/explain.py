@@ -93,6 +93,7 @@ def explain(
         name, index = split_place(str(place))
         target = subject.node(name)
     else:
+        _must_be_tensor(of)
         _refuse("a tensor", {"data": data, "place": place, "loss": loss})
         subject, name, target = _of_tensor(of, wrt)
         index = element
@@ -119,13 +120,22 @@ def _refuse(what: str, given: Mapping[str, Any]) -> None:
         )
 
 
-def _of_tensor(of: Any, wrt: Any) -> tuple[Subject, str, Node]:
-    if not isinstance(of, HasNode) or not isinstance(wrt, HasNode):
+def _must_be_tensor(of: Any) -> None:
+    if not isinstance(of, HasNode):
         raise ConfigError(
             "what is explained is a network, or a tensor with respect to another",
-            f"{type(of).__name__} and wrt={type(wrt).__name__}",
-            "Write pb.explain(loss, wrt=x, element=0), or "
-            'pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
+            type(of).__name__,
+            "Of a run or a model pass its network: pb.explain(run.network, (X, y), "
+            '"0.weight[0,0]", loss="mse"); pb.replay(run, step=...) is for its steps.',
+        )
+
+
+def _of_tensor(of: Any, wrt: Any) -> tuple[Subject, str, Node]:
+    if not isinstance(wrt, HasNode):
+        raise ConfigError(
+            "a tensor is explained with respect to another",
+            f"wrt={type(wrt).__name__}",
+            "Write pb.explain(loss, wrt=x, element=0).",
         )
     target = as_node(wrt)
     name = str(target.op.attributes().get("label") or "") if isinstance(target.op, Leaf) else ""

@@ -58,11 +58,11 @@ def checks(found: Derivation) -> list[str]:
     """The gradient as it was found in four ways, a line each."""
     first = found.links[0]
     rows = [(f"by the engine ({found.executor}, {found.dtype})", number(found.gradient), "")]
-    if first.linear:
+    if first.sums and first.linear:
         apart = f"agrees to {found.error:.1e} of the sum of absolute values"
         apart = apart if found.adds_up else f"DOES NOT ADD UP: {found.error:.1e} of that sum off"
         rows.append((f"sum of {counted(first.count, 'term')}", number(found.total), apart))
-    else:
+    elif first.sums:
         rows.append(("by the rule, which is not linear", number(found.total), ""))
     difference = found.difference
     if difference is not None:
