@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks import contention, doubles, race, sequences
+from benchmarks import contention, doubles, probes, race, sequences
 
 NAMED: dict[str, ModuleType] = {
     "sequences": sequences,
     "doubles": doubles,
     "contention": contention,
     "race": race,
+    "probes": probes,
 }

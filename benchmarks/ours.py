@@ -87,9 +87,12 @@ class Clock(pb.Callback):
 class Fit(Runner):
     """`pb.fit`, the rows in their order."""
 
-    def __init__(self, workload: Workload, inputs: Inputs, executor: str) -> None:
+    def __init__(
+        self, workload: Workload, inputs: Inputs, executor: str, probes: Any = None
+    ) -> None:
         super().__init__(workload, inputs)
         self.executor = executor
+        self.probes = probes
 
     def losses(self, steps: int) -> list[float]:
         return [float(x) for x in self._fit(steps=steps).losses]
@@ -113,6 +116,7 @@ class Fit(Runner):
             metrics=(),
             progress="none",
             executor=self.executor,
+            probes=self.probes,
             **limits,
         )
 
@@ -139,7 +143,17 @@ class Step(Runner):
 
 
 def runner(
-    workload: Workload, inputs: Inputs, kind: str, executor: str, dtype: str = "float32"
+    workload: Workload,
+    inputs: Inputs,
+    kind: str,
+    executor: str,
+    dtype: str = "float32",
+    probes: Any = None,
 ) -> Runner:
-    """The runner of that kind, `fit` or `step`; it computes in `dtype`."""
-    return {"fit": Fit, "step": Step}[kind](workload, inputs.astype(dtype), executor)
+    """The runner of that kind, `fit` or `step`; it computes in `dtype`.
+
+    `probes` are what `fit` looks at on the way.
+    """
+    if kind == "fit":
+        return Fit(workload, inputs.astype(dtype), executor, probes)
+    return Step(workload, inputs.astype(dtype), executor)

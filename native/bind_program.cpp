@@ -26,6 +26,8 @@ using Resident = nb::ndarray<nb::numpy, nb::ro, nb::c_contig, nb::device::cpu>;
 using Indices =
     nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Log = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bins = nb::ndarray<nb::numpy, std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Flags = nb::ndarray<nb::numpy, const bool, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Integers = std::vector<std::int64_t>;
 // Block (0: the arena, 1: the state), offset in bytes, dtype, shape, strides in elements, and by
 // how many elements it moves on at each step of the loops that it is in.
@@ -35,8 +37,11 @@ using Places = std::vector<std::tuple<int, Place>>;
 // Operation, input dtype, output dtype, output register, input registers, attributes.
 using Step = std::tuple<std::string, int, int, int, std::vector<int>, std::vector<double>>;
 
-// A chain: the instruction set, its shape, what it loads, its steps, what it stores.
-using Epilogue = std::tuple<std::string, Integers, Places, std::vector<Step>, Places>;
+// Register, another that is taken off it or -1, the probe that sees it, and the number of its first
+// element among all that one sees.
+using Taps = std::vector<std::tuple<int, int, std::size_t, std::int64_t>>;
+// A chain: the instruction set, its shape, what it loads, its steps, what it stores, what is seen.
+using Epilogue = std::tuple<std::string, Integers, Places, std::vector<Step>, Places, Taps>;
 
 Dtype dtype_of(int code) {
     if (code < 0 || code > 3) throw std::invalid_argument("there is no such dtype");
@@ -108,21 +113,26 @@ class Bound {
               std::vector<double> reals, const std::optional<Epilogue>& epilogue) {
         std::unique_ptr<Chain> chain;
         if (epilogue) {
-            const auto& [isa, shape, loads, steps, stores] = *epilogue;
-            chain = std::make_unique<Chain>(made_chain(isa, shape, loads, steps, stores));
+            const auto& [isa, shape, loads, steps, stores, taps] = *epilogue;
+            chain = std::make_unique<Chain>(made_chain(isa, shape, loads, steps, stores, taps));
         }
         program_.add_call(kernel, arrays(inputs), arrays(outputs), std::move(integers),
                           std::move(reals), std::move(chain));
     }
 
     void chain(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
-               const std::vector<Step>& steps, const Places& stores) {
-        program_.add_chain(made_chain(isa, std::move(shape), loads, steps, stores));
+               const std::vector<Step>& steps, const Places& stores, const Taps& taps) {
+        program_.add_chain(made_chain(isa, std::move(shape), loads, steps, stores, taps));
     }
 
     void update(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
-                const std::vector<Step>& steps, const Places& stores, bool checked) {
-        program_.add_update(made_chain(isa, std::move(shape), loads, steps, stores), checked);
+                const std::vector<Step>& steps, const Places& stores, bool checked,
+                const Taps& taps) {
+        program_.add_update(made_chain(isa, std::move(shape), loads, steps, stores, taps), checked);
+    }
+
+    void probe(double low, double high, bool histogram) {
+        probes_.push_back(program_.add_probe(low, high, histogram));
     }
 
     void host(nb::callable f) {
@@ -170,14 +180,21 @@ class Bound {
         program_.write(array(from), array(to));
     }
 
-    nb::tuple run() {
+    nb::tuple run(bool look) {
         const Alone alone(running_);
         Outcome outcome;
         {
             nb::gil_scoped_release free;
-            outcome = program_.run();
+            outcome = program_.run(look);
         }
         return nb::make_tuple(outcome.written, outcome.task);
+    }
+
+    // What the probes saw in the last run that was looked at.
+    void take_seen(const Log& seen, const Bins& bins) {
+        const Alone alone(running_);
+        must_hold(seen, bins, 1);
+        program_.take_seen(seen.data(), bins.size() > 0 ? bins.data() : nullptr);
     }
 
     std::vector<double> profile() {
@@ -188,7 +205,7 @@ class Bound {
 
     nb::tuple run_steps(const std::vector<std::tuple<Place, Resident>>& feeds,
                         const Indices& indices, const std::vector<Place>& outputs, const Log& log,
-                        double seconds) {
+                        double seconds, const Flags& looks, const Log& seen, const Bins& bins) {
         const Alone alone(running_);
         const auto steps = static_cast<std::int64_t>(indices.shape(0));
         const auto batch = static_cast<std::int64_t>(indices.shape(1));
@@ -211,17 +228,23 @@ class Bound {
             log.shape(1) != read.size()) {
             throw std::invalid_argument("the log has a row a step, and a column an output");
         }
+        const std::span<const bool> looked(looks.data(), looks.size());
+        if (!looked.empty() && static_cast<std::int64_t>(looked.size()) < steps) {
+            throw std::invalid_argument("each step is looked at or not");
+        }
+        must_hold(seen, bins, std::count(looked.begin(), looked.end(), true));
         Steps outcome;
         {
             nb::gil_scoped_release free;
-            outcome = program_.run_steps(rows, chosen, batch, read, log.data(), seconds);
+            outcome = program_.run_steps(rows, chosen, batch, read, log.data(), seconds, looked,
+                                         seen.data(), bins.size() > 0 ? bins.data() : nullptr);
         }
         return nb::make_tuple(outcome.done, outcome.task);
     }
 
  private:
     Chain made_chain(const std::string& isa, std::vector<std::int64_t> shape, const Places& loads,
-                     const std::vector<Step>& steps, const Places& stores) const {
+                     const std::vector<Step>& steps, const Places& stores, const Taps& taps) const {
         std::vector<Load> read;
         for (const auto& [reg, place] : loads) read.push_back({reg, of_shape(place, shape)});
         std::vector<Store> stored;
@@ -239,8 +262,42 @@ class Bound {
             std::copy(from.begin(), from.end(), step.inputs.begin());
             made.push_back(std::move(step));
         }
-        return {kernels_of(isa), std::move(shape), std::move(read), std::move(made),
-                std::move(stored)};
+        std::vector<Tap> seen;
+        for (const auto& [reg, less, probe, start] : taps) {
+            seen.push_back(tap(reg, less, probe, start, isa, loads, steps));
+        }
+        return {kernels_of(isa),   std::move(shape), std::move(read),   std::move(made),
+                std::move(stored), std::move(seen),  program_.looking()};
+    }
+
+    Tap tap(int reg, int less, std::size_t probe, std::int64_t start, const std::string& isa,
+            const Places& loads, const std::vector<Step>& steps) const {
+        if (probe >= probes_.size()) throw std::invalid_argument("there is no such probe");
+        const auto of = [&](int wanted) {  // its dtype, and whether it is loaded
+            std::pair<int, bool> found{-1, false};
+            for (const auto& [to, place] : loads) {
+                if (to == wanted) found = {std::get<2>(place), true};
+            }
+            for (const auto& step : steps) {
+                if (std::get<3>(step) == wanted) found = {std::get<2>(step), false};
+            }
+            return found;
+        };
+        const auto [dtype, loaded] = of(reg);
+        const bool real = dtype == 0 || dtype == 1;
+        if (!real || (less >= 0 && of(less).first != dtype)) {
+            throw std::invalid_argument("a probe sees real numbers");
+        }
+        const Looking& looking = kernels_of(isa).looking(dtype_of(dtype));
+        return {reg, less, probes_[probe], start, &looking, loaded && less < 0};
+    }
+
+    // Throws unless there is room for what probes see in so many steps.
+    void must_hold(const Log& seen, const Bins& bins, std::int64_t steps) const {
+        const auto probes = static_cast<std::size_t>(steps) * probes_.size();
+        const bool holds = seen.size() >= probes * statistics &&
+                           (bins.size() == 0 || bins.size() >= probes * exponents);
+        if (!holds) throw std::invalid_argument("there is no room for what probes see");
     }
 
     ResidentRows resident(const Place& place, const Resident& rows, std::int64_t batch) const {
@@ -266,6 +323,7 @@ class Bound {
 
     Memory arena_, state_;
     Program program_;
+    std::vector<Probe*> probes_;
     std::atomic<bool> running_ = false;
 };
 
@@ -281,6 +339,8 @@ void bind_program(nb::module_& m) {
         .def("chain", &Bound::chain, "Add a chain of elementwise operations.")
         .def("update", &Bound::update, "Add a chain that writes slots in place, at the end.")
         .def("host", &Bound::host, "Add a Python function.")
+        .def("probe", &Bound::probe, "A probe, for the chains that are added from here on.")
+        .def("take_seen", &Bound::take_seen, "What the probes saw in the last run looked at.")
         .def("begin_loop", &Bound::begin_loop, "What is added from here on is run many times.")
         .def("end_loop", &Bound::end_loop, "The end of the last loop that has begun.")
         .def("begin_strand", &Bound::begin_strand,
@@ -294,7 +354,8 @@ void bind_program(nb::module_& m) {
         .def("profile", &Bound::profile,
              "Run all; returns the seconds that each task took, then looking and writing.")
         .def("forget", &Bound::forget, "Others may have written to the state since the last run.")
-        .def("run", &Bound::run, "Run all; returns whether slots were written, and a faulty task.");
+        .def("run", &Bound::run, nb::arg("look") = false,
+             "Run all; returns whether slots were written, and a faulty task.");
 }
 
 }  // namespace pullback

@@ -32,19 +32,29 @@ void fill_lines(const Load& load, const Shape& shape, std::byte* reg, const Line
 }  // namespace
 
 Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
-             std::vector<ElementwiseStep> steps, std::vector<Store> stores)
+             std::vector<ElementwiseStep> steps, std::vector<Store> stores, std::vector<Tap> taps,
+             const bool* looking)
     : kernels_(&kernels),
       shape_(shape.empty() ? Shape{1} : std::move(shape)),
       loads_(shape_, std::move(loads)),
       steps_(std::move(steps)),
-      stores_(std::move(stores)) {
+      stores_(std::move(stores)),
+      taps_(std::move(taps)),
+      looking_(looking) {
     for (auto length : shape_) size_ *= length;
     if (refused().empty()) run_ = composed(kernels, steps_, stores_, loads_.single);
+    if (refused().empty() && !taps_.empty()) {
+        auto wanted = stores_;
+        for (const auto& tap : taps_) wanted.push_back({tap.reg, {}});
+        seen_ = composed(kernels, steps_, wanted, loads_.single);
+    }
     for (auto& store : stores_) {
         for (const auto& load : loads_.straight) {
-            if (load.from.data == store.to.data && reads_after(store.reg, load.reg)) {
-                store.direct = false;
-            }
+            if (load.from.data != store.to.data) continue;
+            const bool taken_off = std::any_of(
+                taps_.begin(), taps_.end(), [&](const Tap& tap) { return tap.less == load.reg; });
+            if (reads_after(run_, store.reg, load.reg)) store.direct = false;
+            if (taken_off || reads_after(seen_, store.reg, load.reg)) store.direct_if_seen = false;
         }
     }
     if (refused().empty() && size_ <= static_cast<std::int64_t>(block)) {
@@ -53,9 +63,9 @@ Chain::Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
 }
 
 // Whether a step behind the one that makes `made` reads `read`.
-bool Chain::reads_after(int made, int read) const {
+bool Chain::reads_after(const std::vector<ElementwiseStep>& steps, int made, int read) {
     bool is_made = false;
-    for (const auto& step : run_) {
+    for (const auto& step : steps) {
         const auto inputs = step.inputs.begin();
         if (is_made && std::find(inputs, inputs + step.arity, read) != inputs + step.arity) {
             return true;
@@ -107,6 +117,11 @@ std::string Chain::refused() const {
             return "what a chain stores replaces what it loads element for element, or nothing";
         }
     }
+    if (taps_.size() > most_taps) return "a chain has at most 32 taps";
+    for (const auto& tap : taps_) {
+        if (outside(tap.reg) || tap.less >= most_registers)
+            return "a chain has at most 32 registers";
+    }
     return "";
 }
 
@@ -127,20 +142,30 @@ Lines Chain::piece(std::int64_t number) const {
 }
 
 void Chain::run_piece(std::int64_t number) const {
-    run_blocks(piece(number));
+    run_lines(piece(number));
 }
 
 void Chain::run(const Pool& pool) {
-    if (small_ != nullptr) return small_->run();
-    each_piece(pool, [&](const Lines& lines) { run_blocks(lines); });
+    if (stores_.empty() && !is_seen()) return;
+    if (small_ != nullptr && !is_seen()) return small_->run();
+    each_piece(pool, [&](const Lines& lines) { run_lines(lines); });
 }
 
 void Chain::run_on(const Lines& lines) {
-    if (small_ != nullptr && lines.length * lines.lines == size_) return small_->run();
-    if (lines.lines > 1 && lines.length <= static_cast<std::int64_t>(block - lanes) / 2) {
-        return run_short_lines(lines);
-    }
-    run_blocks(lines);
+    const bool seen = is_seen();
+    if (stores_.empty() && !seen) return;
+    if (small_ != nullptr && !seen && lines.length * lines.lines == size_) return small_->run();
+    run_lines(lines);
+}
+
+void Chain::run_lines(const Lines& lines) const {
+    const auto taken = [&](Look* look) {
+        const bool few = lines.length <= static_cast<std::int64_t>(block - lanes) / 2;
+        lines.lines > 1 && few ? run_short_lines(lines, look) : run_blocks(lines, look);
+    };
+    if (!is_seen()) return taken(nullptr);
+    Look look(taps_, lines.start);
+    taken(&look);
 }
 
 bool Chain::finite(const Pool& pool) {
@@ -156,20 +181,22 @@ bool Chain::finite(const Pool& pool) {
 }
 
 void Chain::run_looked_at(const Pool& pool) {
-    small_ != nullptr ? small_->store() : run(pool);
+    small_ != nullptr && !is_seen() ? small_->store() : run(pool);
 }
 
 // Runs the steps on one block after the other; f(registers, start, count) sees each block's result,
 // and says whether to go on. With `stores`, registers that are stored lie where they are wanted, if
-// they may.
+// they may; `look` sees them, if there is one.
 template <class F>
-void Chain::blocks(const Lines& lines, bool stores, F f) const {
+void Chain::blocks(const Lines& lines, bool stores, Look* look, F f) const {
     alignas(64) std::byte memory[most_registers * register_bytes];
     std::array<std::byte*, most_registers> at;
     for (int i = 0; i < most_registers; ++i) at[i] = memory + i * register_bytes;
     for (const auto& load : loads_.single) {
         fill_single(load, at[load.reg], std::min<std::int64_t>(lines.length, block));
     }
+    const auto& steps = look != nullptr ? seen_ : run_;
+    const auto place = [&](int reg) { return at[reg]; };
     const auto run_block = [&](std::int64_t start, std::int64_t count) {
         const bool whole = padded(count) == count;
         for (const auto& load : loads_.straight) {
@@ -186,15 +213,18 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
         }
         for (const auto& store : stores_) {
             std::byte* target = store.to.data + start * item_size(store.to.dtype);
-            const bool direct = stores && store.direct && whole && aligned(target);
+            const bool may = look != nullptr ? store.direct_if_seen : store.direct;
+            const bool direct = stores && may && whole && aligned(target);
             at[store.reg] = direct ? target : memory + store.reg * register_bytes;
         }
-        for (const auto& step : run_) {
+        if (look != nullptr) look->see(true, place, count);
+        for (const auto& step : steps) {
             const void* inputs[most_inputs] = {};
             for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
             step.run(at[step.output], inputs, step.attributes.data(),
                      static_cast<std::size_t>(padded(count)));
         }
+        if (look != nullptr) look->see(false, place, count);
         return f(at, start, count);
     };
     for (std::int64_t line = 0; line < lines.lines; ++line) {
@@ -205,8 +235,8 @@ void Chain::blocks(const Lines& lines, bool stores, F f) const {
     }
 }
 
-void Chain::run_blocks(const Lines& lines) const {
-    blocks(lines, true, [&](const auto& at, std::int64_t start, std::int64_t count) {
+void Chain::run_blocks(const Lines& lines, Look* look) const {
+    blocks(lines, true, look, [&](const auto& at, std::int64_t start, std::int64_t count) {
         for (const auto& store : stores_) {
             const std::size_t item = item_size(store.to.dtype);
             std::byte* target = store.to.data + start * static_cast<std::int64_t>(item);
@@ -219,7 +249,7 @@ void Chain::run_blocks(const Lines& lines) const {
 }
 
 // The same for lines that are shorter than a block: as many as fit into one are taken together.
-void Chain::run_short_lines(const Lines& lines) const {
+void Chain::run_short_lines(const Lines& lines, Look* look) const {
     alignas(64) std::byte memory[most_registers * register_bytes];
     const auto at = [&](int reg) {
         return memory + reg * static_cast<std::int64_t>(register_bytes);
@@ -244,12 +274,14 @@ void Chain::run_short_lines(const Lines& lines) const {
         for (const auto& load : loads_.strided) {
             fill_lines(load, shape_, at(load.reg), lines, line, some);
         }
-        for (const auto& step : run_) {
+        if (look != nullptr) look->see(true, at, some * length);
+        for (const auto& step : look != nullptr ? seen_ : run_) {
             const void* inputs[most_inputs] = {};
             for (int k = 0; k < step.arity; ++k) inputs[k] = at(step.inputs[k]);
             step.run(at(step.output), inputs, step.attributes.data(),
                      static_cast<std::size_t>(padded(some * length)));
         }
+        if (look != nullptr) look->see(false, at, some * length);
         for (const auto& store : stores_) {
             each(store.to, store.reg,
                  [](auto* reg, auto* place, auto bytes) { std::memcpy(place, reg, bytes); });
@@ -259,7 +291,7 @@ void Chain::run_short_lines(const Lines& lines) const {
 
 bool Chain::finite_on(const Lines& lines) const {
     bool found = true;
-    blocks(lines, false, [&](const auto& at, std::int64_t, std::int64_t count) {
+    blocks(lines, false, nullptr, [&](const auto& at, std::int64_t, std::int64_t count) {
         for (const auto& store : stores_) {
             Array made = store.to;
             made.data = at[store.reg];

@@ -17,6 +17,7 @@
 #include "operands.hpp"
 #include "pool.hpp"
 #include "small_chain.hpp"
+#include "taps.hpp"
 
 namespace pullback {
 
@@ -32,9 +33,11 @@ struct Lines {
 class Chain {
  public:
     // Registers that are stored or hold a single number must not be written twice. What is stored
-    // may replace what is loaded, element for element.
+    // may replace what is loaded, element for element. Runs while `looking` is true are seen at the
+    // taps: a chain without stores does nothing in others.
     Chain(const Kernels& kernels, Shape shape, std::vector<Load> loads,
-          std::vector<ElementwiseStep> steps, std::vector<Store> stores);
+          std::vector<ElementwiseStep> steps, std::vector<Store> stores, std::vector<Tap> taps = {},
+          const bool* looking = nullptr);
 
     void run(const Pool& pool);
 
@@ -70,6 +73,9 @@ class Chain {
     std::int64_t size() const {
         return size_;
     }
+    bool has_taps() const {
+        return !taps_.empty();
+    }
     // How many operations on numbers a run takes, about.
     std::int64_t work() const {
         return size_ * static_cast<std::int64_t>(steps_.size() + 1);
@@ -82,12 +88,16 @@ class Chain {
     std::string refused() const;
 
  private:
+    bool is_seen() const {
+        return !taps_.empty() && *looking_;
+    }
     template <class F>
-    void blocks(const Lines& lines, bool stores, F f) const;
-    void run_blocks(const Lines& lines) const;
-    void run_short_lines(const Lines& lines) const;
+    void blocks(const Lines& lines, bool stores, Look* look, F f) const;
+    void run_lines(const Lines& lines) const;
+    void run_blocks(const Lines& lines, Look* look) const;
+    void run_short_lines(const Lines& lines, Look* look) const;
     bool finite_on(const Lines& lines) const;
-    bool reads_after(int made, int read) const;
+    static bool reads_after(const std::vector<ElementwiseStep>& steps, int made, int read);
     bool replaces_others(const Store& store) const;
     Lines piece(std::int64_t number) const;
     template <class F>
@@ -99,6 +109,9 @@ class Chain {
     Loads loads_;
     std::vector<ElementwiseStep> steps_, run_;  // as they were given, and as they are taken
     std::vector<Store> stores_;
+    std::vector<Tap> taps_;
+    std::vector<ElementwiseStep> seen_;  // the steps as they are taken where registers are seen
+    const bool* looking_;
     std::unique_ptr<SmallChain> small_;  // where all elements are one block
 };
 

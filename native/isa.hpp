@@ -14,6 +14,7 @@
 
 #include "intervals.hpp"
 #include "kernel.hpp"
+#include "probe.hpp"
 
 namespace pullback {
 
@@ -53,6 +54,22 @@ using Finite = bool (*)(const void* numbers, std::int64_t count);
 using Range = Interval (*)(const void* numbers, std::int64_t rows, std::int64_t columns,
                            std::int64_t width);
 
+// Sums of what a probe sees, spread over lanes; only `Looking` knows how.
+struct alignas(64) Lanes {
+    std::byte bytes[768];
+};
+
+// What adds up numbers of one dtype for a probe.
+struct Looking {
+    void (*begin)(Lanes& lanes);
+    // `count` numbers more, those at or beyond the bounds counted.
+    void (*see)(Lanes& lanes, const void* numbers, std::int64_t count, double low, double high);
+    // Adds all but the count of numbers.
+    void (*put)(const Lanes& lanes, Statistics& all);
+    void (*subtract)(void* difference, const void* a, const void* b, std::int64_t count);
+    void (*exponents)(Bins& bins, const void* numbers, std::int64_t count);
+};
+
 // What fills registers with numbers of some size that do not lie in order.
 struct Filling {
     // `count` numbers: the first `width` again and again. Up to 64 bytes behind them are written.
@@ -66,6 +83,7 @@ struct Kernels {
     Finite finite32 = nullptr, finite64 = nullptr;
     Range range32 = nullptr, range64 = nullptr;
     const Filling& (*filling)(Dtype dtype) = nullptr;
+    const Looking& (*looking)(Dtype dtype) = nullptr;
     std::span<const ElementwiseRow> elementwise;
     std::span<const Composition> compositions;
     std::vector<Kernel> kernels;

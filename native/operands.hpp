@@ -22,6 +22,7 @@ struct Store {
     int reg = 0;
     Array to;            // contiguous
     bool direct = true;  // whether it can be written while the chain still runs on its block
+    bool direct_if_seen = true;  // the same, in runs that probes see
 };
 
 struct ElementwiseStep {

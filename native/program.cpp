@@ -92,7 +92,8 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
     const std::string refused = found->check(call);
     if (!refused.empty()) throw std::invalid_argument(kernel + ": " + refused);
     if (made.epilogue != nullptr) {
-        const std::string why = made.epilogue->refused();
+        std::string why = made.epilogue->refused();
+        if (!open_.empty() && made.epilogue->has_taps()) why = "a loop has no probes in it";
         if (!why.empty()) throw std::invalid_argument(why);
         const bool fits = found->finishes && made.outputs[0].axes > 0 &&
                           made.outputs[0].contiguous() &&
@@ -107,6 +108,9 @@ void Program::add_call(const std::string& kernel, std::vector<Array> inputs,
 void Program::add_chain(Chain chain) {
     const std::string refused = chain.refused();
     if (!refused.empty()) throw std::invalid_argument(refused);
+    if (!open_.empty() && chain.has_taps()) {
+        throw std::invalid_argument("a loop has no probes in it");
+    }
     add(std::move(chain));
 }
 
@@ -115,6 +119,22 @@ void Program::add_update(Chain chain, bool checked) {
     if (!refused.empty()) throw std::invalid_argument(refused);
     updates_.add(std::move(chain), checked);
     prepared_ = false;
+}
+
+Probe* Program::add_probe(double low, double high, bool histogram) {
+    return probes_.emplace_back(std::make_unique<Probe>(low, high, histogram)).get();
+}
+
+void Program::take_seen(double* found, std::int64_t* bins) {
+    for (const auto& probe : probes_) {
+        const auto of_probe = bins != nullptr ? std::span(bins, exponents) : std::span(bins, 0);
+        const Statistics all = probe->take(of_probe);
+        for (const double number :
+             {all.count, all.sum, all.squares, all.low, all.high, all.zeros, all.outside}) {
+            *found++ = number;
+        }
+        if (bins != nullptr) bins += exponents;
+    }
 }
 
 void Program::add_host(HostFunction f) {
@@ -221,11 +241,15 @@ void Program::update() {
 
 // after(i) is called behind task i, and behind the two parts that follow the tasks.
 template <class After>
-Outcome Program::run(After after) {
+Outcome Program::run(bool look, After after) {
     if (!open_.empty() || strands_ != nullptr) {
         throw std::logic_error("a loop or a strand has no end");
     }
     if (!prepared_) measure_outputs();
+    looking_ = look;
+    if (look) {
+        for (const auto& probe : probes_) probe->forget();
+    }
     std::byte* workspace = workspace_.data();
     workspace += (64 - reinterpret_cast<std::uintptr_t>(workspace) % 64) % 64;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
@@ -241,14 +265,14 @@ Outcome Program::run(After after) {
     return {true, -1, {}};
 }
 
-Outcome Program::run() {
-    return run([](std::size_t) {});
+Outcome Program::run(bool look) {
+    return run(look, [](std::size_t) {});
 }
 
 std::vector<double> Program::profile() {
     std::vector<double> seconds(tasks_.size() + 2);
     auto before = std::chrono::steady_clock::now();
-    run([&](std::size_t part) {
+    run(false, [&](std::size_t part) {
         const auto now = std::chrono::steady_clock::now();
         seconds[part] = std::chrono::duration<double>(now - before).count();
         before = now;
@@ -273,7 +297,8 @@ void Program::gather(const ResidentRows& rows, std::span<const std::int64_t> ind
 
 Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const std::int64_t> indices,
                          std::int64_t batch, std::span<const Array> outputs, double* log,
-                         double seconds) {
+                         double seconds, std::span<const bool> looks, double* seen,
+                         std::int64_t* bins) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
@@ -282,10 +307,16 @@ Steps Program::run_steps(std::span<const ResidentRows> feeds, std::span<const st
         for (const auto& rows : feeds) {
             gather(rows, indices.subspan(at, static_cast<std::size_t>(batch)));
         }
-        const Outcome outcome = run([](std::size_t) {});
+        const bool look = !looks.empty() && looks[static_cast<std::size_t>(steps.done)];
+        const Outcome outcome = run(look);
         steps.task = outcome.task;
         if (!outcome.written) break;
         for (const auto& output : outputs) *log++ = number(output);
+        if (look) {
+            take_seen(seen, bins);
+            seen += probes_.size() * statistics;
+            if (bins != nullptr) bins += probes_.size() * exponents;
+        }
         ++steps.done;
         if (Clock::now() >= end) break;
     }

@@ -17,6 +17,7 @@
 #include "chain.hpp"
 #include "isa.hpp"
 #include "pool.hpp"
+#include "probe.hpp"
 #include "tasks.hpp"
 #include "updates.hpp"
 
@@ -60,6 +61,18 @@ class Program {
     // A chain that writes slots in place. With `checked`, only if all of them stay finite.
     void add_update(Chain chain, bool checked);
 
+    // A probe for the chains that are added from here on; they are seen while `looking` is true.
+    Probe* add_probe(double low, double high, bool histogram);
+    const bool* looking() const {
+        return &looking_;
+    }
+    std::size_t probes() const {
+        return probes_.size();
+    }
+    // What the probes saw in the last run that was looked at, one after the other: statistics of
+    // each, and the bins of each if there are any to fill. Nothing is known any more.
+    void take_seen(double* found, std::int64_t* bins);
+
     // What is added until the loop's end is run that many times. Loops may hold loops.
     void begin_loop(std::int64_t length);
     void end_loop();
@@ -77,7 +90,8 @@ class Program {
     }
     void write(Array from, Array to);
 
-    Outcome run();
+    // With `look`, its probes see it.
+    Outcome run(bool look = false);
 
     // Somebody else may have written to the state since the last run.
     void forget() {
@@ -91,9 +105,11 @@ class Program {
     // Steps one after the other, until all are done, one writes nothing, or time is up.
     //   indices: steps x batch, each the number of a row
     //   outputs: single numbers, logged for every step: log is steps x outputs
+    //   looks: of each step whether probes see it; what they see of those is written to `seen` and
+    //     to `bins`, unless that is null
     Steps run_steps(std::span<const ResidentRows> feeds, std::span<const std::int64_t> indices,
-                    std::int64_t batch, std::span<const Array> outputs, double* log,
-                    double seconds);
+                    std::int64_t batch, std::span<const Array> outputs, double* log, double seconds,
+                    std::span<const bool> looks, double* seen, std::int64_t* bins);
 
  private:
     void add(Task&& task, std::size_t workspace = 0);
@@ -102,7 +118,7 @@ class Program {
     bool allowed();
     void update();
     template <class After>
-    Outcome run(After after);
+    Outcome run(bool look, After after);
     void gather(const ResidentRows& rows, std::span<const std::int64_t> indices);
 
     const Kernels* kernels_;
@@ -116,6 +132,8 @@ class Program {
     Array guard_;
     Updates updates_;
     std::vector<std::pair<Array, Array>> writes_;
+    std::vector<std::unique_ptr<Probe>> probes_;
+    bool looking_ = false;
     std::vector<std::byte> workspace_;
     Pool pool_;
 };

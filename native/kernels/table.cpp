@@ -16,6 +16,7 @@ const Kernels& table() {
         kernels.range32 = &range_float32;
         kernels.range64 = &range_float64;
         kernels.filling = &filling;
+        kernels.looking = &looking;
         kernels.elementwise = elementwise_rows();
         kernels.compositions = compositions();
         for (const auto rows :

@@ -24,6 +24,7 @@ std::span<const Kernel> convolution_kernel_kernels();  // convolution_kernel.cpp
 std::span<const Kernel> pooling_kernels();             // pooling.cpp
 
 const Filling& filling(Dtype dtype);                           // filling.cpp
+const Looking& looking(Dtype dtype);                           // looking.cpp
 bool finite_float32(const void* numbers, std::int64_t count);  // finite.cpp
 bool finite_float64(const void* numbers, std::int64_t count);
 Interval range_float32(const void* numbers, std::int64_t rows, std::int64_t columns,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pullback.train.fit import fit
     from pullback.train.model import Model, load
     from pullback.train.per_sample import per_sample_gradients
+    from pullback.train.probes import Probes
+    from pullback.train.readings import Reading, Readings
     from pullback.train.resume import resume
     from pullback.train.run import Run
     from pullback.train.training import Training
@@ -46,6 +48,9 @@ _HOMES = {
         (
             "Callback",
             "Model",
+            "Probes",
+            "Reading",
+            "Readings",
             "Run",
             "Training",
             "fit",

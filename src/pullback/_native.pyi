@@ -9,7 +9,9 @@ _Registers: TypeAlias = Sequence[tuple[int, _Place]]
 """Registers with what they are loaded from, or stored to."""
 _Steps: TypeAlias = Sequence[tuple[str, int, int, int, Sequence[int], Sequence[float]]]
 """Operations: name, input dtype, output dtype, output register, input registers, attributes."""
-_Chain: TypeAlias = tuple[str, Sequence[int], _Registers, _Steps, _Registers]
+# Register, another that is taken off it or -1, the probe, and the number of its first element.
+_Taps: TypeAlias = Sequence[tuple[int, int, int, int]]
+_Chain: TypeAlias = tuple[str, Sequence[int], _Registers, _Steps, _Registers, _Taps]
 """A chain: the instruction set, its shape, what it loads, its steps, what it stores."""
 
 def version() -> str:
@@ -89,6 +91,7 @@ class Program:
         loads: _Registers,
         steps: _Steps,
         stores: _Registers,
+        taps: _Taps,
         /,
     ) -> None:
         """Add a chain of elementwise operations."""
@@ -101,12 +104,19 @@ class Program:
         steps: _Steps,
         stores: _Registers,
         checked: bool,
+        taps: _Taps,
         /,
     ) -> None:
         """Add a chain that writes slots in place, at the end."""
 
     def host(self, f: Callable[[], None], /) -> None:
         """Add a Python function."""
+
+    def probe(self, low: float, high: float, histogram: bool, /) -> None:
+        """A probe, for the chains that are added from here on."""
+
+    def take_seen(self, seen: Any, bins: Any, /) -> None:
+        """What the probes saw in the last run looked at."""
 
     def begin_loop(self, length: int, /) -> None:
         """What is added from here on is run many times."""
@@ -136,6 +146,9 @@ class Program:
         outputs: Sequence[_Place],
         log: Any,
         seconds: float,
+        looks: Any,
+        seen: Any,
+        bins: Any,
         /,
     ) -> tuple[int, int]:
         """Steps on rows gathered by index; returns how many wrote, and a faulty task."""
@@ -146,5 +159,5 @@ class Program:
     def profile(self) -> list[float]:
         """Run all; returns the seconds that each task took, then looking and writing."""
 
-    def run(self) -> tuple[bool, int]:
+    def run(self, look: bool = ...) -> tuple[bool, int]:
         """Run all; returns whether slots were written, and a faulty task."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import contention, doubles, race, sequences
+from benchmarks import contention, doubles, probes, race, sequences
 from benchmarks.contenders import OURS, Contender
 from benchmarks.inputs import Inputs
 from benchmarks.named import NAMED
@@ -74,6 +74,20 @@ def test_float64_is_trained_as_float32_is() -> None:
 @pytest.mark.parametrize(("us", "verdict"), [(24.0, "holds"), (26.0, "MISSED")])
 def test_float64_may_take_so_long(us: float, verdict: str) -> None:
     assert doubles.lines(row(entry("float32", 10.0), entry("float64", us)))[-1].endswith(verdict)
+
+
+def test_probes_train_to_the_same_losses() -> None:
+    small = replace(WORKLOADS[2], batch=4, batches=2)
+    (found,) = measure([small], probes.contenders("numpy"), PYTHONS, TERMS, lambda text: None)
+    assert not found["void"]
+    assert len({tuple(one["losses"]) for one in found["contenders"]}) == 1
+
+
+def test_probes_say_whether_what_is_asked_holds() -> None:
+    looking = [entry(name, 10.0 + i / 2) for i, name in enumerate(probes.LOOKS)]
+    said = probes.lines([row(entry("Pullback, no probes", 10.0), *looking)])
+    verdicts = [line.rpartition(" ")[2] for line in said if "asked" in line]
+    assert verdicts == ["holds", "holds", "holds", "MISSED"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are pinned on Linux only")

@@ -81,6 +81,7 @@ def test_use(tables: dict[str, Keys], run: Path, new_rows: Path) -> None:
     check(plain("trace", run, "penguins"), tables)
     check(plain("check", run, "penguins", "--rows", "0:4"), tables)
     check(plain("replay", run, "--step", 2), tables)
+    check(plain("probes", run, "*.gradient"), tables)
     check(plain("runs", run.parent), tables)
     check(plain("show", run), tables)
     check(plain("show", run, "--program"), tables)

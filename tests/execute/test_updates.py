@@ -93,7 +93,7 @@ def test_bounds_go_on_from_step_to_step(overflows: int | None) -> None:
     step = Step({"seen": g[0, 0]}, assigns, finite=list(assigns.values()))
     executor, state = made(step, w=np.zeros((1, LARGE)), v=np.zeros((1, LARGE)))
     assert in_place(executor) == 1
-    found = executor.run_steps({"g": rows}, np.arange(10).reshape(10, 1), ["seen"], 10.0)
+    found, _ = executor.run_steps({"g": rows}, np.arange(10).reshape(10, 1), ["seen"], 10.0)
     assert len(found) == (10 if overflows is None else overflows)
     one_by_one, expected = made(step, w=np.zeros((1, LARGE)), v=np.zeros((1, LARGE)))
     for row in rows[:overflows]:
@@ -109,7 +109,7 @@ def test_a_slot_that_is_copied_is_measured_at_every_step() -> None:
     step = Step({"seen": g[0, 0]}, assigns, finite=[assigns["w"]])
     executor, state = made(step, s=np.ones((3, LARGE)), w=np.ones(LARGE))
     rows = np.zeros((9, 1), F4)
-    found = executor.run_steps({"g": rows}, np.arange(9).reshape(9, 1), ["seen"], 10.0)
+    found, _ = executor.run_steps({"g": rows}, np.arange(9).reshape(9, 1), ["seen"], 10.0)
     assert len(found) == 2  # in the third, 1e20 times the square of 1e20 is too large
     np.testing.assert_allclose(state["w"], 1e20, 1e-5)
 
@@ -296,13 +296,13 @@ def test_what_is_written_over_a_product_was_not_measured(over: str) -> None:
         if over == "strand":
             program.begin_strand()
         program.chain(
-            isa, [whole], [(0, at(3, whole))], [("neg", 0, 0, 1, [0], [])], [(1, at(2, whole))]
+            isa, [whole], [(0, at(3, whole))], [("neg", 0, 0, 1, [0], [])], [(1, at(2, whole))], []
         )
         if over == "strand":
             program.end_strands()
     slot_at = at(0, whole, space=1)
     steps = [("mul", 0, 0, 2, [1, 1], []), ("add", 0, 0, 3, [0, 2], [])]
-    program.update(isa, [whole], [(0, slot_at), (1, at(2, whole))], steps, [(3, slot_at)], True)
+    program.update(isa, [whole], [(0, slot_at), (1, at(2, whole))], steps, [(3, slot_at)], True, [])
     assert program.run() == (True, -1)
     before = state.copy()
     other[777] = 1e30

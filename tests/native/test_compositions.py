@@ -62,7 +62,7 @@ def chain(isa: str, steps: Steps, inputs: Array, stored: list[int]) -> Array:
     loads = [(n, place(n)) for n in range(leaves)]
     stores = [(reg, place(leaves + n)) for n, reg in enumerate(stored)]
     taken = [(name, code, code, out, given, []) for name, out, given in steps]
-    made.chain(isa, [count], loads, taken, stores)
+    made.chain(isa, [count], loads, taken, stores, [])
     assert made.run() == (True, -1)
     return memory[leaves:]
 

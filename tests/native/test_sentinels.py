@@ -86,7 +86,7 @@ def in_a_chain(isa: str, row: Any, given: list[Array], strides: Any, shift: int)
     to = arena.place(np.zeros(count, DTYPES[made]), 1, shift)
     program = module().Program(isa, arena.bytes, state)
     step = (name, kind, made, arity, list(range(arity)), attributes(name))
-    program.chain(isa, [count], list(enumerate(places)), [step], [(arity, to)])
+    program.chain(isa, [count], list(enumerate(places)), [step], [(arity, to)], [])
     program.run()
     arena.check()
     start = to[1]

@@ -91,7 +91,7 @@ def test_every_layout_in_every_operand(isa: str, dtype: np.dtype[Any], shape: An
                 steps: list[Any] = [("mul", code, code, 3, [0, 1], [])]
                 steps += [("sub", code, code, 4, [2, 3], [])]
                 program = module().Program(isa, arena.bytes, np.zeros(64, np.uint8))
-                program.chain(isa, list(shape), loads, steps, [(4, place(arena.bytes, y))])
+                program.chain(isa, list(shape), loads, steps, [(4, place(arena.bytes, y))], [])
                 for _ in range(3):  # numbers change from run to run, single ones too
                     for raw in arena.operands:
                         raw[:] = random.integers(-50, 50, raw.shape)
@@ -120,10 +120,10 @@ def test_updates_of_few_numbers_are_looked_at(isa: str, count: int, place_of_inf
         return space, start, 0, [n], [1], []
 
     double = ("add", 0, 0, 1, [0, 0], [])
-    program.update(isa, [3], [(0, at(1, 0, 3))], [double], [(1, at(1, 0, 3))], True)
+    program.update(isa, [3], [(0, at(1, 0, 3))], [double], [(1, at(1, 0, 3))], True, [])
     loads = [(0, at(1, 64, count)), (1, at(0, 0, count))]
     steps = [("add", 0, 0, 2, [1, 1], []), ("add", 0, 0, 3, [0, 2], [])]
-    program.update(isa, [count], loads, steps, [(3, at(1, 64, count))], True)
+    program.update(isa, [count], loads, steps, [(3, at(1, 64, count))], True, [])
     written, _ = program.run()
     assert written == (place_of_inf is None)
     np.testing.assert_array_equal(one, 2 if written else 1)

@@ -307,3 +307,85 @@ def test_a_log_that_a_killed_writer_left_is_read(tmp_path, telemetry, path):
     again = Telemetry(tmp_path / "copy" / path.name)
     assert again.history()["step"].tolist() == [1]
     again.close()
+
+
+def some_look(places: int = 3, seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    names = [f"{i}.output" for i in range(places)]
+    return names, random.normal(size=(places, 7)), random.integers(0, 9, (places, 256))
+
+
+def test_looks_come_back_as_they_were(path):
+    telemetry = Telemetry(path, write=True)
+    names, statistics, bins = some_look()
+    statistics[0, 3:5] = np.inf, -np.inf
+    statistics[1, 6] = np.nan
+    none = np.zeros((0, 0), np.int64)
+    telemetry.append_look(1, names, statistics, bins)
+    telemetry.append_look(2, names, 2 * statistics, none)
+    telemetry.append_look(3, names[:1], statistics[:1], bins[:1])
+    telemetry.close()
+    again = Telemetry(path)
+    first, second, third = again.looks()
+    again.close()
+    assert (first.step, first.places) == (1, tuple(names))
+    assert first.statistics.tobytes() == statistics.tobytes()
+    assert np.array_equal(first.bins, bins)
+    assert second.statistics.tobytes() == (2 * statistics).tobytes()
+    assert second.bins.size == 0
+    assert third.places == ("0.output",)
+
+
+def test_looks_beyond_a_step_are_deleted_with_it(telemetry):
+    names, statistics, bins = some_look()
+    for step in (1, 2, 3):
+        telemetry.append_look(step, names[:step], statistics[:step], bins[:step])
+    telemetry.truncate_after(2)
+    assert [look.step for look in telemetry.looks()] == [1, 2]
+    telemetry.append_look(3, names, 5 * statistics, bins)
+    assert telemetry.looks()[-1].statistics.tobytes() == (5 * statistics).tobytes()
+
+
+def test_a_changed_look_is_noticed(path):
+    telemetry = Telemetry(path, write=True)
+    telemetry.append_look(1, *some_look())
+    telemetry.close()
+    for column in ("statistics", "bins"):
+        copy = path.with_name(f"{column}.sqlite")
+        shutil.copy(path, copy)
+        connection = sqlite3.connect(copy)
+        (blob,) = connection.execute(f"SELECT {column} FROM probes").fetchone()
+        changed = bytes([blob[0] ^ 1]) + blob[1:]
+        connection.execute(f"UPDATE probes SET {column} = ?", (changed,))
+        connection.commit()
+        connection.close()
+        damaged = Telemetry(copy)
+        with pytest.raises(FileFormatError, match="check value"):
+            damaged.looks()
+        damaged.close()
+
+
+def test_bins_that_would_fill_the_memory_are_refused(path):
+    telemetry = Telemetry(path, write=True)
+    names, statistics, _ = some_look(1)
+    telemetry.append_look(1, names, statistics, np.zeros((1, 2**22), np.int64))
+    telemetry.flush()
+    with pytest.raises(FileFormatError):
+        telemetry.looks()
+    telemetry.close()
+
+
+def test_a_database_of_the_layout_before_is_read_and_brought_up_to_date(tmp_path):
+    path = tmp_path / "telemetry.sqlite"
+    old = {name: module.TABLES[name] for name in module.BEFORE}
+    database.create_database(path, old, module.VERSION - 1)
+    reading = Telemetry(path)
+    assert reading.looks() == []
+    assert reading.history()["step"].size == 0
+    reading.close()
+    writing = Telemetry(path, write=True)
+    writing.append_look(1, *some_look())
+    writing.close()
+    again = Telemetry(path)
+    assert len(again.looks()) == 1
+    again.close()

@@ -60,6 +60,10 @@ class Plan:
         training["optimizer"] = self.settings["optimizer"].to_config()
         for name in ("patience", "clip_norm"):  # whose absence would mean the usual number
             training[name] = "none" if self.settings[name] is None else self.settings[name]
+        if "probes" in training:
+            probes = training.pop("probes")
+            training["probes"] = list(probes["patterns"]) or "none"
+            training |= {"probe_every": probes["every"], "histograms": probes["histograms"]}
         return {
             "data": {key: value for key, value in data.items() if value not in (None, [], {})},
             "network": self._network(),
@@ -299,6 +303,8 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     settings |= {key: asked[key] for key in (*same, *more) if key in asked}
     if "constraints" in asked:
         settings["constraints"] = _constraints(asked["constraints"])
+    if {"probes", "probe_every", "histograms"} & set(asked):
+        settings["probes"] = _probes(asked)
     _check(settings, prepared)
     if "metrics" in asked or choice.metrics is not None:
         settings["metrics"] = words(asked.get("metrics", choice.metrics))
@@ -315,6 +321,20 @@ def _constraints(given: Any) -> Any:
     return constraints.checked(
         {pattern: named.convert(value, None, None) for pattern, value in given}
     )
+
+
+def _probes(asked: Asked) -> dict[str, Any]:
+    """What is looked at, as plain data: patterns that are named are looked at in every step."""
+    from pullback.train.probes import Probes
+
+    patterns = tuple(asked.get("probes", ("*",)))
+    usual = 1 if "probes" in asked else None
+    nothing = patterns == ("none",)
+    return Probes(
+        () if nothing else patterns,
+        asked.get("probe_every", usual),
+        bool(asked.get("histograms", False)),
+    ).to_config()
 
 
 def _check(settings: Mapping[str, Any], prepared: Prepared) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": "Show everything in one step of a network on a batch.",
     "check": "Check the derivative rules of a network against differences.",
     "replay": "Compute a step of a run again, with everything in it.",
+    "probes": "Show what was seen of a run while it trained, layer by layer.",
     "resume": "Go on with a training that was stopped.",
     "runs": "List the runs in a folder.",
     "show": "Show a run: its network, settings, columns, scores and history.",

@@ -349,6 +349,29 @@ TRAINING: list[Decorator] = [
         help="native, numpy, or reference (slow, float64 inside).  [native]",
     ),
     option(
+        "--probe",
+        "probes",
+        multiple=True,
+        metavar="PATTERN",
+        group="Training",
+        help="Look at these places in every step: '*.gradient', '1.output'; none looks at "
+        "nothing.  [all, seldom]",
+    ),
+    option(
+        "--probe-every",
+        type=int,
+        metavar="N",
+        group="Training",
+        help="Look in every so many steps.",
+    ),
+    option(
+        "--histograms",
+        is_flag=True,
+        default=None,
+        group="Training",
+        help="Where probes look, also count the numbers of each size.",
+    ),
+    option(
         "--checkpoint-steps",
         type=int,
         metavar="N",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,9 +14,9 @@ from pullback.errors import LabelError
 from pullback.execute import lowering
 from pullback.execute.blocks import Blocks, Place
 from pullback.execute.cutting import cut_inputs
-from pullback.execute.tasks import Loop, Strands, Task, Tasks
+from pullback.execute.probing import Taps
+from pullback.execute.tasks import Loop, Strands, Tap, Task, Tasks
 from pullback.graph.dtypes import Shape
-from pullback.plan.fusion import Group
 from pullback.plan.layout import Layout, row_by_row
 
 
@@ -60,22 +61,28 @@ class Assembly:
         native: The program.
         blocks: Where values lie.
         tasks: The tasks, with what they store.
+        taps: The same tasks, with what probes see of them.
         checked: Whether slots are written only if all their new values are finite.
 
     Attributes:
         added: By the number of a task of the program, the tasks that it stands for.
     """
 
-    def __init__(self, native: Any, blocks: Blocks, tasks: Tasks, checked: bool) -> None:
+    def __init__(
+        self, native: Any, blocks: Blocks, tasks: Tasks, taps: Taps, checked: bool
+    ) -> None:
         self._native = native
         self._blocks = blocks
         self._tasks = tasks
+        self._taps = taps
         self._checked = checked
         self.added: list[list[Task]] = []
 
     def add_all(self) -> None:
         """Add every task."""
-        for strands, run in itertools.groupby(self._tasks.tasks, lambda task: task.strands):
+        self._look(self._taps.first)
+        self.added += [[]] * len(self._taps.first)
+        for strands, run in itertools.groupby(self._taps.tasks, lambda task: task.strands):
             tasks = list(run)
             if strands is None:
                 for task in tasks:
@@ -84,6 +91,9 @@ class Assembly:
             else:
                 self._strands(strands, tasks)
                 self.added.append(tasks)
+                behind = self._taps.behind.get(strands, ())
+                self._look(behind)
+                self.added += [[]] * len(behind)
 
     def _strands(self, strands: Strands, tasks: Sequence[Task]) -> None:
         """Add the strands: parts of all these tasks, or each task to its own."""
@@ -105,8 +115,10 @@ class Assembly:
         """How many tasks of the program a task becomes."""
         if task.kind == "update":
             return 0
-        loop = task.loop
-        return 1 if loop is None else len(loop.starts) + bool(loop.length) + len(loop.ends)
+        loop, seen = task.loop, len(task.after)
+        if loop is None:
+            return 1 + seen
+        return len(loop.starts) + bool(loop.length) + len(loop.ends) + seen
 
     def _add(self, task: Task, part: Part = WHOLE) -> None:
         if task.kind in ("chain", "update"):
@@ -119,6 +131,7 @@ class Assembly:
             self._kernel(task, part)
         else:
             self._native.host(self.host(task))
+        self._look(task.after, part)
 
     def _copy(self, source: int, target: int, part: Part) -> None:
         self._native.call("copy", [self._at(source, part)], [self._at(target, part)], [], [])
@@ -139,31 +152,44 @@ class Assembly:
         return part.place(self._blocks.at(n, shape), self._blocks.layouts[n])
 
     def _chain(self, task: Task, part: Part) -> None:
-        chain = self._elementwise(task.group, task.stored, part)
+        chain = self._elementwise(task, task.group[0].shape, task.stored, part)
         if task.kind == "update":
-            self._native.update(*chain, self._checked)
+            self._native.update(*chain[:-1], self._checked, chain[-1])
         else:
             self._native.chain(*chain)
 
-    def _elementwise(self, group: Group, stored: Sequence[int], part: Part) -> tuple[Any, ...]:
-        """A chain: the instruction set, its shape, what it loads, its steps, what it stores."""
-        shape = group[0].shape
-        made = {i.output for i in group}
-        numbers = dict.fromkeys(x for i in group for x in i.inputs if x not in made)
-        registers = {n: r for r, n in enumerate((*numbers, *(i.output for i in group)))}
+    def _elementwise(
+        self, task: Task, shape: Shape, stored: Sequence[int], part: Part
+    ) -> tuple[Any, ...]:
+        """A task's chain: instruction set, shape, what it loads, steps, what it stores, taps."""
+        made = {i.output for i in task.chain}
+        registers = task.registers()
         steps = []
-        for i in group:
+        for i in task.chain:
             row = self._tasks.row(i)
             assert row is not None
             name, given, result, attributes = row
             inputs = [registers[x] for x in i.inputs]
             steps.append((name, given, result, registers[i.output], inputs, attributes))
-        loads = [(registers[n], self._at(n, part, shape)) for n in numbers]
+        loads = [(r, self._at(n, part, shape)) for n, r in registers.items() if n not in made]
         stores = [(registers[n], self._at(n, part)) for n in stored]
-        return lowering.instruction_set(), part.shape(shape), loads, steps, stores
+        rows = part.shape(shape)
+        start = part.number * math.prod(rows)
+        taps = [
+            (registers[tap.number], -1 if b is None else registers[b], tap.site, start)
+            for tap, b in ((tap, tap.before) for tap in task.taps)
+        ]
+        return lowering.instruction_set(), rows, loads, steps, stores, taps
+
+    def _look(self, taps: Sequence[Tap], part: Part = WHOLE) -> None:
+        """Let probes see what lies in memory."""
+        for tap in taps:
+            shape = self._blocks.layouts[tap.number].shape
+            task = Task("chain", (), taps=(tap,))
+            self._native.chain(*self._elementwise(task, shape, (), part))
 
     def _kernel(self, task: Task, part: Part) -> None:
-        one, *chain = task.group
+        one = task.group[0]
         found = self._tasks.kernel(one)
         assert found is not None
         inputs = [self._blocks.at(x) for x in one.inputs[: found.inputs]]
@@ -176,7 +202,10 @@ class Assembly:
             shape = self._blocks.layouts[one.inputs[0]].shape
             output = (*output[:3], list(shape), list(row_by_row(shape)), output[-1])
         stored = [n for n in task.stored if n != one.output]
-        epilogue = self._elementwise(tuple(chain), stored, part) if stored else None
+        epilogue = None
+        if stored or task.taps:
+            shape = task.chain[0].shape if task.chain else one.shape
+            epilogue = self._elementwise(task, shape, stored, part)
         integers, reals = list(found.integers), list(found.reals)
         self._native.call(found.name, inputs, [output], integers, reals, epilogue)
 

@@ -22,6 +22,8 @@ from pullback.execute.epilogues import finish_kernels
 from pullback.execute.evaluate import said
 from pullback.execute.executors import out_of_memory, plan_too_large
 from pullback.execute.loops import LoopingTasks
+from pullback.execute.probing import find_taps
+from pullback.execute.seen import Seen
 from pullback.execute.state import State, writes, written
 from pullback.execute.strands import find_strands
 from pullback.execute.updates import in_place
@@ -63,8 +65,9 @@ class NativeExecutor:
         find_strands(self._tasks)
         self._blocks = self._placed()
         self._native = lowering.new_program(self._blocks.arena, state.block)
+        taps = find_taps(self._tasks, [*program.sites.values()], program.instructions)
         checked = program.finite is not None
-        self._assembly = Assembly(self._native, self._blocks, self._tasks, checked)
+        self._assembly = Assembly(self._native, self._blocks, self._tasks, taps, checked)
         self._build()
         self._writes = -1
 
@@ -117,6 +120,8 @@ class NativeExecutor:
         program, blocks, roots = self.program, self._blocks, self._roots
         for n, array in self._tasks.constants.items():
             blocks.array(n)[...] = array
+        for site in program.sites.values():
+            self._native.probe(*site.bounds, site.histogram)
         self._assembly.add_all()
         self._feeds = [(label, blocks.array(n)) for label, (n, _, _) in program.feeds.items()]
         self._outputs = {name: blocks.array(roots[n]) for name, n in program.outputs.items()}
@@ -138,13 +143,16 @@ class NativeExecutor:
         self.program.check_feeds(feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array]) -> Outputs:
-        """`run`, with feeds of shapes and dtypes that are known to be right."""
+    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+        """`run`, with feeds of shapes and dtypes that are known to be right.
+
+        With `look`, its sites are seen: `seen` tells what was.
+        """
         for label, array in self._feeds:
             array[...] = feeds[label]
         with np.errstate(all="ignore"), self._writing():
             try:
-                _, faulty = self._native.run()
+                _, faulty = self._native.run(look)
             except MemoryError:
                 raise out_of_memory(self.program) from None
             if faulty >= 0:
@@ -152,6 +160,17 @@ class NativeExecutor:
                     if refused.kind != "chain":
                         self._assembly.host(refused)()  # says in words what the kernel refused
         return {name: array.copy() for name, array in self._outputs.items()}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of its sites, in the order in which they are seen."""
+        return tuple(self.program.sites)
+
+    def seen(self) -> Seen:
+        """What was seen at the sites in the last run, which was looked at; once only."""
+        found = Seen.empty(self.program.sites)
+        self._native.take_seen(found.statistics, found.bins)
+        return found
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -175,8 +194,13 @@ class NativeExecutor:
         return bool(self.program.feeds)
 
     def run_steps(
-        self, arrays: Mapping[str, Any], rows: Array, outputs: Sequence[str], seconds: float
-    ) -> Array:
+        self,
+        arrays: Mapping[str, Any],
+        rows: Array,
+        outputs: Sequence[str],
+        seconds: float,
+        looks: Array | None = None,
+    ) -> tuple[Array, list[Seen]]:
         """Runs one after the other, until one writes no slot, or the time is up.
 
         Args:
@@ -184,18 +208,24 @@ class NativeExecutor:
             rows: The numbers of the rows, (steps, batch).
             outputs: Names of outputs of one number each.
             seconds: No run begins after so long.
+            looks: Whether each run is looked at, (steps,); none is when None.
 
         Returns:
-            Those outputs of every run that wrote the slots, (steps, outputs).
+            Those outputs of every run that wrote the slots, (steps, outputs), and what was seen in
+            each of those that were looked at.
         """
+        looks = np.zeros(0, bool) if looks is None else looks
+        seen = Seen.empty(self.program.sites, int(looks.sum()))
         log = np.empty((len(rows), len(outputs)))
         fed = [
             (self._blocks.at(n), arrays[label]) for label, (n, _, _) in self.program.feeds.items()
         ]
         read = [self._blocks.at(self._roots[self.program.outputs[name]]) for name in outputs]
         with np.errstate(all="ignore"), self._writing():
-            done, _ = self._native.run_steps(fed, rows, read, log, seconds)
-        return log[:done]
+            done, _ = self._native.run_steps(
+                fed, rows, read, log, seconds, looks, seen.statistics, seen.bins
+            )
+        return log[:done], seen.parts(int(looks[:done].sum()), len(self.program.sites))
 
     def profile(self, feeds: Mapping[str, Array], runs: int = 10) -> list[tuple[str, float]]:
         """The parts of a run, each with the least number of microseconds that it took.

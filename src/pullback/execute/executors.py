@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import LabelError, OutOfMemoryError, ShapeError
 from pullback.execute.evaluate import said
+from pullback.execute.seen import Seen, seen_of
 from pullback.execute.state import State, written
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
@@ -52,6 +53,8 @@ class NumpyExecutor:
         size = 1 + max([-1, *known, *made, *(n for _, n in self._feeds)])
         self._known: list[Any] = [known.get(number) for number in range(size)]
         self._shared: set[int] | None = None
+        self._kept: list[Any] | None = None  # the code that frees no value
+        self._seen: Seen | None = None
 
     def run(self, feeds: Mapping[str, Array]) -> Outputs:
         """One run: returns the outputs; writes the slots if guard and `finite` allow it.
@@ -62,14 +65,18 @@ class NumpyExecutor:
         self.program.check_feeds(feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array]) -> Outputs:
-        """`run`, with feeds of shapes and dtypes that are known to be right."""
+    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+        """`run`, with feeds of shapes and dtypes that are known to be right.
+
+        With `look`, its sites are seen: `seen` tells what was.
+        """
         values = self._known.copy()
         for label, number in self._feeds:
             values[number] = feeds[label]
         with np.errstate(all="ignore"):
             try:
-                run(self._code, values)
+                run(self._keeping() if look else self._code, values)
+                self._seen = self._look(values) if look else None
             except LabelError as error:
                 self._name_place(error, feeds)
                 raise
@@ -79,6 +86,27 @@ class NumpyExecutor:
             if self._allows(values):
                 self._write(values)
         return outputs
+
+    def _keeping(self) -> list[Any]:
+        """The code, none of whose values is freed before the end."""
+        if self._kept is None:
+            made = self.program.instructions
+            self._kept = [coded(i.op, i.inputs, i.output, i.dtype, ()) for i in made]
+        return self._kept
+
+    def _look(self, values: Sequence[Any]) -> Seen:
+        sites = self.program.sites.values()
+        return seen_of((s, _less(values[s.number], s.before, values)) for s in sites)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of its sites, in the order in which they are seen."""
+        return tuple(self.program.sites)
+
+    def seen(self) -> Seen:
+        """What was seen at the sites in the last run, which was looked at."""
+        assert self._seen is not None
+        return self._seen
 
     def _name_place(self, error: LabelError, feeds: Mapping[str, Array]) -> None:
         """Say which layer and line an index out of range belongs to, by running all again."""
@@ -109,6 +137,12 @@ class NumpyExecutor:
         for view, number in self._assigns:
             view[...] = values[number]
         written()
+
+
+def _less(value: Array, before: Any, values: Any) -> Array:
+    """A value less the one before it, if there is one."""
+    found = value if before is None else value - values[before]
+    return np.asarray(found)
 
 
 def out_of_memory(program: Program) -> ShapeError:
@@ -149,6 +183,7 @@ class ReferenceExecutor:
         self.step = step
         self.state = state
         self._order = topological(step.roots())
+        self._seen: Seen | None = None
         self._feeds = {
             node.op.label: (node.shape, node.dtype)
             for node in self._order
@@ -164,13 +199,19 @@ class ReferenceExecutor:
         check_feeds(self.step.name, self._feeds, feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array]) -> Outputs:
-        """`run`, with feeds of shapes and dtypes that are known to be right."""
+    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+        """`run`, with feeds of shapes and dtypes that are known to be right.
+
+        With `look`, its sites are seen: `seen` tells what was.
+        """
         step = self.step
         values: dict[Node, Array] = {}
         with np.errstate(all="ignore"):
             for node in self._order:
                 values[node] = self._value(node, values, feeds)
+            if look:
+                there = (step.sites[place] for place in self.places)
+                self._seen = seen_of((s, _less(values[s.node], s.before, values)) for s in there)
             outputs = {name: values[node].copy() for name, node in step.outputs.items()}
             new = {label: values[node].copy() for label, node in step.assigns.items()}
             allowed = step.guard is None or bool(values[step.guard])
@@ -181,6 +222,17 @@ class ReferenceExecutor:
             for label, array in new.items():
                 self.state[label] = array
         return outputs
+
+    def seen(self) -> Seen:
+        """What was seen at the sites in the last run, which was looked at."""
+        assert self._seen is not None
+        return self._seen
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of its sites, in the order in which they are seen."""
+        order = set(self._order)
+        return tuple(n for n, site in self.step.sites.items() if site.node in order)
 
     def _value(self, node: Node, values: dict[Node, Array], feeds: Mapping[str, Array]) -> Array:
         if node.value is not None:

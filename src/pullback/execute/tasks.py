@@ -29,6 +29,21 @@ class Strands:
 
 
 @dataclass(frozen=True)
+class Tap:
+    """What a probe sees of a task.
+
+    Attributes:
+        site: The number of the site.
+        number: The value that is seen, or one that has the same elements.
+        before: What is taken off it, if anything is.
+    """
+
+    site: int
+    number: int
+    before: int | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """One task before it has addresses.
 
@@ -41,6 +56,8 @@ class Task:
         stored: The values that it writes to memory: those that other tasks read.
         strands: The strands that it is part of, if it is.
         strand: The number of its strand, where it belongs to one.
+        taps: What probes see in the registers of its chain.
+        after: What they see in memory, right after it.
     """
 
     kind: str
@@ -50,6 +67,24 @@ class Task:
     stored: tuple[int, ...] = ()
     strands: Strands | None = None
     strand: int = 0
+    taps: tuple[Tap, ...] = ()
+    after: tuple[Tap, ...] = ()
+
+    @property
+    def chain(self) -> Group:
+        """The elementwise operations that it runs: all of a chain, what finishes a kernel."""
+        if self.kind != "kernel":
+            return self.group if self.kind in ("chain", "update") else ()
+        own = self.group[0].output
+        return self.group[1:] if any(n != own for n in self.stored) else ()
+
+    def registers(self) -> dict[int, int]:
+        """The register of each value of its chain: first those that it reads."""
+        made = [i.output for i in self.chain]
+        numbers = dict.fromkeys(x for i in self.chain for x in i.inputs)
+        seen = (n for tap in self.taps for n in (tap.number, tap.before) if n is not None)
+        read = [n for n in dict.fromkeys((*numbers, *seen)) if n not in set(made)]
+        return {n: register for register, n in enumerate((*read, *made))}
 
     def reads(self, layouts: Mapping[int, Layout]) -> set[int]:
         """The blocks that it reads and has not made itself."""

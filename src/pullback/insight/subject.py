@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,8 @@ from pullback.graph.node import Leaf, Node, Placeholder, Slot, as_node, placehol
 from pullback.graph.order import topological
 from pullback.graph.origin import scope
 from pullback.nn.mode import Mode, mode
-from pullback.nn.module import Module, observed
+from pullback.nn.module import Module
+from pullback.nn.observing import outputs_seen, outside_loops
 from pullback.nn.parameter import Parameter, Value, bound
 from pullback.nn.several import labelled, outputs_by_name, unlabelled
 from pullback.train.given import feeds_of
@@ -102,7 +102,7 @@ def of_network(
     places: dict[str, Node] = {}
     objective = Objective.named(loss)
     here = Mode(training, as_node(seed), as_node(step))
-    with _outputs_seen() as seen, bound(nodes), mode(here):
+    with outputs_seen() as seen, bound(nodes), mode(here):
         outputs = outputs_by_name(network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
@@ -111,7 +111,8 @@ def of_network(
             total, _ = objective.mean(outputs, targets, given.get("weights"))
     places |= given
     places |= {path: nodes[value] for path, value in state.items()}
-    places |= _outside_loops(seen, {*given.values(), *nodes.values()})
+    known = {*given.values(), *nodes.values()}
+    places |= {place: node for place, (_, node) in outside_loops(seen, known).items()}
     places |= labelled("output", outputs)
     places[LOSS] = total
     values = {given[label]: array for label, array in feeds.items()}
@@ -119,29 +120,6 @@ def of_network(
     rows = len(next(iter(feeds.values())))
     title = f"{_title(objective)} of {rows} row{'s' * (rows != 1)}"
     return Subject(total, places, values, _kinds(given, state), rows, title)
-
-
-@contextlib.contextmanager
-def _outputs_seen() -> Iterator[dict[str, Node]]:
-    """The outputs of the layers that are called in the block, by place; of each its first one."""
-    seen: dict[str, Node] = {}
-
-    def saw(path: str, module: Module, y: Any) -> None:
-        if isinstance(y, Node) and path:
-            seen.setdefault(f"{path}.output", y)
-
-    with observed(saw):
-        yield seen
-
-
-def _outside_loops(seen: Mapping[str, Node], known: Collection[Node]) -> dict[str, Node]:
-    """The outputs of layers but for those in the bodies of loops, which have a value a step."""
-    inside: set[Node] = set()
-    for node in topological(seen.values()):
-        unknown = isinstance(node.op, (Placeholder, Slot)) and node not in known
-        if unknown or not inside.isdisjoint(node.inputs):
-            inside.add(node)
-    return {name: node for name, node in seen.items() if node not in inside}
 
 
 def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:
@@ -174,21 +152,23 @@ def of_step(recipe: Recipe, feeds: Mapping[str, Array], state: Mapping[str, Arra
     """
     tracing = Tracing(recipe, training=True)
     batch = Batch.of_feeds(feeds)
-    with _outputs_seen() as seen, tracing:
+    with tracing:
         outputs, y, weights = tracing.forward(batch)
         with scope(path=LOSS):
             mean, _ = recipe.objective.mean(outputs, y, weights)
             total = tracing.with_penalty(mean)
     named = recipe.network.state()
     places = {path: tracing.nodes[value] for path, value in named.items()}
-    leaves = [n for n in topological([total, *seen.values()]) if not n.inputs]
+    seen = {place: node for place, (_, node) in tracing.outputs.items()}
+    order = topological([total, *seen.values()])
+    leaves = [n for n in order if not n.inputs]
     fed = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Placeholder)}
     slots = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Slot)}
     given = {label: node for label, node in fed.items() if label in feeds}
     values = {node: feeds[label] for label, node in given.items()}
     values |= {node: state[label] for label, node in slots.items()}
     values |= {node: state[path] for path, node in places.items()}
-    places = {**given, **places, **_outside_loops(seen, values), **labelled("output", outputs)}
+    places = {**given, **places, **seen, **labelled("output", outputs)}
     rows = len(next(iter(feeds.values())))
     title = f"{_title(recipe.objective)} of {rows} row{'s' * (rows != 1)}"
     return Subject(total, {**places, LOSS: total}, values, _kinds(given, named), rows, title)

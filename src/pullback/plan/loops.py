@@ -93,7 +93,7 @@ def merge_loops(step: Step) -> Step:
                 new[node] = rebuilt(node, new) if twin is None else _first(new[twin], node)
         else:
             stack.extend(reversed(waiting))
-    return step.mapped(new.__getitem__)
+    return step.mapped(new)
 
 
 def _kind(node: Node) -> object:

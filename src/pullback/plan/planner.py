@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from pullback.errors import ConfigError, unknown
 from pullback.graph.dtypes import Dtype, Shape, is_float
@@ -11,7 +11,7 @@ from pullback.graph.op import Op
 from pullback.graph.order import topological
 from pullback.ops.loops import Scan
 from pullback.plan.loops import Visit, rebuilt, with_planned_body
-from pullback.plan.program import Instruction, Program, Step
+from pullback.plan.program import Instruction, PlacedSite, Program, Step
 from pullback.plan.rewrites import REWRITES, Rewrite
 
 REMOVE_DEAD = "remove_dead"
@@ -82,7 +82,7 @@ def _rewritten(step: Step, used: list[type[Rewrite]]) -> tuple[Step, list[Node]]
             continue
         new[node] = visit(rebuilt(node, new))
         made.update(dict.fromkeys((*new[node].inputs, new[node])))
-    return step.mapped(new.__getitem__), list(made)
+    return step.mapped(new), list(made)
 
 
 def _same(first: Node, node: Node) -> Node:
@@ -134,7 +134,16 @@ def _numbered(step: Step, order: list[Node], rewrites: tuple[str, ...]) -> Progr
         guard=None if step.guard is None else number[step.guard],
         finite=_must_be_finite(step, number),
         rewrites=rewrites,
+        sites=dict(_placed_sites(step, number)),
     )
+
+
+def _placed_sites(step: Step, number: dict[Node, int]) -> Iterator[tuple[str, PlacedSite]]:
+    """The sites whose values the program has."""
+    for name, site in step.sites.items():
+        before = None if site.before is None else number.get(site.before, -1)
+        if site.node in number and before != -1:
+            yield name, PlacedSite(number[site.node], before, site.bounds, site.histogram)
 
 
 def _must_be_finite(step: Step, number: dict[Node, int]) -> tuple[int, ...] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,23 @@ from pullback.ops.loops import Scan
 
 
 @dataclass(frozen=True)
+class Site:
+    """A value of a step that can be looked at; looking changes nothing of the step.
+
+    Attributes:
+        node: The value.
+        before: What is taken off it: of a new value of a slot, the old one.
+        bounds: Of the numbers at or beyond them, a probe tells how many there are.
+        histogram: Whether a probe counts how often each binary exponent occurs.
+    """
+
+    node: Node
+    before: Node | None = None
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    histogram: bool = False
+
+
+@dataclass(frozen=True)
 class Step:
     """What is to be computed: a pure function of feeds and slots, and what it assigns.
 
@@ -30,6 +48,8 @@ class Step:
             slot, holds NaN or inf, no slot is written. None asks for nothing, not even that the
             new values are finite.
         name: What the step is called when it is printed.
+        sites: What of it can be looked at, by name. Nothing is computed for them: a site whose
+            value the step does not need is none.
     """
 
     outputs: Mapping[str, Node]
@@ -37,20 +57,29 @@ class Step:
     guard: Node | None = None
     finite: Sequence[Node] | None = None
     name: str = "step"
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
     def roots(self) -> list[Node]:
         """Every node that the step must compute."""
         guard = [] if self.guard is None else [self.guard]
         return [*self.outputs.values(), *guard, *(self.finite or ()), *self.assigns.values()]
 
-    def mapped(self, f: Callable[[Node], Node]) -> Step:
-        """The step with `f` of each of its nodes."""
+    def mapped(self, new: Mapping[Node, Node]) -> Step:
+        """The step with each of its nodes replaced; sites at others are left out."""
+        sites = {
+            name: replace(
+                site, node=new[site.node], before=None if site.before is None else new[site.before]
+            )
+            for name, site in self.sites.items()
+            if site.node in new and (site.before is None or site.before in new)
+        }
         return Step(
-            {name: f(node) for name, node in self.outputs.items()},
-            {label: f(node) for label, node in self.assigns.items()},
-            None if self.guard is None else f(self.guard),
-            None if self.finite is None else [f(node) for node in self.finite],
+            {name: new[node] for name, node in self.outputs.items()},
+            {label: new[node] for label, node in self.assigns.items()},
+            None if self.guard is None else new[self.guard],
+            None if self.finite is None else [new[node] for node in self.finite],
             self.name,
+            sites,
         )
 
 
@@ -77,6 +106,16 @@ class Instruction:
     frees: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedSite:
+    """A site by the numbers of its values; see `Site`."""
+
+    number: int
+    before: int | None
+    bounds: tuple[float, float]
+    histogram: bool
+
+
 @dataclass(frozen=True)
 class Program:
     """Instructions in the order in which they run, and where values come from and go to.
@@ -93,6 +132,7 @@ class Program:
         finite: The numbers of the values that must be finite for the assignments, those of the
             slots' new values among them; None where nothing need be finite.
         rewrites: The names of the rewrites that made it.
+        sites: What can be looked at, by name.
     """
 
     name: str
@@ -105,6 +145,7 @@ class Program:
     guard: int | None
     finite: tuple[int, ...] | None
     rewrites: tuple[str, ...]
+    sites: Mapping[str, PlacedSite] = field(default_factory=dict)
 
     def peak_bytes(self) -> int:
         """The most bytes of intermediate values that live at one time; views count too."""
@@ -155,6 +196,8 @@ class Program:
             yield f"  assign only if all are finite: {shown}"
         for label, number in self.assigns.items():
             yield f"  assign {label} = {names.get(number, f'%{number}')}{condition}"
+        if self.sites:
+            yield f"  probes can look at {len(self.sites)} of these values"
 
 
 def _body_lines(op: Scan, arguments: Sequence[str]) -> Iterator[str]:

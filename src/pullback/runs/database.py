@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +48,24 @@ def create_database(path: Path, tables: Mapping[str, str], version: int) -> None
 
 
 def open_database(
-    path: Path, tables: Mapping[str, str], version: int, *, kind: str, write: bool
+    path: Path,
+    tables: Mapping[str, str],
+    version: int,
+    *,
+    kind: str,
+    write: bool,
+    before: Collection[str] = (),
 ) -> Connection:
     """Open a database that `create_database` made, after checking that it is one.
+
+    Args:
+        path: Where it is.
+        tables: What it must have: the CREATE statement of each table, by name.
+        version: The number of this layout.
+        kind: What it is, in words.
+        write: Open it for writing.
+        before: The tables that the layout before this one had; of such a database the others are
+            made when it is opened for writing.
 
     Raises:
         FileFormatError: It is missing, damaged, locked, something else, or too new.
@@ -59,7 +74,10 @@ def open_database(
     with translated(path, kind):
         connection = _connect(path, write)
         try:
-            _check(connection, path, tables, version, kind)
+            old = {name: tables[name] for name in before}
+            found = _check(connection, path, tables, old, version, kind)
+            if write and found < version:
+                _upgrade(connection, [sql for n, sql in tables.items() if n not in old], version)
         except BaseException:
             connection.close()
             raise
@@ -208,9 +226,23 @@ def _connect(path: Path, write: bool) -> Connection:
     return connection
 
 
+def _upgrade(connection: Connection, statements: Iterable[str], version: int) -> None:
+    """Make the tables that a layout has more than the one before."""
+    with transaction(connection, durable=True):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={version:d}")
+
+
 def _check(
-    connection: Connection, path: Path, tables: Mapping[str, str], version: int, kind: str
-) -> None:
+    connection: Connection,
+    path: Path,
+    tables: Mapping[str, str],
+    old: Mapping[str, str],
+    version: int,
+    kind: str,
+) -> int:
+    """Refuse a database that is none of ours; returns its layout's number."""
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     schema = dict(
         connection.execute(
@@ -219,8 +251,10 @@ def _check(
     )
     if found > version:
         check_version(path, found, version)
-    if schema != dict(tables) or found != version:
+    is_old = bool(old) and found == version - 1 and schema == dict(old)
+    if not is_old and (schema != dict(tables) or found != version):
         raise damaged(path, kind, "tables that are not those of this library")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise damaged(path, kind, str(verdict)[:200])
+    return int(found)

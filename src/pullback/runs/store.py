@@ -299,7 +299,7 @@ class RunStore:
         """What of the run is lost, one sentence each; empty when all is well."""
         found = []
         checks = {
-            TELEMETRY: lambda: self.telemetry.history(),
+            TELEMETRY: self.telemetry.check,
             STATUS: lambda: read_document(self.path / STATUS, kind="status"),
             ENCODER: self.load_encoder,
         }

@@ -1,14 +1,17 @@
 """What happened in a run, step by step, in an SQLite database.
 
 Tables: `steps` (one row a training step), `epochs` (one row a metric), `events` (what befell the
-run) and `checkpoints` (a row appears only after its file is on the disk). Anyone may read the file
-while the run goes on; only the process that holds the run's lock writes.
+run), `checkpoints` (a row appears only after its file is on the disk), and `probes` (one row a step
+that was looked at, over the places named in `places`). Anyone may read the file while the run goes
+on; only the process that holds the run's lock writes.
 """
 
 from __future__ import annotations
 
+import json
 import time as clock
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +34,11 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 KIND = "telemetry"
-VERSION = 1
+VERSION = 2
+BEFORE = ("steps", "epochs", "events", "checkpoints")
 FLUSH_SECONDS = 0.5
+MOST_BINS = 1024
+PLACES = "SELECT number, step, names, row_check FROM places"
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "time")
 
 TABLES = {
@@ -45,6 +51,10 @@ TABLES = {
     "kind TEXT NOT NULL, text TEXT NOT NULL, row_check INTEGER NOT NULL)",
     "checkpoints": "CREATE TABLE checkpoints (step INTEGER PRIMARY KEY, file TEXT NOT NULL, "
     "sha256 TEXT NOT NULL, row_check INTEGER NOT NULL)",
+    "places": "CREATE TABLE places (number INTEGER PRIMARY KEY, step INTEGER NOT NULL, "
+    "names TEXT NOT NULL, row_check INTEGER NOT NULL)",
+    "probes": "CREATE TABLE probes (step INTEGER PRIMARY KEY, places INTEGER NOT NULL, "
+    "statistics BLOB NOT NULL, bins BLOB NOT NULL, row_check INTEGER NOT NULL)",
 }
 
 StepRow = tuple[int, int, float, float, float]
@@ -58,6 +68,16 @@ class Event:
     step: int
     kind: str
     text: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What probes saw in one step: statistics, (places, statistics), and bins, (places, bins)."""
+
+    step: int
+    places: tuple[str, ...]
+    statistics: NDArray[Any]
+    bins: NDArray[Any]
 
 
 class Telemetry:
@@ -89,10 +109,12 @@ class Telemetry:
     def __init__(self, path: Path, *, write: bool = False) -> None:
         self.path = Path(path)
         self._connection: Connection = open_database(
-            self.path, TABLES, VERSION, kind=KIND, write=write
+            self.path, TABLES, VERSION, kind=KIND, write=write, before=BEFORE
         )
         self._steps: list[StepRow] = []
         self._rows: list[tuple[str, tuple[Any, ...]]] = []
+        self._looks: list[tuple[int, int, bytes, bytes, int]] = []
+        self._places: dict[tuple[str, ...], int] = {}  # those that this process has written
         self._flushed = clock.monotonic()
 
     @staticmethod
@@ -128,6 +150,27 @@ class Telemetry:
         self._append("checkpoints", (int(step), str(file), str(sha256)))
         self.flush(durable=True)
 
+    def append_look(
+        self, step: int, places: Sequence[str], statistics: NDArray[Any], bins: NDArray[Any]
+    ) -> None:
+        """Note what probes saw in a step.
+
+        Args:
+            step: Which.
+            places: The names of the places.
+            statistics: Of each, float64, (places, statistics).
+            bins: Of each, int64, (places, bins); (0, 0) where nothing was counted.
+        """
+        names = tuple(map(str, places))
+        if names not in self._places:
+            taken = [number for number, _, _ in self._select(PLACES)]
+            self._places[names] = max([*taken, *self._places.values()], default=-1) + 1
+            self._append("places", (self._places[names], int(step), json.dumps(names)))
+        raw = np.ascontiguousarray(statistics, np.float64).tobytes()
+        counts = zlib.compress(np.ascontiguousarray(bins, np.int64).tobytes(), 1)
+        row = int(step), self._places[names], raw, counts
+        self._looks.append((*row, _look_check(*row)))
+
     def remove_checkpoints(self, steps: Iterable[int]) -> None:
         """Forget checkpoints, before their files are deleted."""
         with translated(self.path, KIND), transaction(self._connection, durable=False):
@@ -142,7 +185,7 @@ class Telemetry:
             StorageError: The disk is full or read-only; the rows go on waiting.
         """
         self._flushed = clock.monotonic()
-        if not (self._steps or self._rows or durable):
+        if not (self._steps or self._rows or self._looks or durable):
             return
         with translated(self.path, KIND), transaction(self._connection, durable=durable):
             if self._steps:
@@ -155,8 +198,12 @@ class Telemetry:
                 self._connection.execute(
                     f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*row, row_check(row))
                 )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO probes VALUES (?, ?, ?, ?, ?)", self._looks
+            )
         self._steps.clear()
         self._rows.clear()
+        self._looks.clear()
 
     def truncate_after(self, step: int) -> None:
         """Delete all that lies beyond `step`: a resume makes it again."""
@@ -164,6 +211,7 @@ class Telemetry:
         with translated(self.path, KIND), transaction(self._connection, durable=True):
             for table in TABLES:
                 self._connection.execute(f"DELETE FROM {table} WHERE step > ?", (int(step),))
+        self._places.clear()
 
     def history(self) -> dict[str, NDArray[Any]]:
         """The steps as columns: `step`, `epoch` (integers), `loss`, `learning_rate`, `time`.
@@ -221,6 +269,41 @@ class Telemetry:
         rows = self._select("SELECT step, file, sha256, row_check FROM checkpoints ORDER BY step")
         return {step: (file, sha256) for step, file, sha256 in rows}
 
+    def check(self) -> None:
+        """Read all of it.
+
+        Raises:
+            FileFormatError: The database is damaged.
+        """
+        self.history()
+        self.looks()
+
+    def looks(self) -> list[Looked]:
+        """What probes saw, step by step.
+
+        Raises:
+            FileFormatError: The database is damaged.
+        """
+        self._flush_own()
+        with translated(self.path, KIND):
+            query = "SELECT 1 FROM sqlite_schema WHERE name = 'probes'"
+            if not self._connection.execute(query).fetchone():
+                return []  # of the layout before
+        rows = self._select(PLACES)
+        names = {number: _names(text) for number, _, text in rows}
+        found = []
+        with translated(self.path, KIND):
+            for *row, check in self._connection.execute(
+                "SELECT step, places, statistics, bins, row_check FROM probes ORDER BY step"
+            ):
+                step, number, raw, counts = row
+                if _look_check(*row) != check or number not in names:
+                    raise damaged(self.path, KIND, "a row whose check value does not fit")
+                places = names[number]
+                statistics = np.frombuffer(raw).reshape(len(places), -1)
+                found.append(Looked(step, places, statistics, _bins(counts, len(places))))
+        return found
+
     def close(self) -> None:
         """Write what waits and close the database; a second call does nothing."""
         try:
@@ -232,11 +315,29 @@ class Telemetry:
         self._rows.append((table, tuple(plain_number(value) for value in row)))
 
     def _flush_own(self) -> None:
-        if self._steps or self._rows:
+        if self._steps or self._rows or self._looks:
             self.flush()
 
     def _select(self, query: str) -> list[tuple[Any, ...]]:
         return checked_rows(self._connection, query, self.path, KIND)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("names of places that are none")
+    return tuple(names)
+
+
+def _bins(counts: bytes, places: int) -> NDArray[Any]:
+    """The bins of every place; no more is unpacked than they can be."""
+    unpacked = zlib.decompressobj().decompress(counts, places * MOST_BINS * 8 + 1)
+    array = np.frombuffer(unpacked, np.int64)
+    return array.reshape(places, -1) if array.size else np.zeros((0, 0), np.int64)
+
+
+def _look_check(step: int, places: int, statistics: bytes, bins: bytes) -> int:
+    return row_check((step, places, zlib.crc32(statistics), zlib.crc32(bins)))
 
 
 def _step_rows(steps: list[StepRow]) -> list[tuple[Any, ...]]:

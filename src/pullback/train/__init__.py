@@ -6,6 +6,8 @@ from pullback.train.fit import fit
 from pullback.train.model import Model, load
 from pullback.train.own_step import OwnStep
 from pullback.train.per_sample import per_sample_gradients
+from pullback.train.probes import Probes
+from pullback.train.readings import Reading, Readings
 from pullback.train.resume import resume
 from pullback.train.run import Run
 from pullback.train.training import Training
@@ -15,6 +17,9 @@ __all__ = [
     "Choice",
     "Model",
     "OwnStep",
+    "Probes",
+    "Reading",
+    "Readings",
     "Run",
     "Training",
     "choose",

@@ -22,6 +22,7 @@ from pullback.train.objective import Objective
 from pullback.train.once import UNKNOWN, FromOnce, Passing
 from pullback.train.parts import PARTS, Part, Rows
 from pullback.train.plateau import Plateau
+from pullback.train.probes import Probes
 from pullback.train.rules import EarlyStopping, Until
 from pullback.train.settings import Settings, check_together
 from pullback.train.sources import Source
@@ -117,6 +118,7 @@ def recipe_of(
         clip_each_norm=settings.clip_each_norm,
         constraints={pattern: optim.constraints.get(rule) for pattern, rule in constraints},
         ema=settings.ema,
+        probes=Probes.of(settings.probes),
     )
 
 

@@ -62,6 +62,7 @@ def fit(
     checkpoint_steps: int | None = None,
     progress: Show | bool = "auto",
     executor: str | None = None,
+    probes: Any = None,
     record: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a network until it is good enough, or the budget is used up.
@@ -110,6 +111,9 @@ def fit(
         checkpoint_steps: Save after so many steps; every few seconds when None.
         progress: "bar", "plain", "none", or "auto": a bar on a terminal; False shows nothing.
         executor: "native", "numpy", or "reference" for the slow oracle; None takes the default.
+        probes: What is looked at on the way, which changes no bit: patterns of places, such as
+            "*.gradient", which are looked at in every step; `pb.Probes(...)`, which says in which;
+            None for all places, seldom; False for nothing. See `run.probes`.
         record: More to keep in the run's record, as plain data.
 
     Returns:
@@ -180,6 +184,7 @@ def fit(
         metrics=tuple(m.name for m in measured),
         checkpoint_steps=checkpoint_steps,
         executor=executor or default_executor(),
+        probes=probes,  # Settings makes plain data of it
     )
     notes = [ONCE] if once else []
     with alone(network):

@@ -26,6 +26,7 @@ from pullback.train.interrupt import Interrupt, Interrupted
 from pullback.train.parts import Parts
 from pullback.train.plateau import Plateau
 from pullback.train.programs import Programs
+from pullback.train.readings import Look, joined, merged
 from pullback.train.rules import Budget, EarlyStopping, Until
 from pullback.train.settings import CHANGEABLE, Settings
 from pullback.train.step import Recipe
@@ -51,6 +52,7 @@ class Session:
         plateau: What lowers the learning rates.
         callbacks: The user's own, then the library's.
         steps: Records of all steps since this session began.
+        looks: What probes saw of some of them.
         epochs: Records of all epochs, those before a resume included.
         values: The newest metrics by part and name.
         elapsed: Seconds of training, sessions before a resume included.
@@ -72,6 +74,7 @@ class Session:
     plateau: Plateau | None = None
     callbacks: Sequence[Callback] = ()
     steps: StepLog = field(default_factory=StepLog)
+    looks: list[Look] = field(default_factory=list)
     epochs: list[EpochRecord] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
@@ -234,11 +237,12 @@ class Session:
         if found is None:
             self._one_step()
             return
-        self._note(found)
+        self._note(*found)
         self._call("on_step")
 
-    def _note(self, found: Array) -> None:
-        """Remember steps of one epoch that were taken: loss, weight and rate of each."""
+    def _note(self, found: Array, looks: Sequence[Look]) -> None:
+        """Remember steps of one epoch that were taken: loss, weight and rate of each, and looks."""
+        self.looks.extend(looks)
         count, first, began = len(found), self.step, self.elapsed
         self.elapsed = time.perf_counter() - self._began
         self.step += count
@@ -254,29 +258,40 @@ class Session:
     def _one_step(self) -> None:
         number = self.step
         feeds = self.plan.feeds(number)
+        look, looks = bool(self.recipe.probes.due(number)[0]), list[Look]()
         if self.driving is not None:
             found, origin, made = self.driving.step(feeds)
         else:
             if self.settings.accumulate > 1:
-                found, fed = self._accumulated(feeds)
+                found, fed = self._accumulated(feeds, looks if look else None)
             else:
-                found, fed = self.programs.step(feeds).run_again(feeds), [feeds]
+                program = self.programs.step(feeds)
+                found, fed = program.run_again(feeds, look=look), [feeds]
+                looks += [Look(number + 1, program.places, program.seen())] if look else []
             made = int(self.state[STEP]) != number
             origin = None if made else self.programs.origin(fed)
         if not made:  # the update was held back: the state is still that before the step
             self._fail(origin, number)
             return
-        self._note(np.array([[float(found[name]) for name in LOGGED]]))
+        self._note(np.array([[float(found[name]) for name in LOGGED]]), looks)
         self._call("on_step")
 
     def _accumulated(
-        self, feeds: dict[str, Array]
+        self, feeds: dict[str, Array], looks: list[Look] | None
     ) -> tuple[dict[str, Array], list[dict[str, Array]]]:
-        """One step whose batch is computed in several parts."""
-        fed = self._cut(feeds)
+        """One step whose batch is computed in several parts; what is seen is added to `looks`."""
+        fed, look, parts = self._cut(feeds), looks is not None, []
         for part in fed:
-            self.programs.part(part).run_again(part)
-        return self.programs.update().run_again({}), fed
+            program = self.programs.part(part)
+            program.run_again(part, look=look)
+            parts += [(program.places, program.seen())] if look else []
+        update = self.programs.update()
+        found = update.run_again({}, look=look)
+        if looks is not None:
+            places, seen = parts[0][0], merged([seen for _, seen in parts])
+            both = joined([seen, update.seen()])
+            looks.append(Look(self.step + 1, (*places, *update.places), both))
+        return found, fed
 
     def _cut(self, feeds: dict[str, Array]) -> list[dict[str, Array]]:
         """A batch in parts, of which none has fewer rows than the network can be trained on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pullback.nn.module import Module
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.loop import Ending
 from pullback.train.model import Model
+from pullback.train.readings import Look, Reading, Readings, looks_of
 
 
 @dataclass(repr=False)
@@ -34,6 +36,7 @@ class Run:
         best_step: The step whose weights were put back, if they are others than the last.
         path: The run's folder, if it was saved.
         notes: What the user should know.
+        looks: What probes saw of some steps of this session.
         classes: How each class fares, by part (`validation`, `test`), or by part and output
             (`validation.city`) where there are several; empty for values.
     """
@@ -50,6 +53,7 @@ class Run:
     path: Path | None = None
     notes: list[str] = field(default_factory=list)
     classes: dict[str, ClassReport] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
 
     @property
     def network(self) -> Module:
@@ -77,6 +81,32 @@ class Run:
 
             raise unknown("history", name, known)
         return np.array([e.values.get(name, np.nan) for e in self.epochs])
+
+    @cached_property
+    def probes(self) -> Readings:
+        """What probes saw, by place: `run.probes["0.output"].mean`, one number a look.
+
+        Of a saved run also what was seen before it was resumed.
+
+        Raises:
+            FileFormatError: The run's telemetry is damaged.
+        """
+        return Readings(self.looks if self.path is None else looks_of(self.path))
+
+    def probe(self, place: str) -> Reading:
+        """What probes saw of one place; the same as `run.probes[place]`.
+
+        Raises:
+            UnknownNameError: It was not looked at; the nearest that was is named.
+
+        Example:
+            >>> import numpy as np, pullback as pb
+            >>> x = np.linspace(-1, 1, 20)[:, None]
+            >>> run = pb.fit(pb.nn.dense(1, [4], 1), (x, x), steps=5, loss="mse", probes="*.output")
+            >>> run.probe("1.output").mean.shape
+            (5,)
+        """
+        return self.probes[place]
 
     def predict(self, rows: Any, *, probabilities: bool = False) -> Any:
         """See `Model.predict`."""

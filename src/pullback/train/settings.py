@@ -13,6 +13,7 @@ import numpy as np
 from pullback import optim
 from pullback.errors import ConfigError, unknown
 from pullback.execute import EXECUTORS, default_executor
+from pullback.train.probes import Probes
 from pullback.train.rules import Budget, seconds
 
 EPOCHS = 100
@@ -47,6 +48,7 @@ class Settings:
         metrics: Names of what is measured after every epoch; None takes the task's defaults.
         checkpoint_steps: Save after so many steps; None saves every few seconds.
         executor: `native`, `numpy`, or `reference` (the oracle, slow).
+        probes: What is looked at, and in which steps, as plain data; None takes the default.
     """
 
     batch_size: int = 32
@@ -71,6 +73,7 @@ class Settings:
     metrics: tuple[str, ...] | None = None
     checkpoint_steps: int | None = None
     executor: str = field(default_factory=default_executor)
+    probes: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate"):
@@ -92,6 +95,7 @@ class Settings:
                 repr(self.ema),
                 "Give for instance 0.999.",
             )
+        self._set("probes", None if self.probes is None else Probes.of(self.probes).to_config())
         self._set("constraints", optim.constraints.checked(self.constraints))
         if not isinstance(self.monitor, str):
             raise ConfigError(
@@ -149,6 +153,7 @@ def check_together(optimizer: optim.Optimizer, settings: Settings) -> None:
         names = ("clip_norm", "clip_value", "clip_each_norm", "constraints", "ema")
         wrong = dict.fromkeys(names, "looks for the loss's own minimum along whole steps")
         wrong["accumulate"] = "takes whole batches"
+        wrong["probes"] = "evaluates several steps for one"
     elif isinstance(optimizer, optim.SAM):
         wrong["accumulate"] = "takes whole batches"
     if averages:
@@ -156,7 +161,8 @@ def check_together(optimizer: optim.Optimizer, settings: Settings) -> None:
         wrong |= {"ema": why, "constraints": why}
     for name, why in wrong.items():
         value = getattr(settings, name)
-        if value is not None and not (name == "accumulate" and value == 1):
+        nothing = {"accumulate": 1, "probes": Probes(()).to_config()}.get(name)
+        if value is not None and value != nothing:
             raise ConfigError(
                 f"{name} does not go with {optimizer.name}, which {why}",
                 f"{name}={value!r}",

@@ -24,6 +24,7 @@ from pullback.nn.several import ONE, labelled
 from pullback.plan import Step
 from pullback.train.objective import Objective, average
 from pullback.train.parts import Arrays, Rows
+from pullback.train.probes import Probes
 from pullback.train.tracing import (
     AT,
     INT64,
@@ -77,6 +78,7 @@ class Recipe:
         clip_each_norm: The largest norm of each parameter's gradient.
         constraints: What parameters must fulfil, by patterns of their paths.
         ema: How much of a running average of the weights is kept at each step.
+        probes: Which values of the step can be looked at.
     """
 
     network: Module
@@ -91,6 +93,7 @@ class Recipe:
     clip_each_norm: float | None = None
     constraints: Mapping[str, optim.Constraint] = field(default_factory=dict)
     ema: float | None = None
+    probes: Probes = field(default_factory=Probes)
 
     @cached_property
     def update(self) -> Update:
@@ -127,12 +130,14 @@ class Recipe:
             with scope(path=LOSS):
                 data_loss, weight = self.objective.mean(outputs, y, weights)
                 objective = tracing.with_penalty(data_loss)
-        gradients = gradient(objective, tracing.trained)
+        self.probes.check(tracing.outputs, tracing.trainable)
+        gradients, cotangents = tracing.gradients(objective)
         points = self.optimizer.ascended(tracing.trained, gradients)
         if points is not None:
             gradients = self._gradients_at(points, batch)
         statistics = tracing.statistics()
-        return tracing.updated(data_loss, weight, gradients, statistics, "training step")
+        name = "training step"
+        return tracing.updated(data_loss, weight, gradients, statistics, name, cotangents)
 
     def gradient_step(self, batch: Batch) -> Step:
         """The objective and its gradient where trainable parameters have the values that are fed.
@@ -190,6 +195,7 @@ class Recipe:
             with scope(path=LOSS):
                 sums = self.objective.sums(outputs, y, weights)
                 total, weight = sums[ONE] if ONE in sums else self._parts_of_means(sums)
+        self.probes.check(tracing.outputs, tracing.trainable)
         gradients = gradient(total, tracing.trained)
         with scope(role="update"):
             assigns = {
@@ -203,7 +209,7 @@ class Recipe:
             dtype = total.dtype
             assigns[PART_LOSS] = slot(PART_LOSS, (), dtype) + total
             assigns[PART_WEIGHT] = slot(PART_WEIGHT, (), dtype) + weight.astype(dtype)
-        return Step({"loss": total}, assigns, name="micro-batch")
+        return Step({"loss": total}, assigns, name="micro-batch", sites=tracing.output_sites())
 
     def _parts_of_means(self, sums: Mapping[str, tuple[Node, Node]]) -> tuple[Node, Node]:
         """What a micro-batch adds to the objective of its batch, and to the batch's weight."""

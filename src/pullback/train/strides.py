@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pullback.execute import NativeExecutor
 from pullback.graph.dtypes import Array
 from pullback.train.batches import FromRows
 from pullback.train.callbacks import Callback
+from pullback.train.readings import Look
 from pullback.train.update import RATE
 
 if TYPE_CHECKING:
@@ -22,12 +25,13 @@ LONGEST = 1000
 LOGGED = ("loss", "weight", RATE)
 
 
-def stride(session: Session) -> Array | None:
+def stride(session: Session) -> tuple[Array, list[Look]] | None:
     """Take several steps from where a training stands.
 
     Returns:
-        Loss, weight and learning rate of each step that was taken, (steps, 3); None where steps
-        must be taken one by one. The last of them is the last that wrote new weights.
+        Loss, weight and learning rate of each step that was taken, (steps, 3), and what probes saw
+        in those that were looked at; None where steps must be taken one by one. The last of them is
+        the last that wrote new weights.
     """
     plan = session.plan
     if session.settings.accumulate > 1 or session.driving or not isinstance(plan, FromRows):
@@ -43,8 +47,13 @@ def stride(session: Session) -> Array | None:
         return None
     start = session.step % plan.per_epoch * size
     order = plan.batches.order(session.epoch)[start : start + count * size]
-    found = program.run_steps(plan.rows.arrays, order.reshape(count, size), LOGGED, SECONDS)
-    return found if len(found) else None
+    rows, due = order.reshape(count, size), session.recipe.probes.due(session.step, count)
+    looks = due if due.any() else None
+    found, seen = program.run_steps(plan.rows.arrays, rows, LOGGED, SECONDS, looks)
+    steps = 1 + session.step + np.flatnonzero(due)[: len(seen)]
+    places = program.places
+    looked = [Look(step, places, one) for step, one in zip(steps.tolist(), seen, strict=True)]
+    return (found, looked) if len(found) else None
 
 
 def _looks(callback: object) -> bool:

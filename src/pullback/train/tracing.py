@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pullback import optim
-from pullback.graph.node import Node, slot
+from pullback.autodiff import gradient
+from pullback.graph.node import Node, Slot, slot
+from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import scope
+from pullback.nn.activations import Activation
 from pullback.nn.buffer import Buffer
 from pullback.nn.mode import Mode, mode
+from pullback.nn.module import Module
+from pullback.nn.observing import Output, outputs_seen, outside_loops
 from pullback.nn.parameter import Value, bound
 from pullback.nn.several import outputs_by_name, unlabelled
-from pullback.plan import Step
+from pullback.plan import Site, Step
 from pullback.train.objective import check_targets
 from pullback.train.update import RATE
 
@@ -53,20 +59,27 @@ class Tracing:
         if row is not None:
             self._here.row = row
             self.nodes |= {b: self.so_far(path, b) for path, b in self.buffers.items()}
-        self._mode = mode(self._here)
-        self._bound = bound(self.nodes)
+        self._within = contextlib.ExitStack()
+        self._seen: dict[str, Output] = {}
+        self._given: list[Node] = []
 
     def __enter__(self) -> None:
-        self._mode.__enter__()
-        self._bound.__enter__()
+        self._within.enter_context(mode(self._here))
+        self._within.enter_context(bound(self.nodes))
+        self._seen = self._within.enter_context(outputs_seen())
 
     def __exit__(self, *error: object) -> None:
-        self._bound.__exit__(None, None, None)
-        self._mode.__exit__(None, None, None)
+        self._within.close()
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        """The layers that were called, with their outputs, by place."""
+        return outside_loops(self._seen, {*self._given, *self.nodes.values()})
 
     def forward(self, batch: Batch) -> tuple[dict[str, Node], dict[str, Node], Node | None]:
         """The network's outputs for a batch, with its targets by output, and its weights."""
         given = batch.placeholders()
+        self._given = [*given.values()]
         outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
@@ -94,6 +107,17 @@ class Tracing:
         penalty = self.penalty()
         return loss if penalty is None else loss + penalty
 
+    def gradients(self, objective: Node) -> tuple[tuple[Node, ...], dict[str, Node]]:
+        """The gradients of what is trained, and the cotangents that come up on the way, by place.
+
+        A cotangent that no gradient needs is left out.
+        """
+        active = depends_on(topological([objective]), self.trained)
+        places = {p: node for p, (_, node) in self.outputs.items() if node in active}
+        found = gradient(objective, [*self.trained, *places.values()])
+        count = len(self.trained)
+        return found[:count], dict(zip(places, found[count:], strict=True))
+
     def updated(
         self,
         loss: Node,
@@ -101,17 +125,36 @@ class Tracing:
         gradients: Sequence[Node],
         statistics: Mapping[str, Node],
         name: str,
+        cotangents: Mapping[str, Node] | None = None,
     ) -> Step:
         """The step that ends in an update, unless a loss, gradient or new value is not finite."""
         recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
         with scope(role="update"):
             finite = [loss, *gradients]
-            bars, norm = recipe.update.clipping(gradients)
+            clipped, norm = recipe.update.clipping(gradients)
             if norm is not None:
                 outputs["gradient_norm"] = norm
                 finite.append(norm)
             now = self.step + 1
             rates = recipe.update.rates(now)
             outputs[RATE] = rates[RATE]
-            assigns = {STEP: now, **statistics, **recipe.update.assigns(bars, rates, now)}
-        return Step(outputs, assigns, finite=finite, name=name)
+            assigns = {STEP: now, **statistics, **recipe.update.assigns(clipped, rates, now)}
+        slots = (n for n in topological([*assigns.values()]) if isinstance(n.op, Slot))
+        read = {n.op.label: n for n in slots}  # type: ignore[attr-defined]
+        parameters = {path: read[path] for path in self.trainable if path in read}
+        bars = dict(zip(self.trainable, gradients, strict=True))
+        sites = {
+            **self.output_sites(cotangents or {}),
+            **recipe.probes.of_parameters(parameters, bars, assigns),
+        }
+        return Step(outputs, assigns, finite=finite, name=name, sites=sites)
+
+    def output_sites(self, cotangents: Mapping[str, Node] | None = None) -> dict[str, Site]:
+        """What probes look at of the layers' outputs."""
+        seen = {place: (node, _bounds(module)) for place, (module, node) in self.outputs.items()}
+        return self.recipe.probes.of_outputs(seen, cotangents or {})
+
+
+def _bounds(module: Module) -> tuple[float, float] | None:
+    """Between which numbers the output of a layer lies, if it does."""
+    return module.bounds if isinstance(module, Activation) else None

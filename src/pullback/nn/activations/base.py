@@ -13,6 +13,8 @@ class Activation(Module):
 
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
+    bounds: ClassVar[tuple[float, float] | None] = None
+    """Between which numbers the output lies, where it levels off at both."""
 
 
 _REGISTRY: dict[str, type[Activation]] = {}

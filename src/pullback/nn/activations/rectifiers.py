@@ -137,6 +137,7 @@ class ReLU6(Activation):
     """
 
     name = "relu6"
+    bounds = (0, 6)
 
     def forward(self, x: Node) -> Node:
         return ops.relu6(x)

@@ -16,6 +16,7 @@ class Sigmoid(Activation):
     """
 
     name = "sigmoid"
+    bounds = (0, 1)
 
     def forward(self, x: Node) -> Node:
         return ops.sigmoid(x)
@@ -30,6 +31,7 @@ class Tanh(Activation):
     """
 
     name = "tanh"
+    bounds = (-1, 1)
 
     def forward(self, x: Node) -> Node:
         return ops.tanh(x)
@@ -45,6 +47,7 @@ class Softsign(Activation):
     """
 
     name = "softsign"
+    bounds = (-1, 1)
 
     def forward(self, x: Node) -> Node:
         return ops.softsign(x)
@@ -59,6 +62,7 @@ class HardSigmoid(Activation):
     """
 
     name = "hard_sigmoid"
+    bounds = (0, 1)
 
     def forward(self, x: Node) -> Node:
         return ops.hard_sigmoid(x)
@@ -73,6 +77,7 @@ class HardTanh(Activation):
     """
 
     name = "hard_tanh"
+    bounds = (-1, 1)
 
     def forward(self, x: Node) -> Node:
         return ops.hard_tanh(x)

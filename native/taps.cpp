@@ -1,0 +1,49 @@
+#include "taps.hpp"
+
+#include <algorithm>
+
+namespace pullback {
+
+namespace {
+
+// Lanes add up in the array's own dtype: so many numbers, and they are put into a sum of doubles.
+constexpr std::int64_t together = 1 << 13;
+
+}  // namespace
+
+Look::Look(const std::vector<Tap>& taps, std::int64_t start) : taps_(taps), start_(start) {
+    for (std::size_t i = 0; i < taps.size(); ++i) {
+        taps[i].looking->begin(lanes_[i]);
+        waiting_[i] = 0;
+        if (taps[i].probe->has_histogram()) bins_.resize(taps.size());
+    }
+}
+
+Look::~Look() {
+    for (std::size_t i = 0; i < taps_.size(); ++i) {
+        taps_[i].looking->put(lanes_[i], found_[i]);
+        found_[i].count += static_cast<double>(waiting_[i]);
+        const bool counted = taps_[i].probe->has_histogram();
+        taps_[i].probe->add(taps_[i].start + start_, found_[i], counted ? &bins_[i] : nullptr);
+    }
+}
+
+void Look::add(std::size_t i, const void* numbers, const void* less, std::int64_t count) {
+    const Tap& tap = taps_[i];
+    const Looking& looking = *tap.looking;
+    alignas(64) std::byte difference[block * sizeof(double)];
+    if (less != nullptr) {
+        looking.subtract(difference, numbers, less, count);
+        numbers = difference;
+    }
+    looking.see(lanes_[i], numbers, count, tap.probe->low(), tap.probe->high());
+    if (tap.probe->has_histogram()) looking.exponents(bins_[i], numbers, count);
+    waiting_[i] += count;
+    if (waiting_[i] < together) return;
+    looking.put(lanes_[i], found_[i]);
+    looking.begin(lanes_[i]);
+    found_[i].count += static_cast<double>(waiting_[i]);
+    waiting_[i] = 0;
+}
+
+}  // namespace pullback

@@ -1,0 +1,200 @@
+"""What is looked at while a network trains, and in which steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from pullback.errors import ConfigError, unknown
+from pullback.graph.dtypes import Array, is_float
+from pullback.graph.node import Node
+from pullback.plan import Site
+
+FIRST = 8
+SPARSE = 128
+DOUBLING = 64
+
+COTANGENT, GRADIENT, UPDATE = "cotangent", "gradient", "update"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Which values of a training's steps are looked at, in which steps.
+
+    The places are those of the network: `0.output` (what a layer gave), `0.output.cotangent` (the
+    derivative of the loss with respect to it), `0.weight`, `0.weight.gradient` and
+    `0.weight.update` (by how much the step changed it). Of each, the mean, the deviation, the norm,
+    the extremes and the part of zeros are kept, of outputs that are bounded, as those of tanh, the
+    part that is saturated, and on request how often each binary exponent occurs. Looking changes no
+    bit of the training.
+
+    Args:
+        patterns: Of the places' names, such as "*.output"; none looks at nothing.
+        every: In every so many steps. None looks seldom: at the first 8 steps, then at every 128th,
+            and at 64 steps between a number of steps and twice as many.
+        histograms: Whether to count how often each binary exponent occurs.
+
+    Raises:
+        ConfigError: A pattern that is no text, or a number of steps below 1.
+
+    Example:
+        >>> Probes("*.gradient", every=10).sees("0.weight.gradient")
+        True
+    """
+
+    patterns: str | Sequence[str] = ("*",)
+    every: int | None = None
+    histograms: bool = False
+
+    def __post_init__(self) -> None:
+        patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
+        if not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            raise ConfigError(
+                "probes are patterns of places",
+                repr(self.patterns),
+                'Write for instance "*.output".',
+            )
+        whole = hasattr(self.every, "__index__") and not isinstance(self.every, bool)
+        if self.every is not None and (not whole or self.every < 1):
+            raise ConfigError(
+                "every must be a whole number of at least 1", repr(self.every), "Use 1 or more."
+            )
+        if not isinstance(self.histograms, bool):
+            raise ConfigError(
+                "histograms must be true or false", repr(self.histograms), "Pass True or False."
+            )
+        object.__setattr__(self, "patterns", patterns)
+
+    @classmethod
+    def of(cls, given: Any) -> Probes:
+        """From what `fit` is given: None for the default, False for none, patterns for every step.
+
+        Raises:
+            ConfigError: Something else.
+        """
+        if given is None or given is True:
+            return cls()
+        if given is False:
+            return cls(())
+        if isinstance(given, Probes):
+            return given
+        if isinstance(given, Mapping):
+            return cls.from_config(given)
+        if isinstance(given, str | Sequence):
+            return cls(given, every=1)
+        raise ConfigError(
+            "probes are patterns of places, or pb.Probes",
+            type(given).__name__,
+            'Pass for instance probes="*.gradient", or False for none.',
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return {**asdict(self), "patterns": list(self.patterns)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Probes:
+        """From plain JSON data.
+
+        Raises:
+            UnknownNameError: A setting that does not exist; the nearest is named.
+        """
+        for name in config:
+            if name not in ("patterns", "every", "histograms"):
+                raise unknown("setting of probes", name, ("patterns", "every", "histograms"))
+        return cls(**config)
+
+    def check(self, outputs: Iterable[str], parameters: Iterable[str]) -> None:
+        """Refuse patterns that match nothing.
+
+        Args:
+            outputs: The places of the layers' outputs.
+            parameters: The paths of what is trained.
+
+        Raises:
+            UnknownNameError: One that matches no place; the nearest is named.
+        """
+        places = [name for place in outputs for name in (place, f"{place}.{COTANGENT}")]
+        for path in parameters:
+            places += [path, f"{path}.{GRADIENT}", f"{path}.{UPDATE}"]
+        for pattern in self.patterns:
+            if not any(fnmatchcase(place, pattern) for place in places):
+                raise unknown("pattern of probes", pattern, places)
+
+    def sees(self, place: str) -> bool:
+        """Whether a place is looked at."""
+        return any(fnmatchcase(place, pattern) for pattern in self.patterns)
+
+    def due(self, first: int, count: int = 1) -> Array:
+        """Whether each of some steps is looked at, (count,).
+
+        Args:
+            first: The number of steps that were taken before the first of them.
+            count: How many steps.
+        """
+        steps = np.arange(first, first + count)
+        if not self.patterns:
+            return np.zeros(count, bool)
+        if self.every is not None:
+            return np.asarray(steps % self.every == 0)
+        powers = np.frexp(np.maximum(steps, 1))[1] - 1
+        spacing = np.maximum(SPARSE, np.ldexp(1.0, powers).astype(np.int64) // DOUBLING)
+        return np.asarray((steps < FIRST) | (steps % spacing == 0))
+
+    def of_outputs(
+        self,
+        outputs: Mapping[str, tuple[Node, tuple[float, float] | None]],
+        cotangents: Mapping[str, Node],
+    ) -> dict[str, Site]:
+        """The sites of what layers gave, of those that are looked at.
+
+        Args:
+            outputs: By place, each with the bounds of what it can be.
+            cotangents: Of outputs, by their places.
+        """
+        found: dict[str, Site] = {}
+        for place, (node, bounds) in outputs.items():
+            found[place] = Site(node, bounds=near(bounds))
+            if place in cotangents:
+                found[f"{place}.{COTANGENT}"] = Site(cotangents[place])
+        return self._chosen(found)
+
+    def of_parameters(
+        self,
+        parameters: Mapping[str, Node],
+        gradients: Mapping[str, Node],
+        updated: Mapping[str, Node],
+    ) -> dict[str, Site]:
+        """The sites of what is trained, of those that are looked at.
+
+        Args:
+            parameters: By path.
+            gradients: Likewise.
+            updated: Their new values.
+        """
+        found: dict[str, Site] = {}
+        for path, node in parameters.items():
+            found[path] = Site(node)
+            found[f"{path}.{GRADIENT}"] = Site(gradients[path])
+            found[f"{path}.{UPDATE}"] = Site(updated[path], before=node)
+        return self._chosen(found)
+
+    def _chosen(self, found: Mapping[str, Site]) -> dict[str, Site]:
+        return {
+            place: Site(site.node, site.before, site.bounds, self.histograms)
+            for place, site in found.items()
+            if is_float(site.node.dtype) and self.sees(place)
+        }
+
+
+def near(bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """From where on numbers between bounds are saturated: within a hundredth of their range."""
+    if bounds is None:
+        return -math.inf, math.inf
+    low, high = bounds
+    return low + 0.01 * (high - low), high - 0.01 * (high - low)
