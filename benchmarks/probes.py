@@ -24,6 +24,7 @@ LOOKS: dict[str, tuple[Any, float | None]] = {
     "by default": (None, 1.01),
     "every step": ({"patterns": ALL, "every": 1}, 1.05),
     "and updates": ({"patterns": ["*"], "every": 1}, None),
+    "and norms of samples": ({"patterns": ALL, "every": 1, "samples": True}, 1.20),
     "with histograms": ({"patterns": ALL, "every": 1, "histograms": True}, 1.25),
     "with histograms, every 10th": ({"patterns": ALL, "every": 10, "histograms": True}, 1.10),
 }

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pullback.train.callbacks import Callback
     from pullback.train.fit import fit
     from pullback.train.model import Model, load
-    from pullback.train.per_sample import per_sample_gradients
+    from pullback.train.per_sample import per_sample_gradients, per_sample_norms
     from pullback.train.probes import Probes
     from pullback.train.readings import Reading, Readings
     from pullback.train.resume import resume
@@ -57,6 +57,7 @@ _HOMES = {
             "fit_table",
             "load",
             "per_sample_gradients",
+            "per_sample_norms",
             "resume",
         ),
         "pullback.train",

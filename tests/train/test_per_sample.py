@@ -57,6 +57,15 @@ def of_batch(network: Any, loss: Any, x: Any, y: Any, weights: Any = None) -> di
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_norms_are_those_of_the_gradients(name: str) -> None:
+    network, loss, x, y = NETWORKS[name]()
+    each = pb.per_sample_gradients(network, loss, x, y, training=True, seed=3).values()
+    wanted = np.sqrt(sum(np.square(g).reshape(ROWS, -1).sum(axis=1) for g in each))
+    found = pb.per_sample_norms(network, loss, x, y, training=True, seed=3)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_they_are_those_of_each_row_and_their_mean_is_that_of_the_batch(name: str) -> None:
     network, loss, x, y = NETWORKS[name]()
     found = pb.per_sample_gradients(network, loss, x, y, training=True, seed=3)

@@ -146,6 +146,20 @@ def test_each_row_alone(name: str) -> None:
         close({path: bars[i] for path, bars in rows.items()}, wanted)
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_norms_are_those_of_the_gradients(name: str, training: bool) -> None:
+    make, draw = NETWORKS[name]
+    network = make().initialise(seed=1).astype("float64")
+    x, y, weights = draw(network), np.array([0, 1, 1, 0]), np.array([1.0, 0.0, 2.5, 0.1])
+    for given in (None, weights):
+        args = (network, "cross_entropy", x, y, given)
+        rows = each_row(*args, training=training)
+        wanted = np.sqrt(sum(np.square(g).reshape(ROWS, -1).sum(axis=1) for g in rows.values()))
+        found = pb.per_sample_norms(*args, training=training, seed=SEED, step=STEP)
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+
+
 class Scaled(pb.nn.Module):
     """A layer before a parameter, so that one without parameters has a gradient to look at."""
 

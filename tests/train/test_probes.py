@@ -263,3 +263,37 @@ def test_a_place_that_was_not_looked_at() -> None:
         run.probes.update_ratio("0.weight")
     with pytest.raises(UnknownNameError):
         run.probes.matching("*.gradient")
+
+
+def test_norms_of_samples_are_seen() -> None:
+    probes = Probes(every=1, samples=True)
+    make = lambda: nn.dense(12, [40, 9], 2, activation="tanh", dropout=0.2)  # noqa: E731
+    run = trained(network=make(), steps=2, shuffle=False, probes=probes)
+    x, y = rows()
+    network = make().initialise(seed=3)
+    norms = pb.per_sample_norms(network, "cross_entropy", x[:32], y[:32], training=True, seed=3)
+    seen = run.probe("sample_norms")
+    assert seen.count.tolist() == [32, 32]
+    assert seen.mean[0] == pytest.approx(norms.mean(), rel=1e-4)
+    assert (seen.low[0], seen.high[0]) == pytest.approx((norms.min(), norms.max()), rel=1e-4)
+    plain = trained(network=make(), steps=2, shuffle=False, probes=False)
+    assert plain.losses.tobytes() == run.losses.tobytes()
+    parts = trained(network=make(), steps=2, shuffle=False, probes=probes, accumulate=4)
+    assert parts.probe("sample_norms").norm == pytest.approx(seen.norm, rel=1e-3)
+
+
+def test_the_noise_scale_is_that_of_the_batch() -> None:
+    network = nn.dense(12, [9], 2, activation="tanh").initialise(seed=2)
+    x, y = rows()
+    expected = pb.noise_scale(network, (x, y), loss="cross_entropy").scale
+    run = pb.fit(
+        network, (x, y), batch_size=96, steps=1, loss="cross_entropy", progress="none",
+        probes=Probes("*.gradient", every=1, samples=True),
+    )  # fmt: skip
+    assert run.probes.noise_scale()[0] == pytest.approx(expected, rel=1e-2)
+
+
+def test_samples_that_depend_on_each_other_have_no_norms() -> None:
+    network = nn.Sequential(nn.Linear(12, 9), nn.BatchNorm(), nn.Linear(2))
+    with pytest.raises(ConfigError, match="depends on no other sample"):
+        trained(network=network, probes=Probes(samples=True))

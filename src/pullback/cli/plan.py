@@ -64,6 +64,7 @@ class Plan:
             probes = training.pop("probes")
             training["probes"] = list(probes["patterns"]) or "none"
             training |= {"probe_every": probes["every"], "histograms": probes["histograms"]}
+            training["sample_norms"] = probes["samples"]
         return {
             "data": {key: value for key, value in data.items() if value not in (None, [], {})},
             "network": self._network(),
@@ -303,7 +304,7 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     settings |= {key: asked[key] for key in (*same, *more) if key in asked}
     if "constraints" in asked:
         settings["constraints"] = _constraints(asked["constraints"])
-    if {"probes", "probe_every", "histograms"} & set(asked):
+    if {"probes", "probe_every", "histograms", "sample_norms"} & set(asked):
         settings["probes"] = _probes(asked)
     _check(settings, prepared)
     if "metrics" in asked or choice.metrics is not None:
@@ -334,6 +335,7 @@ def _probes(asked: Asked) -> dict[str, Any]:
         () if nothing else patterns,
         asked.get("probe_every", usual),
         bool(asked.get("histograms", False)),
+        bool(asked.get("sample_norms", False)),
     ).to_config()
 
 

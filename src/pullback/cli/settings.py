@@ -372,6 +372,13 @@ TRAINING: list[Decorator] = [
         help="Where probes look, also count the numbers of each size.",
     ),
     option(
+        "--sample-norms",
+        is_flag=True,
+        default=None,
+        group="Training",
+        help="Where probes look, also find the norm of each row's own gradient.",
+    ),
+    option(
         "--checkpoint-steps",
         type=int,
         metavar="N",

@@ -5,7 +5,7 @@ from pullback.train.callbacks import Callback
 from pullback.train.fit import fit
 from pullback.train.model import Model, load
 from pullback.train.own_step import OwnStep
-from pullback.train.per_sample import per_sample_gradients
+from pullback.train.per_sample import per_sample_gradients, per_sample_norms
 from pullback.train.probes import Probes
 from pullback.train.readings import Reading, Readings
 from pullback.train.resume import resume
@@ -27,5 +27,6 @@ __all__ = [
     "fit_table",
     "load",
     "per_sample_gradients",
+    "per_sample_norms",
     "resume",
 ]

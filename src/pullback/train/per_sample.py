@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback import losses
+from pullback import losses, ops
 from pullback.autodiff import gradient, vmap
 from pullback.errors import ConfigError
 from pullback.execute import State, executor
@@ -15,11 +15,12 @@ from pullback.graph.dtypes import INT64, Array
 from pullback.graph.node import Node, as_node, placeholder, slot
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
-from pullback.nn.parameter import bound
+from pullback.nn.parameter import Value, bound
 from pullback.nn.several import outputs_by_name, unlabelled
 from pullback.plan import Step
 from pullback.train.given import feeds_of
 from pullback.train.objective import Objective, check_targets
+from pullback.train.sample_norms import squared_norms
 
 Nodes = Mapping[str, Node]
 ROW = "row"
@@ -73,31 +74,121 @@ def per_sample_gradients(
     References:
         I. Goodfellow, 2015, "Efficient per-example gradient computations".
     """
-    _check_network(network, training)
+    check_samples(network, training=training)
     feeds = feeds_of(network, (x, y, weights))
     count = len(feeds[next(iter(feeds))])
     nodes = {value: slot(path, value.shape, value.dtype) for path, value in network.state().items()}
-    trained = {path: nodes[p] for path, p in network.parameters().items() if p.trainable}
-    objective = Objective.named(loss)
-
-    def of_one(given: Nodes, number: Node) -> dict[str, Node]:
-        here = Mode(training, as_node(seed), as_node(step), number)
-        with bound(nodes), mode(here):
-            total = _total(network, objective, given)
-        return dict(zip(trained, gradient(total, [*trained.values()]), strict=True))
-
-    stacks = {
-        label: placeholder(label, a.shape, a.dtype).reshape((count, 1, *a.shape[1:]))
-        for label, a in feeds.items()
-    }
-    found = vmap(of_one)(stacks, placeholder(ROW, (count,), INT64))
+    given = {label: placeholder(label, a.shape, a.dtype) for label, a in feeds.items()}
+    here = Mode(training, as_node(seed), as_node(step), placeholder(ROW, (count,), INT64))
+    found = gradients_of_samples(network, Objective.named(loss), nodes, given, here)
     state = State({path: value.numpy() for path, value in network.state().items()})
     ran = executor(Step(found, name="per-sample gradients"), state)
     return dict(ran.run({**feeds, ROW: np.arange(row, row + count, dtype=INT64)}))
 
 
+def per_sample_norms(
+    network: Module,
+    loss: losses.Loss | str | Mapping[str, losses.Loss | str],
+    x: Any,
+    y: Any,
+    weights: Any = None,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    step: int = 0,
+) -> Array:
+    r"""The norm of the gradient of each row's own loss: $|\partial (w_i l_i) / \partial \theta|$.
+
+    Of dense layers it follows from what comes in and what goes back, and no gradient is computed;
+    other networks take the way of `per_sample_gradients`. Penalties are not counted.
+
+    Args:
+        network: With values. Frozen parameters have no gradient.
+        loss: One loss, or one for each output of the network, by name.
+        x: The features, (rows, ...); a dict or tuple of arrays for several inputs.
+        y: The targets as the loss takes them, (rows, ...); likewise for several outputs.
+        weights: (rows,), or None for 1 each.
+        training: Whether dropout drops.
+        seed: Keys all random numbers.
+        step: The number of the training step, which keys them too.
+
+    Returns:
+        One number a row, (rows,).
+
+    Raises:
+        ConfigError: The network has no values or nothing to train, or it is called for training
+            and has a layer whose output for one row depends on the others (batch normalisation).
+        DataError: Features, targets and weights are not of the same rows, or no numbers.
+        ShapeError: The targets do not fit the outputs.
+
+    Example:
+        >>> import pullback as pb
+        >>> network = pb.nn.Linear(1, 1, bias=False).initialise(seed=0)
+        >>> norms = pb.per_sample_norms(network, "mse", [[1.0], [2.0]], [[0.0], [0.0]])
+        >>> bool(abs(norms[1] / norms[0] - 4) < 1e-6)
+        True
+
+    References:
+        I. Goodfellow, 2015, "Efficient per-example gradient computations".
+    """
+    check_samples(network, training=training)
+    feeds = feeds_of(network, (x, y, weights))
+    nodes = {value: slot(path, value.shape, value.dtype) for path, value in network.state().items()}
+    given = {label: placeholder(label, a.shape, a.dtype) for label, a in feeds.items()}
+    here = Mode(training, as_node(seed), as_node(step))
+    objective = Objective.named(loss)
+    with bound(nodes), mode(here):
+        total = _total(network, objective, given)
+    trained = [nodes[p] for p in network.parameters().values() if p.trainable]
+    squares = squared_norms(total, trained, len(feeds[next(iter(feeds))]))
+    if squares is None:
+        found = norms_by_rows(network, objective, nodes, given, here)
+    else:
+        found = ops.sqrt(squares)
+    state = State({path: value.numpy() for path, value in network.state().items()})
+    return executor(Step({"norms": found}, name="per-sample norms"), state).run(feeds)["norms"]
+
+
+def norms_by_rows(
+    network: Module, objective: Objective, nodes: Mapping[Value, Node], given: Nodes, here: Mode
+) -> Node:
+    """The norm of the gradient of each row's own loss, (rows,), from all of these gradients.
+
+    Args:
+        network: The network.
+        objective: Its loss.
+        nodes: What stands for its parameters and buffers.
+        given: The batch, by label.
+        here: How it is called.
+    """
+    rows = next(iter(given.values())).shape[0]
+    each = gradients_of_samples(network, objective, nodes, given, here).values()
+    parts = [(g * g).reshape((rows, -1)).sum(axis=1) for g in each]
+    found = parts[0]
+    for part in parts[1:]:
+        found = found + part
+    return ops.sqrt(found)
+
+
+def gradients_of_samples(
+    network: Module, objective: Objective, nodes: Mapping[Value, Node], given: Nodes, here: Mode
+) -> dict[str, Node]:
+    """The gradient of each row's own loss, (rows, *shape), by the parameter's path, as nodes."""
+    trained = {path: nodes[p] for path, p in network.parameters().items() if p.trainable}
+    count = next(iter(given.values())).shape[0]
+
+    def of_one(row: Nodes, number: Node) -> dict[str, Node]:
+        with bound(nodes), mode(Mode(here.training, here.seed, here.step, number)):
+            total = _total(network, objective, row)
+        return dict(zip(trained, gradient(total, [*trained.values()]), strict=True))
+
+    stacks = {label: a.reshape((count, 1, *a.shape[1:])) for label, a in given.items()}
+    numbers = here.row if here.row.ndim else here.row + ops.arange(count)
+    return dict(vmap(of_one)(stacks, numbers))
+
+
 def _total(network: Module, objective: Objective, given: Nodes) -> Node:
-    """The weighted loss of a batch of one row: $w_i l_i$."""
+    """The sum of the weighted losses of a batch; of one row: $w_i l_i$."""
     outputs = outputs_by_name(network, unlabelled("x", given))
     targets = unlabelled("y", given)
     check_targets(outputs, targets)
@@ -106,7 +197,13 @@ def _total(network: Module, objective: Objective, given: Nodes) -> Node:
     return objective.weighed({name: total for name, (total, _) in sums.items()})
 
 
-def _check_network(network: Module, training: bool) -> None:
+def check_samples(network: Module, *, training: bool) -> None:
+    """Refuse a network whose samples have no gradients of their own.
+
+    Raises:
+        ConfigError: It has no values or nothing to train, or in training an output for one row
+            depends on the others.
+    """
     if not network.is_initialised:
         raise ConfigError(
             "a network needs values before it has gradients",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -20,6 +20,7 @@ SPARSE = 128
 DOUBLING = 64
 
 COTANGENT, GRADIENT, UPDATE = "cotangent", "gradient", "update"
+SAMPLE_NORMS = "sample_norms"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Probes:
         every: In every so many steps. None looks seldom: at the first 8 steps, then at every 128th,
             and at 64 steps between a number of steps and twice as many.
         histograms: Whether to count how often each binary exponent occurs.
+        samples: Whether the norm of each row's own gradient is looked at, at the place
+            `sample_norms`. It has to be computed, which costs little in dense networks and much in
+            others.
 
     Raises:
         ConfigError: A pattern that is no text, or a number of steps below 1.
@@ -50,6 +54,7 @@ class Probes:
     patterns: str | Sequence[str] = ("*",)
     every: int | None = None
     histograms: bool = False
+    samples: bool = False
 
     def __post_init__(self) -> None:
         patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
@@ -64,10 +69,13 @@ class Probes:
             raise ConfigError(
                 "every must be a whole number of at least 1", repr(self.every), "Use 1 or more."
             )
-        if not isinstance(self.histograms, bool):
-            raise ConfigError(
-                "histograms must be true or false", repr(self.histograms), "Pass True or False."
-            )
+        for name in ("histograms", "samples"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(
+                    f"{name} must be true or false",
+                    repr(getattr(self, name)),
+                    "Pass True or False.",
+                )
         object.__setattr__(self, "patterns", patterns)
 
     @classmethod
@@ -104,9 +112,10 @@ class Probes:
         Raises:
             UnknownNameError: A setting that does not exist; the nearest is named.
         """
+        known = [f.name for f in fields(cls)]
         for name in config:
-            if name not in ("patterns", "every", "histograms"):
-                raise unknown("setting of probes", name, ("patterns", "every", "histograms"))
+            if name not in known:
+                raise unknown("setting of probes", name, known)
         return cls(**config)
 
     def check(self, outputs: Iterable[str], parameters: Iterable[str]) -> None:
@@ -138,7 +147,7 @@ class Probes:
             count: How many steps.
         """
         steps = np.arange(first, first + count)
-        if not self.patterns:
+        if not (self.patterns or self.samples):
             return np.zeros(count, bool)
         if self.every is not None:
             return np.asarray(steps % self.every == 0)
@@ -184,9 +193,18 @@ class Probes:
             found[f"{path}.{UPDATE}"] = Site(updated[path], before=node)
         return self._chosen(found)
 
+    def site(
+        self,
+        node: Node,
+        before: Node | None = None,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Site:
+        """A value as it is looked at."""
+        return Site(node, before, bounds, self.histograms)
+
     def _chosen(self, found: Mapping[str, Site]) -> dict[str, Site]:
         return {
-            place: Site(site.node, site.before, site.bounds, self.histograms)
+            place: self.site(site.node, site.before, site.bounds)
             for place, site in found.items()
             if is_float(site.node.dtype) and self.sees(place)
         }

@@ -17,7 +17,7 @@ from pullback.execute.seen import STATISTICS, Seen
 from pullback.graph.dtypes import Array
 from pullback.runs.store import TELEMETRY
 from pullback.runs.telemetry import Telemetry
-from pullback.train.probes import UPDATE
+from pullback.train.probes import GRADIENT, SAMPLE_NORMS, UPDATE
 
 
 class Look(NamedTuple):
@@ -178,6 +178,30 @@ class Readings(Mapping[str, Reading]):
             )
         with np.errstate(all="ignore"):
             return np.asarray(update.norm / weight.norm)
+
+    def noise_scale(self) -> Array:
+        r"""The gradient noise scale in each batch, $\operatorname{tr}\Sigma / |G|^2$, by step.
+
+        So many rows a batch must have before its gradient is more signal than noise. From the norms
+        of the samples' gradients and that of their mean, both without bias; from one batch it is
+        rough, and infinite where noise is all there is. Rows of weight 1 and no penalties are taken
+        for granted.
+
+        Raises:
+            UnknownNameError: The norms of samples, or gradients, were not looked at.
+
+        References:
+            S. McCandlish, J. Kaplan, D. Amodei et al., 2018, "An empirical model of large-batch
+            training".
+        """
+        samples = self[SAMPLE_NORMS]
+        gradients = self.matching(f"*.{GRADIENT}").values()
+        mean = np.sum([gradient.norm**2 for gradient in gradients], axis=0)
+        rows = samples.count
+        with np.errstate(all="ignore"):
+            variance = (samples.norm**2 - rows * mean) / (rows - 1)
+            signal = mean - variance / rows
+            return np.where(signal > 0, variance / signal, np.inf)
 
     def frame(self, pattern: str = "*") -> Any:
         """A polars data frame with a row for each step and place.

@@ -24,7 +24,7 @@ from pullback.nn.several import ONE, labelled
 from pullback.plan import Step
 from pullback.train.objective import Objective, average
 from pullback.train.parts import Arrays, Rows
-from pullback.train.probes import Probes
+from pullback.train.probes import SAMPLE_NORMS, Probes
 from pullback.train.tracing import (
     AT,
     INT64,
@@ -135,9 +135,18 @@ class Recipe:
         points = self.optimizer.ascended(tracing.trained, gradients)
         if points is not None:
             gradients = self._gradients_at(points, batch)
-        statistics = tracing.statistics()
-        name = "training step"
-        return tracing.updated(data_loss, weight, gradients, statistics, name, cotangents)
+        norms = None
+        if self.probes.samples:  # of a mean: the sum's are so many times as large
+            norms = tracing.sample_norms(data_loss, weight)
+        return tracing.updated(
+            data_loss,
+            weight,
+            gradients,
+            tracing.statistics(),
+            "training step",
+            cotangents,
+            norms,
+        )
 
     def gradient_step(self, batch: Batch) -> Step:
         """The objective and its gradient where trainable parameters have the values that are fed.
@@ -209,7 +218,11 @@ class Recipe:
             dtype = total.dtype
             assigns[PART_LOSS] = slot(PART_LOSS, (), dtype) + total
             assigns[PART_WEIGHT] = slot(PART_WEIGHT, (), dtype) + weight.astype(dtype)
-        return Step({"loss": total}, assigns, name="micro-batch", sites=tracing.output_sites())
+        outputs, sites = {"loss": total}, tracing.output_sites()
+        if self.probes.samples:
+            outputs[SAMPLE_NORMS] = tracing.sample_norms(total, None)
+            sites[SAMPLE_NORMS] = self.probes.site(outputs[SAMPLE_NORMS])
+        return Step(outputs, assigns, name="micro-batch", sites=sites)
 
     def _parts_of_means(self, sums: Mapping[str, tuple[Node, Node]]) -> tuple[Node, Node]:
         """What a micro-batch adds to the objective of its batch, and to the batch's weight."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pullback import optim
+from pullback import ops, optim
 from pullback.autodiff import gradient
 from pullback.graph.node import Node, Slot, slot
 from pullback.graph.order import depends_on, topological
@@ -22,6 +22,9 @@ from pullback.nn.parameter import Value, bound
 from pullback.nn.several import outputs_by_name, unlabelled
 from pullback.plan import Site, Step
 from pullback.train.objective import check_targets
+from pullback.train.per_sample import check_samples, norms_by_rows
+from pullback.train.probes import SAMPLE_NORMS
+from pullback.train.sample_norms import squared_norms
 from pullback.train.update import RATE
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class Tracing:
             self.nodes |= {b: self.so_far(path, b) for path, b in self.buffers.items()}
         self._within = contextlib.ExitStack()
         self._seen: dict[str, Output] = {}
-        self._given: list[Node] = []
+        self._given: dict[str, Node] = {}
 
     def __enter__(self) -> None:
         self._within.enter_context(mode(self._here))
@@ -74,12 +77,12 @@ class Tracing:
     @property
     def outputs(self) -> dict[str, Output]:
         """The layers that were called, with their outputs, by place."""
-        return outside_loops(self._seen, {*self._given, *self.nodes.values()})
+        return outside_loops(self._seen, {*self._given.values(), *self.nodes.values()})
 
     def forward(self, batch: Batch) -> tuple[dict[str, Node], dict[str, Node], Node | None]:
         """The network's outputs for a batch, with its targets by output, and its weights."""
         given = batch.placeholders()
-        self._given = [*given.values()]
+        self._given = given
         outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
@@ -118,6 +121,25 @@ class Tracing:
         count = len(self.trained)
         return found[:count], dict(zip(places, found[count:], strict=True))
 
+    def sample_norms(self, loss: Node, weight: Node | None) -> Node:
+        """The norm of the gradient of each row's own loss, penalties not counted, (rows,).
+
+        Args:
+            loss: Of the batch; a sum over the rows, or a mean.
+            weight: What was divided by for a mean.
+
+        Raises:
+            ConfigError: An output for one row depends on the others.
+        """
+        network = self.recipe.network
+        check_samples(network, training=True)
+        rows = next(iter(self._given.values())).shape[0]
+        found = squared_norms(loss, self.trained, rows)
+        if found is not None:
+            norms = ops.sqrt(found)
+            return norms if weight is None else norms * weight.astype(norms.dtype)
+        return norms_by_rows(network, self.recipe.objective, self.nodes, self._given, self._here)
+
     def updated(
         self,
         loss: Node,
@@ -126,6 +148,7 @@ class Tracing:
         statistics: Mapping[str, Node],
         name: str,
         cotangents: Mapping[str, Node] | None = None,
+        sample_norms: Node | None = None,
     ) -> Step:
         """The step that ends in an update, unless a loss, gradient or new value is not finite."""
         recipe, outputs = self.recipe, {"loss": loss, "weight": weight}
@@ -147,6 +170,9 @@ class Tracing:
             **self.output_sites(cotangents or {}),
             **recipe.probes.of_parameters(parameters, bars, assigns),
         }
+        if sample_norms is not None:
+            outputs[SAMPLE_NORMS] = sample_norms
+            sites[SAMPLE_NORMS] = recipe.probes.site(sample_norms)
         return Step(outputs, assigns, finite=finite, name=name, sites=sites)
 
     def output_sites(self, cotangents: Mapping[str, Node] | None = None) -> dict[str, Site]:
