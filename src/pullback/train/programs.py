@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -80,7 +81,8 @@ class Programs:
             for feeds in fed:
                 found = self._find("part", feeds)
                 if found is not None:
-                    return found
+                    row = None if found.row is None else found.row + int(feeds["row"])
+                    return replace(found, row=row)
                 self.part(feeds).run(feeds)
             return self._find("update", {})
         finally:

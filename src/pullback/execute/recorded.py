@@ -1,0 +1,220 @@
+"""Every value of a computation, kept: which element of which first made its results go wrong."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pullback.execute.executors import widened
+from pullback.graph.cause import Cause, Place
+from pullback.graph.dtypes import Array, is_float
+from pullback.graph.node import Constant, Node
+from pullback.ops.loops import Scan
+from pullback.ops.shaping import Full
+
+
+class Recorded:
+    """A computation of which every value is known, and parts of which can be run again.
+
+    Args:
+        roots: The results, which should be finite.
+        order: Every node, each after its inputs.
+        values: Their values.
+        kind: The executor whose arithmetic it is.
+        around: For one step of a loop, the computation that the loop is in, the loop, the step.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        order: Sequence[Node],
+        values: Mapping[Node, Array],
+        kind: str,
+        around: tuple[Recorded, Node, int] | None = None,
+    ) -> None:
+        self.roots = roots
+        self.order = order
+        self.values = values
+        self.kind = kind
+        self.around = around
+
+    def culprit(self) -> tuple[Node, Place] | None:
+        """The first operation that made a NaN or inf which a root came to hold, and the element.
+
+        Of the nodes that are wrong though their inputs are not, each is tried alone, the others
+        healed: an infinity that a `where` leaves out, or that a softmax turns into 0, is nobody's
+        mistake. If none does harm, all are healed, and what is wrong then is looked at.
+        """
+        mended: dict[Node, Array] = {}
+        values: Mapping[Node, Array] = self.values
+        first: tuple[Node, Place] | None = None
+        while suspects := self._suspects(values):
+            sound = {node: _healed(values[node]) for node in suspects}
+            for node in suspects:
+                first = first or (node, _places(values[node])[0])
+                others = {**mended, **{n: a for n, a in sound.items() if n is not node}}
+                place = self._harmful(node, values[node], others)
+                if place is not None:
+                    return node, place
+            mended |= sound
+            values = ChainMap(self._again(mended), self.values)  # type: ignore[arg-type]  # only read
+        return first
+
+    def harmed(self, node: Node) -> list[Node]:
+        """The roots that are wrong by what is wrong in a node, all else being as it was."""
+        changed = self._again({node: _healed(self.values[node])})
+        before = [root for root in self.roots if self._is_wrong(root, {})]
+        return [root for root in before if not self._is_wrong(root, changed)]
+
+    def why(self, node: Node, place: Place) -> Cause:
+        """What made an element, as its operation says."""
+        inputs = (self.values[x] for x in node.inputs)
+        return node.op.why(place, self.values[node], *inputs)
+
+    def source(self, node: Node, place: Place) -> tuple[Node, Place]:
+        """Where an element was computed or given, from where it may only have been moved."""
+        while node.inputs:
+            cause = self.why(node, place)
+            if cause.words or not cause.inputs:
+                break
+            number, place = cause.inputs[0]
+            node = node.inputs[number]
+        return node, place
+
+    def opened(self, node: Node, place: Place) -> Found | None:
+        """For an element of a loop's value, the operation within it that went wrong first."""
+        if not isinstance(node.op, Scan):
+            return None
+        for inside in self._steps(node, place):
+            culprit = inside.culprit()
+            if culprit is not None:
+                return inside.opened(*culprit) or (inside, *culprit)
+        return None
+
+    def inside(self, node: Node, place: Place) -> Found | None:
+        """For an element of a loop's value, the same in the step of the loop that gives it."""
+        op = node.op
+        if not isinstance(op, Scan):
+            return None
+        *_, last = self._steps(node, place)
+        part, _ = op.whereabouts(place[0])
+        at = np.unravel_index(place[0] - op.bounds[part][0], op.shapes[part])
+        within = at if part < op.carries else at[1:]
+        return last, op.body.outputs[part], tuple(int(i) for i in within)
+
+    def _steps(self, node: Node, place: Place) -> Iterator[Recorded]:
+        """The steps of a loop up to the one that gives an element; the roots are what it needs."""
+        op = node.op
+        assert isinstance(op, Scan)
+        arrays = [self.values[x] for x in node.inputs]
+        if self.kind == "reference":
+            arrays = [a.astype(np.float64) if is_float(a.dtype) else a for a in arrays]
+        part, last = op.whereabouts(place[0])
+        for step, found, _ in op.steps(*arrays, keep=True):
+            here = op.body.outputs[part : part + 1] if step == last else ()
+            roots = (*op.body.outputs[: op.carries], *here)
+            values = dict(zip(op.body.order, map(np.asarray, found), strict=True))
+            yield Recorded(roots, op.body.order, values, self.kind, (self, node, step))
+            if step == last:
+                return
+
+    def outside(self, node: Node, place: Place) -> Found | None:
+        """For an input of a loop's body, where it comes from; of a carry, where it began."""
+        if self.around is None:
+            return None
+        around, loop, step = self.around
+        op = loop.op
+        assert isinstance(op, Scan)
+        number = next((i for i, x in enumerate(op.body.inputs) if x is node), None)
+        if number is None:
+            return None
+        by_row = op.carries <= number < op.carries + op.rows
+        return around, loop.inputs[number], (step, *place) if by_row else place
+
+    def is_given(self, node: Node, place: Place) -> bool:
+        """Whether the user wrote an element down as a number."""
+        return isinstance(self.source(node, place)[0].op, (Constant, Full))
+
+    def _suspects(self, values: Mapping[Node, Array]) -> list[Node]:
+        """What is wrong though its inputs are not, on the way back from the roots that are wrong.
+
+        Of a number that the user wrote down, what used it is the origin.
+        """
+        wrong = {node for node in self.order if self._is_wrong(node, values)}
+
+        def is_fault(x: Node) -> bool:
+            return x in wrong and not all(self.is_given(x, place) for place in _places(values[x]))
+
+        stack = [node for node in self.roots if node in wrong]
+        found, seen = set(), set(stack)
+        while stack:
+            node = stack.pop()
+            causes = [x for x in node.inputs if is_fault(x)]
+            if not causes:
+                found.add(node)
+            stack.extend(x for x in causes if x not in seen)
+            seen.update(causes)
+        return [node for node in self.order if node in found]
+
+    def _harmful(self, node: Node, value: Array, others: Mapping[Node, Array]) -> Place | None:
+        """The first wrong element that is enough to make a root wrong, with `others` sound."""
+        wrong = np.flatnonzero(~np.isfinite(value) & ~np.isfinite(self.values[node]))
+
+        def does_harm(count: int) -> bool:
+            """Whether the first of the wrong elements, so many, are enough."""
+            tried = _healed(value)
+            tried.flat[wrong[:count]] = value.flat[wrong[:count]]
+            changed = self._again({**others, node: tried})
+            return any(self._is_wrong(root, changed) for root in self.roots)
+
+        none, enough = 0, min(1, len(wrong))
+        if not does_harm(enough):
+            none, enough = enough, len(wrong)
+            if none == enough or not does_harm(enough):
+                return None
+        while enough - none > 1:
+            middle = (none + enough) // 2
+            none, enough = (none, middle) if does_harm(middle) else (middle, enough)
+        return tuple(int(i) for i in np.unravel_index(wrong[enough - 1], value.shape))
+
+    def _again(self, changed: Mapping[Node, Array]) -> dict[Node, Array]:
+        """The values that are others than before, once those of some nodes are changed."""
+        new = dict(changed)
+        values = ChainMap(new, self.values)  # type: ignore[arg-type]  # the second is only read
+        for node in self.order:
+            if node in changed or not any(x in new for x in node.inputs):
+                continue
+            value = computed(node, values, self.kind)
+            if value.tobytes() != self.values[node].tobytes():
+                new[node] = value
+        return new
+
+    def _is_wrong(self, node: Node, changed: Mapping[Node, Array]) -> bool:
+        """Whether a node holds NaN or inf, where some have changed."""
+        value = changed[node] if node in changed else self.values[node]
+        return is_float(node.dtype) and not np.isfinite(value).all()
+
+
+Found = tuple[Recorded, Node, Place]
+"""An element of a value, and the computation that it is part of."""
+
+
+def computed(node: Node, values: Mapping[Node, Array], kind: str) -> Array:
+    """The value of one operation in the arithmetic of an executor."""
+    if kind == "reference":
+        return widened(node, values)
+    return np.asarray(node.op.forward(*(values[x] for x in node.inputs)), node.dtype)
+
+
+def _healed(value: Array) -> Array:
+    """With 1 in place of every NaN and inf."""
+    return np.where(np.isfinite(value), value, value.dtype.type(1))
+
+
+def _places(value: Array) -> list[Place]:
+    """The first element of each kind: NaN, inf and -inf, those that there are."""
+    kinds = (np.isnan(value), np.isposinf(value), np.isneginf(value))
+    first = [int(np.argmax(kind)) for kind in kinds if kind.any()]
+    return [tuple(int(i) for i in np.unravel_index(n, value.shape)) for n in sorted(first)]
