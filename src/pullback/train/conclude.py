@@ -138,6 +138,7 @@ def _run_of(session: Session, source: Source, path: Path | None, notes: list[str
         path=path,
         notes=notes,
         classes=classes,
+        origin=session.origin,
     )
 
 
