@@ -68,7 +68,11 @@ class NonFiniteOrigin:
 
 
 def find_origin(
-    step: Step, state: State, feeds: Mapping[str, Array], kind: str = "numpy"
+    step: Step,
+    state: State,
+    feeds: Mapping[str, Array],
+    kind: str = "numpy",
+    first_row: int = 0,
 ) -> NonFiniteOrigin | None:
     """Run a step with everything recorded and find the first operation that went wrong.
 
@@ -77,6 +81,7 @@ def find_origin(
         state: As it was before the step.
         feeds: Those of the step.
         kind: The executor that ran it; what overflows in one need not in the other.
+        first_row: The row of the batch with which the feeds begin, if they are a part of it.
 
     Returns:
         None when every value that must be finite is.
@@ -94,19 +99,20 @@ def find_origin(
         if found is None:
             return None
         labels = {node: label for label, node in step.assigns.items()}
-        return _described(recorded, *found, labels)
+        return _described(recorded, *found, labels, first_row)
 
 
 def _described(
-    recorded: Recorded, node: Node, place: Place, labels: Mapping[Node, str]
+    recorded: Recorded, node: Node, place: Place, labels: Mapping[Node, str], first_row: int
 ) -> NonFiniteOrigin:
     found = recorded.opened(node, place) or (recorded, node, place)
-    because = [*reasons.because_of(found)]
+    because = [*reasons.because_of(found, first_row)]
     row = None
     if node.origin.role == "update":
         because += reasons.update_of(labels, (recorded, node, place))
     else:
         row = reasons.row_of(found)
+        row = None if row is None else row + first_row
     inside, first, at = found
     return NonFiniteOrigin(
         operation=reasons.operation_of(first),

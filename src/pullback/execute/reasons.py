@@ -61,7 +61,7 @@ def path_of(node: Node) -> str:
     return place.rpartition(".")[0]
 
 
-def because_of(found: Found) -> Iterator[str]:
+def because_of(found: Found, first_row: int) -> Iterator[str]:
     """Where the number to blame comes from, and what made that, a few steps back."""
     if _is_written(found):
         yield "the inf or NaN was written in the code"
@@ -77,14 +77,14 @@ def because_of(found: Found) -> Iterator[str]:
         number = f"the {figure(value)} is"
         while not _is_outside(back[1]):  # from where it came nearly as it is
             further = _behind(*back)
-            if further is None or not np.isclose(_value(further), value, 0.1, 0):
+            if further is None or not value or not np.isclose(_value(further), value, 0.1, 0):
                 break
             back = further
         if figure(_value(back)) != figure(value):
             number = f"most of the {figure(value)} is"
         found = recorded, node, place = back
         if _is_outside(node):
-            yield f"{number} {named(node)}" + (f", {_spot(node, place)}" if place else "")
+            yield f"{number} {named(node)}{_spot(node, place, first_row)}"
             return
         where = f" (layer {node.origin.path!r})" if node.origin.path not in ("", path) else ""
         path = node.origin.path
@@ -96,17 +96,18 @@ def row_of(found: Found) -> int | None:
     stack, seen = [found], set()
     while stack:
         recorded, node, place = stack.pop()
-        other = recorded.outside(node, place)
-        if other is None and node not in seen:
-            other = recorded.inside(node, place)
+        step = None if recorded.around is None else recorded.around[2]
+        if (node, step) in seen:
+            continue
+        seen.add((node, step))
+        other = recorded.outside(node, place) or recorded.inside(node, place)
         if other is not None:
             stack.append(other)
         elif isinstance(node.op, Placeholder) and place and not _is_state(node):
             return place[0]
-        elif node.inputs and node not in seen:
+        elif node.inputs:
             inputs = recorded.why(node, place).inputs
             stack += [(recorded, node.inputs[i], at) for i, at in reversed(inputs)]
-        seen.add(node)
     return None
 
 
@@ -224,8 +225,12 @@ def _is_state(node: Node) -> bool:
     )
 
 
-def _spot(node: Node, place: Place) -> str:
-    """A place in data or in the state: `row 17, column 3`, `element [3, 1]`."""
-    if _is_state(node) or len(place) > 2 or not place:
-        return f"element {list(place)}"
-    return ", ".join(f"{what} {i}" for what, i in zip(("row", "column"), place, strict=False))
+def _spot(node: Node, place: Place, first_row: int) -> str:
+    """A place in data or in the state: `, row 17, column 3` or `, element [3, 1]`."""
+    if not place:
+        return ""
+    if _is_state(node):
+        return f", element {list(place)}"
+    row, *rest = place
+    column = "" if not rest else f", column {rest[0]}" if len(rest) == 1 else f", element {rest}"
+    return f", row {row + first_row}{column}"

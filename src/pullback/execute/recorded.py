@@ -14,6 +14,9 @@ from pullback.graph.node import Constant, Node
 from pullback.ops.loops import Scan
 from pullback.ops.shaping import Full
 
+STEPS_BACK = 4
+"""So many steps of a loop a number is followed back; beyond, to what the loop began with."""
+
 
 class Recorded:
     """A computation of which every value is known, and parts of which can be run again.
@@ -39,6 +42,7 @@ class Recorded:
         self.values = values
         self.kind = kind
         self.around = around
+        self.steps_back = 0
 
     def culprit(self) -> tuple[Node, Place] | None:
         """The first operation that made a NaN or inf which a root came to hold, and the element.
@@ -87,7 +91,7 @@ class Recorded:
         """For an element of a loop's value, the operation within it that went wrong first."""
         if not isinstance(node.op, Scan):
             return None
-        for inside in self._steps(node, place):
+        for inside in self._steps(node, *node.op.whereabouts(place[0])):
             culprit = inside.culprit()
             if culprit is not None:
                 return inside.opened(*culprit) or (inside, *culprit)
@@ -98,30 +102,14 @@ class Recorded:
         op = node.op
         if not isinstance(op, Scan):
             return None
-        *_, last = self._steps(node, place)
-        part, _ = op.whereabouts(place[0])
+        part, step = op.whereabouts(place[0])
+        *_, last = self._steps(node, part, step)
         at = np.unravel_index(place[0] - op.bounds[part][0], op.shapes[part])
         within = at if part < op.carries else at[1:]
         return last, op.body.outputs[part], tuple(int(i) for i in within)
 
-    def _steps(self, node: Node, place: Place) -> Iterator[Recorded]:
-        """The steps of a loop up to the one that gives an element; the roots are what it needs."""
-        op = node.op
-        assert isinstance(op, Scan)
-        arrays = [self.values[x] for x in node.inputs]
-        if self.kind == "reference":
-            arrays = [a.astype(np.float64) if is_float(a.dtype) else a for a in arrays]
-        part, last = op.whereabouts(place[0])
-        for step, found, _ in op.steps(*arrays, keep=True):
-            here = op.body.outputs[part : part + 1] if step == last else ()
-            roots = (*op.body.outputs[: op.carries], *here)
-            values = dict(zip(op.body.order, map(np.asarray, found), strict=True))
-            yield Recorded(roots, op.body.order, values, self.kind, (self, node, step))
-            if step == last:
-                return
-
     def outside(self, node: Node, place: Place) -> Found | None:
-        """For an input of a loop's body, where it comes from; of a carry, where it began."""
+        """For an input of a loop's body, where it comes from: outside, or the step before."""
         if self.around is None:
             return None
         around, loop, step = self.around
@@ -130,8 +118,28 @@ class Recorded:
         number = next((i for i, x in enumerate(op.body.inputs) if x is node), None)
         if number is None:
             return None
+        before = step + 1 if op.reverse else step - 1
+        if number < op.carries and 0 <= before < op.length and self.steps_back < STEPS_BACK:
+            *_, earlier = around._steps(loop, number, before)
+            earlier.steps_back = self.steps_back + 1
+            return earlier, op.body.outputs[number], place
         by_row = op.carries <= number < op.carries + op.rows
         return around, loop.inputs[number], (step, *place) if by_row else place
+
+    def _steps(self, node: Node, part: int, last: int) -> Iterator[Recorded]:
+        """The steps of a loop up to the last; their roots are what a part of its value needs."""
+        op = node.op
+        assert isinstance(op, Scan)
+        arrays = [self.values[x] for x in node.inputs]
+        if self.kind == "reference":
+            arrays = [a.astype(np.float64) if is_float(a.dtype) else a for a in arrays]
+        for step, found, _ in op.steps(*arrays, keep=True):
+            here = op.body.outputs[part : part + 1] if step == last else ()
+            roots = (*op.body.outputs[: op.carries], *here)
+            values = dict(zip(op.body.order, map(np.asarray, found), strict=True))
+            yield Recorded(roots, op.body.order, values, self.kind, (self, node, step))
+            if step == last:
+                return
 
     def is_given(self, node: Node, place: Place) -> bool:
         """Whether the user wrote an element down as a number."""

@@ -223,7 +223,7 @@ class CrossEntropyWithLogits(Rowwise):
         """The logit of the target class, if it is infinite, or the spread of the row."""
         logits, targets = inputs
         row, target = logits[at], int(targets[at])
-        chosen = ((0, (*at, target)),)
+        chosen = ((0, (*at, target)), (1, at))
         if np.isneginf(row[target]):
             return Cause(f"cross-entropy of class {target}, whose logit is -inf", chosen)
         words = f"cross-entropy of class {target}, whose logit is {figure(row[target])}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -81,15 +80,15 @@ class Programs:
             for feeds in fed:
                 found = self._find("part", feeds)
                 if found is not None:
-                    row = None if found.row is None else found.row + int(feeds["row"])
-                    return replace(found, row=row)
+                    return found
                 self.part(feeds).run(feeds)
             return self._find("update", {})
         finally:
             self.clear_sums()
 
     def _find(self, kind: str, feeds: Feeds) -> NonFiniteOrigin | None:
-        return find_origin(self._traced(kind, feeds), self.state, feeds, self._executor)
+        first = int(feeds["row"]) if "row" in feeds else 0
+        return find_origin(self._traced(kind, feeds), self.state, feeds, self._executor, first)
 
     def clear_sums(self) -> None:
         """Forget the sums over micro-batches."""
