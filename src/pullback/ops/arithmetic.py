@@ -146,7 +146,7 @@ class Div(Elementwise):
         a, b = (x[at] for x in inputs)
         if b == 0:
             return Cause(f"{self.said(a, b)}, a division by 0", ((1, at), (0, at)))
-        order = ((1, at), (0, at)) if abs(b) < 1 and y[at] != 0 else ((0, at), (1, at))
+        order = ((1, at), (0, at)) if np.absolute(b) < 1 and y[at] != 0 else ((0, at), (1, at))
         return Cause(super().why(at, y, *inputs).words, order)
 
 

@@ -54,8 +54,10 @@ class View(Op):
     def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
         """Where the number was: found by its address in a blank array that is moved instead."""
         (x,) = inputs
+        if x.size == 1:
+            return moved((0,) * x.ndim)
         blank = np.empty(x.shape, np.uint8)
-        there = self.forward(blank)[tuple(slice(i, i + 1) for i in at)]
+        there = self.forward(blank)[(*at, ...)]
         place = np.unravel_index(there.ctypes.data - blank.ctypes.data, x.shape)
         return moved(tuple(int(i) for i in place))
 
