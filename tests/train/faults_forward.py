@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 import pullback as pb
@@ -202,10 +204,11 @@ LAYERS = [
         because=("the 0 is sqrt of 0",), line="pb.sqrt(pb.mean",
     ),
     Fault(
+        # of infinite scores attention makes a choice; it is the values that do harm
         "attention to numbers that are too large",
         lambda: pb.nn.Sequential(pb.nn.MultiHeadAttention(4, 1), pb.nn.Flatten(), head()),
         "matmul", "matmul, a sum of 4 products, the largest ",
-        index=None, good=lambda: table(3, 4), bad=np.full((3, 4), 3e38), path="0.query",
+        index=None, good=lambda: table(3, 4), bad=np.full((3, 4), 3e38), path="0.value",
     ),
     Fault(
         "an embedding that is scaled",
@@ -285,8 +288,8 @@ CHOICES = [
     ),
     Fault(
         "an operation on what is left out elsewhere",
-        of(lambda x: pb.where(x > 0.2, pb.sqrt(pb.where(x > 0.2, pb.log(x - 0.25), 0.0) + 4), x)),
-        "log", "log of 0, defined above 0", bad=0.25,
+        of(lambda x: pb.where(x > 0, pb.sqrt(pb.log(x) + 2), 0.0)), "sqrt",
+        "sqrt of -1, defined from 0 on", "NaN", bad=math.exp(-3), good=with_negatives,
     ),
 ]  # fmt: skip
 

@@ -11,9 +11,12 @@ from pullback.execute.executors import widened
 from pullback.graph.cause import Cause, Place
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Constant, Node
+from pullback.graph.order import topological
 from pullback.ops.loops import Scan
 from pullback.ops.shaping import Full
 
+ROUNDS = 4
+"""So often what is wrong is healed, to see whether all is well then."""
 STEPS_BACK = 4
 """So many steps of a loop a number is followed back; beyond, to what the loop began with."""
 
@@ -47,28 +50,44 @@ class Recorded:
     def culprit(self) -> tuple[Node, Place] | None:
         """The first operation that made a NaN or inf which a root came to hold, and the element.
 
-        Of the nodes that are wrong though their inputs are not, each is tried alone, the others
-        healed: an infinity that a `where` leaves out, or that a softmax turns into 0, is nobody's
-        mistake. If none does harm, all are healed, and what is wrong then is looked at.
+        Of the first root that is wrong: all that operations made wrong of finite inputs is healed,
+        until the root is sound; then each is left as it is, alone, and the first that does harm is
+        the one: an infinity that a `where` leaves out, or that a softmax turns into 0, is nobody's
+        mistake. Where numbers overflow everywhere, so that healing has no end, it is the first.
         """
-        mended: dict[Node, Array] = {}
-        values: Mapping[Node, Array] = self.values
-        first: tuple[Node, Place] | None = None
-        while suspects := self._suspects(values):
-            sound = {node: _healed(values[node]) for node in suspects}
-            for node in suspects:
-                first = first or (node, _places(values[node])[0])
-                others = {**mended, **{n: a for n, a in sound.items() if n is not node}}
-                place = self._harmful(node, values[node], others)
+        wrong = {root for root in self.roots if self._is_wrong(root, {})}
+        root = next((node for node in self.order if node in wrong), None)
+        if root is None:
+            return None
+        needed = set(topological([root]))
+        part = Recorded(
+            [root], [n for n in self.order if n in needed], self.values, self.kind, self.around
+        )
+        return part._first_harmful()
+
+    def _first_harmful(self) -> tuple[Node, Place]:
+        """`culprit`, of a computation that makes the one root and nothing else."""
+        healed: dict[Node, Array] = {}
+        changed: dict[Node, Array] = {}
+        for _ in range(ROUNDS):
+            for node, value in self._suspects(changed):
+                healed[node] = healed.get(node, False) | ~np.isfinite(value)
+            changed = self._again(healed)
+            if not self._is_wrong(self.roots[0], changed):
+                break
+        else:
+            healed = {}
+        for node in self.order:
+            if node in healed:
+                place = self._harmful(node, healed)
                 if place is not None:
                     return node, place
-            mended |= sound
-            values = ChainMap(self._again(mended), self.values)  # type: ignore[arg-type]  # only read
-        return first
+        first, value = self._suspects({})[0]
+        return first, _places(value)[0]
 
     def harmed(self, node: Node) -> list[Node]:
         """The roots that are wrong by what is wrong in a node, all else being as it was."""
-        changed = self._again({node: _healed(self.values[node])})
+        changed = self._again({node: ~np.isfinite(self.values[node])})
         before = [root for root in self.roots if self._is_wrong(root, {})]
         return [root for root in before if not self._is_wrong(root, changed)]
 
@@ -145,36 +164,36 @@ class Recorded:
         """Whether the user wrote an element down as a number."""
         return isinstance(self.source(node, place)[0].op, (Constant, Full))
 
-    def _suspects(self, values: Mapping[Node, Array]) -> list[Node]:
+    def _suspects(self, changed: Mapping[Node, Array]) -> list[tuple[Node, Array]]:
         """What is wrong though its inputs are not, on the way back from the roots that are wrong.
 
         Of a number that the user wrote down, what used it is the origin.
+
+        Args:
+            changed: Values that are others than those recorded.
         """
-        wrong = {node for node in self.order if self._is_wrong(node, values)}
-
-        def is_fault(x: Node) -> bool:
-            return x in wrong and not all(self.is_given(x, place) for place in _places(values[x]))
-
+        wrong = {node for node in self.order if self._is_wrong(node, changed)}
         stack = [node for node in self.roots if node in wrong]
         found, seen = set(), set(stack)
         while stack:
             node = stack.pop()
-            causes = [x for x in node.inputs if is_fault(x)]
+            causes = [x for x in node.inputs if x in wrong and self._is_fault(x, changed)]
             if not causes:
                 found.add(node)
             stack.extend(x for x in causes if x not in seen)
             seen.update(causes)
-        return [node for node in self.order if node in found]
+        return [(n, changed.get(n, self.values[n])) for n in self.order if n in found]
 
-    def _harmful(self, node: Node, value: Array, others: Mapping[Node, Array]) -> Place | None:
-        """The first wrong element that is enough to make a root wrong, with `others` sound."""
-        wrong = np.flatnonzero(~np.isfinite(value) & ~np.isfinite(self.values[node]))
+    def _harmful(self, node: Node, healed: Mapping[Node, Array]) -> Place | None:
+        """The first element of a node that makes a root wrong, while all else is healed."""
+        mask = healed[node]
+        wrong = np.flatnonzero(mask & ~np.isfinite(self.values[node]))
 
         def does_harm(count: int) -> bool:
             """Whether the first of the wrong elements, so many, are enough."""
-            tried = _healed(value)
-            tried.flat[wrong[:count]] = value.flat[wrong[:count]]
-            changed = self._again({**others, node: tried})
+            rest = mask.copy()
+            rest.flat[wrong[:count]] = False
+            changed = self._again({**healed, node: rest}, until_wrong=True)
             return any(self._is_wrong(root, changed) for root in self.roots)
 
         none, enough = 0, min(1, len(wrong))
@@ -185,23 +204,51 @@ class Recorded:
         while enough - none > 1:
             middle = (none + enough) // 2
             none, enough = (none, middle) if does_harm(middle) else (middle, enough)
-        return tuple(int(i) for i in np.unravel_index(wrong[enough - 1], value.shape))
+        return tuple(int(i) for i in np.unravel_index(wrong[enough - 1], mask.shape))
 
-    def _again(self, changed: Mapping[Node, Array]) -> dict[Node, Array]:
-        """The values that are others than before, once those of some nodes are changed."""
-        new = dict(changed)
+    def _again(self, healed: Mapping[Node, Array], until_wrong: bool = False) -> dict[Node, Array]:
+        """The values that are others than before, where some elements are 1 instead of wrong.
+
+        Args:
+            healed: Which elements, by node.
+            until_wrong: Whether the first root that is wrong ends it.
+        """
+        new: dict[Node, Array] = {}
         values = ChainMap(new, self.values)  # type: ignore[arg-type]  # the second is only read
+        roots = set(self.roots) if until_wrong else set()
         for node in self.order:
-            if node in changed or not any(x in new for x in node.inputs):
-                continue
-            value = computed(node, values, self.kind)
-            if value.tobytes() != self.values[node].tobytes():
+            value = self.values[node]
+            if any(x in new for x in node.inputs):
+                value = computed(node, values, self.kind)
+            if node in healed:
+                own = healed[node] & self._own(node, new)
+                value = np.where(own, value.dtype.type(1), value)
+            if value is not self.values[node] and value.tobytes() != self.values[node].tobytes():
                 new[node] = value
+            if node in roots and self._is_wrong(node, new):
+                break
         return new
+
+    def _own(self, node: Node, new: dict[Node, Array]) -> Array:
+        """Which elements a node makes wrong by itself, whatever is wrong in its inputs."""
+        sound = {
+            x: _sound(new.get(x, self.values[x]))
+            for x in node.inputs
+            if self._is_wrong(x, new) and self._is_fault(x, new)
+        }
+        if not sound:
+            return np.asarray(True)
+        values = ChainMap(sound, new, self.values)  # type: ignore[arg-type]  # the last is only read
+        return np.asarray(~np.isfinite(computed(node, values, self.kind)))
+
+    def _is_fault(self, node: Node, changed: Mapping[Node, Array]) -> bool:
+        """Whether what is wrong in a node was made wrong, and not written down by the user."""
+        places = _places(changed.get(node, self.values[node]))
+        return not all(self.is_given(node, place) for place in places)
 
     def _is_wrong(self, node: Node, changed: Mapping[Node, Array]) -> bool:
         """Whether a node holds NaN or inf, where some have changed."""
-        value = changed[node] if node in changed else self.values[node]
+        value = changed.get(node, self.values[node])
         return is_float(node.dtype) and not np.isfinite(value).all()
 
 
@@ -216,7 +263,7 @@ def computed(node: Node, values: Mapping[Node, Array], kind: str) -> Array:
     return np.asarray(node.op.forward(*(values[x] for x in node.inputs)), node.dtype)
 
 
-def _healed(value: Array) -> Array:
+def _sound(value: Array) -> Array:
     """With 1 in place of every NaN and inf."""
     return np.where(np.isfinite(value), value, value.dtype.type(1))
 

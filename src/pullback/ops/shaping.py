@@ -57,7 +57,7 @@ class View(Op):
         if x.size == 1:
             return moved((0,) * x.ndim)
         blank = np.empty(x.shape, np.uint8)
-        there = self.forward(blank)[(*at, ...)]
+        there = self.forward(blank)[tuple(slice(i, i + 1) for i in at)]
         place = np.unravel_index(there.ctypes.data - blank.ctypes.data, x.shape)
         return moved(tuple(int(i) for i in place))
 
