@@ -102,7 +102,7 @@ def test_nan_says_where_and_keeps_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     assert error["run"] == "runs/penguins-2"
     assert error["origin"]["role"] == "forward"
     assert "beyond 3.4e+38, the largest float32" in error["origin"]["reason"]
-    assert any("is state '" in said for said in error["origin"]["because"])
+    assert any("goes back to state '" in said for said in error["origin"]["because"])
     assert plain("show", "runs/penguins-2")["run"]["origin"] == error["origin"]
     assert plain("runs")["runs"][0]["status"] == "failed"
     assert pullback("predict", "runs/penguins-1", "penguins").exit_code == 0

@@ -201,12 +201,13 @@ LOSSES = [
         "an exponential in a loss", lambda: pb.nn.Sequential(head()), "exp",
         "exp of 1000.", path="loss", index=FIRST, y=targets(-1000.0),
         settings={"loss": Exploding()},
-        because=("the -1000 is feed 'y'",), advice="exp",
+        because=(f"goes back to feed 'y', row {PLACE}, column 0, which is -1000",), advice="exp",
     ),
     Fault(
         "a squared error", lambda: pb.nn.Sequential(head()), "square",
         f"square: (-1e+25)^2, {BEYOND}", path="loss", index=FIRST, y=targets(1e25),
-        because=(f"the 1e+25 is feed 'y', row {PLACE}, column 0",), advice="Scale the data down",
+        because=(f"goes back to feed 'y', row {PLACE}, column 0, which is 1e+25",),
+        advice="Scale the data down",
     ),
     Fault(
         "a rate of counts that is too large",
@@ -225,7 +226,8 @@ LOSSES = [
         lambda: pb.nn.Sequential(pb.nn.Linear(1, weight_init=constant(1e20), bias=False)),
         "scale", f"scale: 1e+20 * 2e+20, {BEYOND}, in the derivative of square at 1e+20",
         path="loss", role="backward", index=(0, 0), step=1, row=None,
-        settings={"l2": 1e20, "loss": "mae"}, because=("the 1e+20 is state '0.weight'",),
+        settings={"l2": 1e20, "loss": "mae"},
+        because=("goes back to state '0.weight', element [0, 0], which is 1e+20",),
         advice="learning rate",
     ),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ MOST = 3
 """So many steps back a reason goes."""
 LARGE = 1e3
 """Of a number of this size on, and of 0 and 1, it is of interest what made it."""
+FAR = "goes back to"
 AT = "at/"
 """Before the labels of parameters that are fed, as those of a search along a line are."""
 SLOWER = "Lower the learning rate, clip the gradient (clip_norm=1), or start with smaller weights."
@@ -66,29 +67,45 @@ def because_of(found: Found, first_row: int) -> Iterator[str]:
     if _is_written(found):
         yield "the inf or NaN was written in the code"
         return
-    path, number = found[1].origin.path, None
+    path, first = found[1].origin.path, True
     for _ in range(MOST):
         back = _behind(*found)
         if back is None:
             return
         value = _value(back)
-        if number is not None and 0 < abs(value) < LARGE and abs(value) != 1:
+        if not first and 0 < abs(value) < LARGE and abs(value) != 1:
             return
-        number = f"the {figure(value)} is"
-        while not _is_outside(back[1]):  # from where it came nearly as it is
-            further = _behind(*back)
-            if further is None or not value or not np.isclose(_value(further), value, 0.1, 0):
-                break
-            back = further
-        if figure(_value(back)) != figure(value):
-            number = f"most of the {figure(value)} is"
-        found = recorded, node, place = back
+        found, verb = _told(back)
+        recorded, node, place = found
+        said = f"the {figure(value)} {verb}"
         if _is_outside(node):
-            yield f"{number} {named(node)}{_spot(node, place, first_row)}"
+            holds = f", which is {figure(_value(found))}" if verb == FAR else ""
+            yield f"{said} {named(node)}{_spot(node, place, first_row)}{holds}"
             return
         where = f" (layer {node.origin.path!r})" if node.origin.path not in ("", path) else ""
-        path = node.origin.path
-        yield f"{number} {recorded.why(node, place).words or node.op.name}{where}"
+        path, first = node.origin.path, False
+        yield f"{said} {recorded.why(node, place).words or node.op.name}{where}"
+
+
+def _told(found: Found) -> tuple[Found, str]:
+    """What is worth telling of where a number comes from, and the verb.
+
+    A large number is followed back to where it became large, another one as long as it only
+    changed a little, as by a bias.
+    """
+    value = _value(found)
+    at = found
+    while value and not _is_outside(at[1]):
+        further = _behind(*at)
+        if further is None:
+            break
+        large = abs(value) >= LARGE and abs(_value(further)) >= LARGE
+        if not large and not np.isclose(_value(further), value, 0.1, 0):
+            break
+        at = further
+    if figure(_value(at)) == figure(value):
+        return at, "is"
+    return at, FAR if abs(value) >= LARGE else "is mostly"
 
 
 def row_of(found: Found) -> int | None:

@@ -13,7 +13,7 @@ import numpy as np
 from pullback.errors import ConfigError, DtypeError, ShapeError
 from pullback.graph import trees
 from pullback.graph.body import Body, closed
-from pullback.graph.cause import Cause, Place
+from pullback.graph.cause import Cause, Place, outcome
 from pullback.graph.code import run
 from pullback.graph.dtypes import FLOAT64, Array, Dtype, Shape, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, placeholder
@@ -98,7 +98,7 @@ class Scan(Op):
 
     def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
         """The step of the loop that gives it."""
-        return Cause(f"step {self.whereabouts(at[0])[1]} of a loop")
+        return Cause(f"step {self.whereabouts(at[0])[1]} of a loop{outcome(y, at, [])}")
 
     def forward(self, *arrays: Array) -> Array:
         wide = self._is_wide(arrays)
