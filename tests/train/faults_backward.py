@@ -219,7 +219,7 @@ LOSSES = [
         "a class that was left out", no_class_two, "cross_entropy_with_logits",
         "cross_entropy_with_logits: cross-entropy of class 2, whose logit is -inf", path="loss",
         index=(PLACE,), y=classes, settings={"loss": "cross_entropy"},
-        because=("written in the code",),
+        because=("written in the code",), advice="the target -1",
     ),
     Fault(
         "a penalty on a large weight",

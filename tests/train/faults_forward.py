@@ -190,7 +190,7 @@ LAYERS = [
         "layer normalisation of equal numbers, its epsilon rounded to 0",
         lambda: pb.nn.Sequential(pb.nn.LayerNorm(4, epsilon=1e-50), head()), "standardise",
         "standardise of 4 equal numbers, each 0.5, with an epsilon of 1e-50, which is 0 in float32",
-        "NaN", index=FIRST, bad=[0.5] * 4,
+        "NaN", index=FIRST, bad=[0.5] * 4, advice="epsilon",
     ),
     Fault(
         "normalisation by the mean square of zeros, its epsilon rounded to 0",

@@ -145,7 +145,10 @@ def advice_for(found: Found, row: int | None) -> str:
     """What to do, by what went wrong: data, weights, an operation at its limits, the rate."""
     node = found[1]
     if _is_written(found):
-        return "Choose with pb.where what is computed, instead of computing with inf or NaN."
+        return (
+            node.op.mend
+            or "Choose with pb.where what is computed, instead of computing with inf or NaN."
+        )
     if _is_outside(node):
         if _is_state(node):
             return f"Give {named(node)} finite numbers before the training."

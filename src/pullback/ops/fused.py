@@ -187,6 +187,7 @@ class CrossEntropyWithLogits(Rowwise):
     family = "FUSED"
     arity = 2
     text = "cross_entropy({0}, {1})"
+    mend = "Leave no class out that is a target, or give such rows the target -1, which is ignored."
     latex = r"-\ln \operatorname{{softmax}}({0})_{{{1}}}"
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:

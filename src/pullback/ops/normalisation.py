@@ -61,6 +61,7 @@ class Normalising(Axiswise):
     """An operation that treats all numbers along some axes together."""
 
     family = "FUSED"
+    mend = "Use an epsilon of 1e-5 or so, and inputs whose squares do not overflow."
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[0].shape, inputs[0].dtype

@@ -81,7 +81,7 @@ class Asin(Elementwise):
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
     defined = "from -1 to 1"
-    mend = "Keep the input in the range where it is defined, with pb.clip."
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arcsin(x)
@@ -99,7 +99,7 @@ class Acos(Elementwise):
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
     defined = "from -1 to 1"
-    mend = "Keep the input in the range where it is defined, with pb.clip."
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arccos(x)
@@ -219,7 +219,7 @@ class Acosh(Elementwise):
     domain = ((1.5, 4.0),)
     hard_points = (1.0, 1e30)
     defined = "from 1 on"
-    mend = "Keep the input in the range where it is defined, with pb.clip."
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arccosh(x)
@@ -237,7 +237,7 @@ class Atanh(Elementwise):
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
     defined = "between -1 and 1"
-    mend = "Keep the input in the range where it is defined, with pb.clip."
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arctanh(x)
