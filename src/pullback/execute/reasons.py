@@ -20,6 +20,7 @@ LARGE = 1e3
 FAR = "goes back to"
 AT = "at/"
 """Before the labels of parameters that are fed, as those of a search along a line are."""
+WRITTEN = "Choose with pb.where what is computed, instead of computing with inf or NaN."
 SLOWER = "Lower the learning rate, clip the gradient (clip_norm=1), or start with smaller weights."
 
 
@@ -145,10 +146,7 @@ def advice_for(found: Found, row: int | None) -> str:
     """What to do, by what went wrong: data, weights, an operation at its limits, the rate."""
     node = found[1]
     if _is_written(found):
-        return (
-            node.op.mend
-            or "Choose with pb.where what is computed, instead of computing with inf or NaN."
-        )
+        return node.op.mend or WRITTEN
     if _is_outside(node):
         if _is_state(node):
             return f"Give {named(node)} finite numbers before the training."
