@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 LONGEST = 2000
 """The most characters of each part of a message."""
@@ -97,7 +98,13 @@ class DifferentiationError(PullbackError, ValueError):
 
 
 class NonFiniteError(PullbackError, ArithmeticError):
-    """NaN or inf arose; the message names the operation and the layer."""
+    """NaN or inf arose; the message names the operation, the layer and the reason.
+
+    Attributes:
+        origin: The same as a record, a `pullback.execute.NonFiniteOrigin`; None if it is unknown.
+    """
+
+    origin: Any = None
 
 
 class FileFormatError(PullbackError, OSError):

@@ -98,7 +98,12 @@ def test_nan_says_where_and_keeps_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     assert ".py:" not in result.stderr  # the user wrote no line of this network
     assert "--clip-norm 1" in result.stderr
     assert "kept: runs/penguins-1" in result.stderr
-    assert plain(*words)["error"]["run"] == "runs/penguins-2"
+    error = plain(*words)["error"]
+    assert error["run"] == "runs/penguins-2"
+    assert error["origin"]["role"] == "forward"
+    assert "beyond 3.4e+38, the largest float32" in error["origin"]["reason"]
+    assert any("goes back to state '" in said for said in error["origin"]["because"])
+    assert plain("show", "runs/penguins-2")["run"]["origin"] == error["origin"]
     assert plain("runs")["runs"][0]["status"] == "failed"
     assert pullback("predict", "runs/penguins-1", "penguins").exit_code == 0
 

@@ -129,8 +129,9 @@ def test_the_origin_of_a_nan_within_a_loop(kind: str) -> None:
     feed[2, 1] = -1.0
     origin = find_origin(made, State({}), {"x": feed}, kind)
     assert origin is not None
-    assert origin.operation == "log in step 2 of a loop"
-    assert (origin.what, origin.index, origin.inputs) == ("NaN", (1,), "-1")
+    assert (origin.operation, origin.loop_step) == ("log", 2)
+    assert (origin.what, origin.index) == ("NaN", (1,))
+    assert origin.reason == "log of -1, defined above 0, in step 2 of a loop"
     assert "test_loops.py" in origin.source
     assert find_origin(made, State({}), {"x": np.full_like(feed, 2)}, kind) is None
 
@@ -139,7 +140,7 @@ def test_the_origin_of_an_overflow_in_the_carry() -> None:
     c, _ = pb.scan(lambda c, x: (c * c, None), placeholder("c", (2,)), None, length=8)
     origin = find_origin(Step({"c": c}), State({}), {"c": np.array([1, 100], "float32")})
     assert origin is not None
-    assert origin.operation == "mul in step 4 of a loop"
+    assert (origin.operation, origin.loop_step) == ("mul", 4)
     assert (origin.what, origin.index) == ("inf", (1,))
 
 

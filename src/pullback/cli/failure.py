@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -53,7 +53,10 @@ def expected(error: PullbackError | MemoryError | OSError, as_json: bool) -> int
         error = storage_error(Path(error.filename or "the output"), error)
     run = getattr(error, "run", None)
     path = None if run is None or run.path is None else str(run.path)
-    tell(type(error).__name__, error.must, error.received, on_command_line(error.do), as_json, path)
+    origin = getattr(error, "origin", None)
+    told = None if origin is None else origin.to_json()
+    do = on_command_line(error.do)
+    tell(type(error).__name__, error.must, error.received, do, as_json, path, told)
     return BAD_INPUT
 
 
@@ -89,11 +92,18 @@ def stopped(as_json: bool) -> int:
 
 
 def tell(
-    kind: str, must: str, received: str, do: str, as_json: bool, run: str | None = None
+    kind: str,
+    must: str,
+    received: str,
+    do: str,
+    as_json: bool,
+    run: str | None = None,
+    origin: dict[str, Any] | None = None,
 ) -> None:
     """Print a failure."""
     if as_json:
-        error = {"type": kind, "must": must, "received": received, "do": do, "run": run}
+        error: dict[str, Any] = {"type": kind, "must": must, "received": received, "do": do}
+        error |= {"run": run, "origin": origin}
         output.emit("error", {"error": error})
         return
     lines = [f"error: {must}"]

@@ -83,6 +83,7 @@ def _run_json(store: RunStore, model: Model | None) -> dict[str, Any]:
         "file": record.get("file"),
         "status": status.state,
         "reason": status.reason,
+        "origin": status.summary.get("origin"),
         "steps": status.step,
         "scores": status.summary.get("scores", {}),
         "classes": status.summary.get("classes", {}),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from pullback.errors import ShapeError, unknown
-from pullback.graph.dtypes import Array, Dtype, Shape
+from pullback.graph.cause import Cause, Place, outcome
+from pullback.graph.dtypes import Array, Dtype, Shape, is_float
 from pullback.graph.origin import here
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Op:
         latex: The same in LaTeX.
         binding: How tightly the printed form binds: 0 never needs brackets.
         differentiable: False where no derivative exists (integers out, comparisons).
+        mend: What to do where it, or its derivative, is NaN or inf; a sentence.
     """
 
     name: ClassVar[str] = ""
@@ -39,6 +41,7 @@ class Op:
     latex: ClassVar[str] = ""
     binding: ClassVar[int] = 0
     differentiable: ClassVar[bool] = True
+    mend: ClassVar[str] = ""
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         """The output's shape and dtype; raises ShapeError or DtypeError where there is none."""
@@ -87,6 +90,13 @@ class Op:
         raise TypeError(
             f"{type(self).__name__} has no batching rule: give it `batch`, or a family that has"
         )
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """What made element `at` of the value `y`: asked of a NaN or inf, and of what led to it."""
+        numbers = [x for x in inputs if is_float(x.dtype) and x.size]
+        sizes = " and ".join(f"up to {abs(x).max():.6g}" for x in numbers)
+        words = f"{self.name} of numbers {sizes}" if numbers else self.name
+        return Cause(words + outcome(y, at, numbers))
 
     @classmethod
     def samples(cls) -> Iterable[Any]:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from pullback.graph.cause import Cause, Place
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, function, functions
 from pullback.graph.op import register
@@ -131,6 +132,7 @@ class Div(Elementwise):
     latex = r"\frac{{{0}}}{{{1}}}"
     binding = 4
     domain = ((-2.0, 2.0), (0.5, 2.0))
+    mend = "Keep the divisor away from 0: x / (y + 1e-7), or pb.where for both x and y."
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.divide(a, b)
@@ -138,6 +140,14 @@ class Div(Elementwise):
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         inverse = reciprocal(b)
         return scale(y_bar, inverse), -scale(y_bar, y * inverse)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """A division by 0, or by what is nearly 0."""
+        a, b = (x[at] for x in inputs)
+        if b == 0:
+            return Cause(f"{self.said(a, b)}, a division by 0", ((1, at), (0, at)))
+        order = ((1, at), (0, at)) if np.absolute(b) < 1 and y[at] != 0 else ((0, at), (1, at))
+        return Cause(super().why(at, y, *inputs).words, order)
 
 
 @register
@@ -149,12 +159,19 @@ class Reciprocal(Elementwise):
     latex = r"\frac{{1}}{{{0}}}"
     binding = 4
     domain = ((0.5, 2.0),)
+    mend = "Keep the divisor away from 0: add 1e-7 to it, or choose with pb.where before dividing."
 
     def forward(self, x: Array) -> Array:
         return np.divide(1, x, dtype=x.dtype)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (-scale(y_bar, square(y)),)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """A division by 0, or by what is nearly 0."""
+        if inputs[0][at] == 0:
+            return Cause("1 / 0, a division by 0", ((0, at),))
+        return super().why(at, y, *inputs)
 
 
 @register
@@ -206,6 +223,7 @@ class Power(Elementwise):
     binding = 2
     domain = ((0.5, 2.0), (-2.0, 2.0))
     hard_points = (0.0, 0.5, 1.0, 4.0)
+    mend = "Keep the base above 0, and small: pb.clip(x, 1e-7, 1e3) for instance."
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.power(a, b)
@@ -216,6 +234,16 @@ class Power(Elementwise):
         at_zero = equal(a, 0)
         logarithm = where(at_zero, 0, log(where(at_zero, 1, a)))
         return scale(y_bar, slope), scale(y_bar, scale(logarithm, y))
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """A negative power of 0, a fractional power of a negative number, or an overflow."""
+        a, b = (x[at] for x in inputs)
+        if a == 0 and b < 0:
+            return Cause(f"{self.said(a, b)}, a division by 0", ((0, at), (1, at)))
+        if a < 0 and np.isnan(y[at]):
+            words = f"{self.said(a, b)}, a fractional power of a negative number"
+            return Cause(words, ((0, at), (1, at)))
+        return Cause(super().why(at, y, *inputs).words, ((0, at), (1, at)))
 
 
 @register

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pullback.errors import DtypeError, ShapeError
+from pullback.graph.cause import Cause, Place, figure, largest, outcome
 from pullback.graph.dtypes import BOOL, Array, Dtype, Shape, promote
 from pullback.graph.node import Node, Operand, as_node, constant, function
 from pullback.graph.op import apply, register
@@ -72,6 +73,13 @@ class AttentionWeights(Rowwise):
         if mask is not None:
             np.copyto(scores, -np.inf, where=~mask)
         return softmax_values(scores, (scores.ndim - 1,))
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The query and the largest of the keys it is compared with."""
+        q, k = inputs[:2]
+        (a, left), (b, right) = largest(q, at[:-1]), largest(k, at[:-2])
+        words = f"attention of a query up to {figure(abs(a))} to keys up to {figure(abs(b))}"
+        return Cause(words + outcome(y, at, inputs[:2]), ((0, left), (1, right)))
 
     def vjp(
         self, y_bar: Node, y: Node, q: Node, k: Node, mask: Node | None = None

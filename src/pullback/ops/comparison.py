@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback.errors import DtypeError, TraceError
+from pullback.graph.cause import Cause, Place, figure, moved, outcome
 from pullback.graph.dtypes import BOOL, Array, Dtype, Shape, as_dtype, is_float
 from pullback.graph.node import Node, Operand, as_node, constant, function
 from pullback.graph.op import Op, apply, register
@@ -187,6 +188,10 @@ class Where(Elementwise):
     ) -> tuple[None, Node, Node]:
         return None, where(condition, y_bar, 0), where(condition, 0, y_bar)
 
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The one that was taken."""
+        return moved(at, 1 if inputs[0][at] else 2)
+
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         for shape in ((), (0,), (1,), (5,), (2, 3), (2, 1, 2)):
@@ -232,6 +237,12 @@ class Cast(Rowwise):
             return (None,)
         return (cast(y_bar, x.dtype),)
 
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The same number, unless the dtype cannot hold it."""
+        ending = outcome(y, at, [inputs[0][at]])
+        words = f"{figure(inputs[0][at])} as {self.dtype}{ending}" if ending else ""
+        return Cause(words, ((0, at),))
+
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         for shape in ((), (0,), (3,), (2, 3)):
@@ -259,6 +270,9 @@ class StopGradient(Rowwise):
 
     def forward(self, x: Array) -> Array:
         return x
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        return moved(at)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

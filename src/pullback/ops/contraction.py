@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pullback.errors import ShapeError
+from pullback.graph.cause import Cause, Place, figure, largest, outcome
 from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, Array, Dtype, Shape, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -63,6 +64,21 @@ class Matmul(Op):
 
     def vjp(self, y_bar: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
         return matmul(y_bar, _matrix_transpose(b)), matmul(_matrix_transpose(a), y_bar)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest of the products that are summed up there."""
+        a, b = inputs
+        *lead, i, j = at
+        left, right = a[tuple(lead)][i], b[tuple(lead)][:, j]
+        if not len(left):
+            return Cause("matmul, a sum of no products")
+        (k,) = largest(left.astype(np.float64) * right)[1]
+        terms = f"{figure(left[k])} * {figure(right[k])}"
+        words = f"matmul, a sum of {len(left)} products, the largest {terms}"
+        factors = [(0, (*lead, i, k)), (1, (*lead, k, j))]
+        if abs(right[k]) > abs(left[k]):
+            factors.reverse()
+        return Cause(words + outcome(y, at, [left, right]), tuple(factors))
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

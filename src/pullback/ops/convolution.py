@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pullback.errors import ConfigError, ShapeError
+from pullback.graph.cause import Cause, Place, figure, largest, outcome
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
@@ -49,6 +50,16 @@ class Convolving(Sliding):
     def correlation(self, window: Shape) -> Correlation:
         """The arithmetic, for a kernel of that size."""
         return Correlation(window, self.stride, self.padding, self.dilation, self.groups)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest number of the row, and the largest of the kernel."""
+        x, kernel = inputs
+        if not self.has_kernel:
+            return super().why(at, y, *inputs)
+        (a, left), (k, right) = largest(x, at[:1]), largest(kernel)
+        words = f"{self.name} of a row up to {figure(abs(a))} and a kernel up to {figure(abs(k))}"
+        factors = ((0, left), (1, right)) if abs(a) >= abs(k) else ((1, right), (0, left))
+        return Cause(words + outcome(y, at, [x[at[0]], kernel]), factors)
 
     def settings(self) -> tuple[Sizes, Borders, Sizes, int]:
         """The attributes that all three share."""

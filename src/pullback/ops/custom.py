@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from pullback.graph.cause import Cause, Place, moved
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -97,6 +98,9 @@ class CustomDerivative(Op):
     def forward(self, inner: Array, *xs: Array) -> Array:
         return inner
 
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        return moved(at)
+
     def vjp(self, y_bar: Node, y: Node, inner: Node, *xs: Node) -> tuple[Node | None, ...]:
         return None, *self.rule.pullback(y_bar, y, inner, xs)
 
@@ -133,6 +137,9 @@ class Barrier(Op):
 
     def forward(self, x: Array, after: Array) -> Array:
         return x
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        return moved(at)
 
     def vjp(self, y_bar: Node, y: Node, x: Node, after: Node) -> tuple[Node, None]:
         return y_bar, None

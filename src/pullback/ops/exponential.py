@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pullback.graph.cause import Cause, Place, figure
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, function
 from pullback.graph.op import register
@@ -29,12 +30,22 @@ class Exp(Elementwise):
     name = "exp"
     latex = "e^{{{0}}}"
     hard_points = (0.0, 1000.0, -1000.0)
+    mend = "Keep the input of exp small: subtract the largest first, or pb.minimum(x, 80)."
 
     def forward(self, x: Array) -> Array:
         return np.exp(x)
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (scale(y_bar, y),)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """An input above 88.7, from which on the exponential is too large for float32."""
+        cause = super().why(at, y, *inputs)
+        if not np.isinf(y[at]) or np.isinf(inputs[0][at]):
+            return cause
+        most = figure(np.floor(10 * np.log(np.finfo(y.dtype).max)) / 10)
+        words = f"{self.said(inputs[0][at])}, which overflows {y.dtype} above {most}"
+        return Cause(words, cause.inputs)
 
 
 @register
@@ -59,6 +70,8 @@ class Log(Elementwise):
     name = "log"
     latex = r"\ln {0}"
     domain = ((0.2, 3.0),)
+    defined = "above 0"
+    mend = "Keep the input of log above 0: add 1e-7, or use a loss of logits (cross_entropy)."
 
     def forward(self, x: Array) -> Array:
         return np.log(x)
@@ -75,6 +88,8 @@ class Log1p(Elementwise):
     latex = r"\ln(1 + {0})"
     domain = ((-0.5, 3.0),)
     hard_points = (0.0, -1.0)
+    defined = "above -1"
+    mend = "Keep the input of log1p above -1."
 
     def forward(self, x: Array) -> Array:
         return np.log1p(x)
@@ -93,6 +108,8 @@ class Sqrt(Elementwise):
     name = "sqrt"
     latex = r"\sqrt{{{0}}}"
     domain = ((0.2, 3.0),)
+    defined = "from 0 on"
+    mend = "Keep the input of sqrt above 0: add 1e-12, for at 0 its derivative is infinite."
 
     def forward(self, x: Array) -> Array:
         return np.sqrt(x)

@@ -13,7 +13,17 @@ from typing import ClassVar
 import numpy as np
 
 from pullback.errors import DtypeError, ShapeError
-from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, INT64, Dtype, Shape, is_float, promote
+from pullback.graph.cause import Cause, Place, figure, outcome
+from pullback.graph.dtypes import (
+    BOOL,
+    DEFAULT_FLOAT,
+    INT64,
+    Array,
+    Dtype,
+    Shape,
+    is_float,
+    promote,
+)
 from pullback.graph.node import Node, Operand, as_node, functions
 from pullback.graph.op import Op, apply
 from pullback.ops.samples import Real, Sample
@@ -113,12 +123,14 @@ class Elementwise(Rowwise):
         takes: Which dtypes: `float` (others are converted), `number`, `bool` or `any`.
         domain: Where samples are drawn, one (low, high) an input.
         hard_points: Inputs whose value and derivative must be right though they are extreme.
+        defined: For which numbers it is defined, if not for all: `above 0`.
     """
 
     family = "ELEMENTWISE"
     takes: ClassVar[str] = "float"
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
     hard_points: ClassVar[tuple[float, ...]] = (0.0,)
+    defined: ClassVar[str] = ""
 
     def __call__(self, *operands: Operand) -> Node:
         """The operation of `operands`, converted to one dtype and broadcast to one shape."""
@@ -133,6 +145,27 @@ class Elementwise(Rowwise):
     def result_dtype(self, dtype: Dtype) -> Dtype:
         """The output's dtype, from the inputs'."""
         return dtype
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The operation of the numbers there: `log of 0, defined above 0`."""
+        numbers = [x[at] for x in inputs]
+        order = sorted(range(len(numbers)), key=lambda i: self.weight(y[at], numbers[i]))
+        ending = outcome(y, at, numbers)
+        if ending and self.defined:
+            ending = f", defined {self.defined}"
+        return Cause(self.said(*numbers) + ending, tuple((i, at) for i in order))
+
+    def weight(self, y: Array, x: Array) -> float:
+        """How little one of the inputs has to do with the value: a 0 comes from the smallest."""
+        return abs(float(x)) if y == 0 else -abs(float(x))
+
+    def said(self, *numbers: Array) -> str:
+        """The operation of numbers, in words or as a formula: `log of 0`, `2 * (-3)`."""
+        shown = [figure(x) for x in numbers]
+        if not self.text or self.text.startswith(self.name):
+            return f"{self.name} of {' and '.join(shown)}"
+        signed = [f"({x})" if x.startswith("-") else x for x in shown]
+        return self.text.format(*signed, **self.attributes())
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pullback.errors import DtypeError, ShapeError
+from pullback.graph.cause import Cause, Place, along, figure, outcome
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
@@ -36,6 +37,13 @@ class AlongAxes(Axiswise):
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[0].shape, inputs[0].dtype
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The number there, and the largest beside it."""
+        (x,) = inputs
+        row = x[tuple(along(self.axes, at, x.ndim))]
+        words = f"{self.name} of {figure(x[at])}, where the largest is {figure(row.max())}"
+        return Cause(words + outcome(y, at, [row]), ((0, at),))
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -80,6 +88,15 @@ class Softmax(AlongAxes):
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (apply(SoftmaxPullback(self.axes), y_bar, y),)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """How far below the largest of its row the input lies: its share may be 0."""
+        (x,) = inputs
+        top = x[tuple(along(self.axes, at, x.ndim))].max()
+        words = f"softmax of {figure(x[at])}"
+        if x[at] < top:
+            words += f", which lies {figure(top - x[at])} below the largest of its row"
+        return Cause(words + outcome(y, at, [x]), ((0, at),))
 
     def decompose(self, x: Node) -> Node:
         top = largest(x, self.axes, keepdims=True)
@@ -170,6 +187,7 @@ class CrossEntropyWithLogits(Rowwise):
     family = "FUSED"
     arity = 2
     text = "cross_entropy({0}, {1})"
+    mend = "Leave no class out that is a target, or give such rows the target -1, which is ignored."
     latex = r"-\ln \operatorname{{softmax}}({0})_{{{1}}}"
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
@@ -201,6 +219,17 @@ class CrossEntropyWithLogits(Rowwise):
         flow = where(ignored, 0, y_bar).reshape((*y.shape, 1)).broadcast_to(logits.shape)
         hit = one_hot(targets, logits.shape[-1], logits.dtype.name)
         return scale(flow, softmax(logits, axis=-1) - hit), None
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The logit of the target class, if it is infinite, or the spread of the row."""
+        logits, targets = inputs
+        row, target = logits[at], int(targets[at])
+        chosen = ((0, (*at, target)), (1, at))
+        if np.isneginf(row[target]):
+            return Cause(f"cross-entropy of class {target}, whose logit is -inf", chosen)
+        words = f"cross-entropy of class {target}, whose logit is {figure(row[target])}"
+        words += f", in a row up to {figure(row.max())}"
+        return Cause(words + outcome(y, at, [row]), chosen)
 
     def decompose(self, logits: Node, targets: Node) -> Node:
         hit = one_hot(targets, logits.shape[-1], logits.dtype.name)

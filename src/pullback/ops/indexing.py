@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pullback.errors import ConfigError, DtypeError, LabelError, ShapeError
+from pullback.graph.cause import Cause, Place
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -111,6 +112,15 @@ class Gather(Indexing):
 
     def vjp(self, y_bar: Node, y: Node, x: Node, indices: Node) -> tuple[Node, None]:
         return apply(ScatterAdd(self.axis, self.lead, x.shape[self.axis]), y_bar, indices), None
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """Where the number was, and the index that chose it."""
+        x, indices = inputs
+        end = self.axis + indices.ndim - self.lead
+        chosen = (*at[: self.lead], *at[self.axis : end])
+        index = int(indices[chosen]) % x.shape[self.axis]
+        place = (*at[: self.axis], index, *at[end:])
+        return Cause(inputs=((0, place), (1, chosen)))
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pullback.errors import ShapeError
+from pullback.graph.cause import Cause, Place, moved
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -46,6 +47,14 @@ class Concatenate(View):
 
     def forward(self, *xs: Array) -> Array:
         return np.concatenate(xs, axis=self.axis)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """Where it was, in the array that it came from."""
+        number, place = 0, list(at)
+        while place[self.axis] >= inputs[number].shape[self.axis]:
+            place[self.axis] -= inputs[number].shape[self.axis]
+            number += 1
+        return moved(tuple(place), number)
 
     def vjp(self, y_bar: Node, y: Node, *xs: Node) -> tuple[Node, ...]:
         start, parts = 0, []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pullback.errors import ShapeError
+from pullback.graph.cause import Cause, Place
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
@@ -36,6 +37,7 @@ class Inverse(Rowwise):
     text = "{0}^-1"
     latex = "{0}^{{-1}}"
     binding = 1
+    mend = "Add a small multiple of the identity to the matrix."
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         (a,) = inputs
@@ -60,6 +62,12 @@ class Inverse(Rowwise):
     def vjp(self, y_bar: Node, y: Node, a: Node) -> tuple[Node]:
         turned = swapaxes(y, -1, -2)
         return (-matmul(matmul(turned, y_bar), turned),)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The matrix is singular, if all of its inverse is infinite."""
+        if np.isinf(y[at[:-2]]).all() and np.isfinite(inputs[0][at[:-2]]).all():
+            return Cause("inverse of a singular matrix")
+        return super().why(at, y, *inputs)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from pullback.graph.cause import Cause, Place
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, function
 from pullback.graph.op import register
 from pullback.ops.arithmetic import reciprocal, scale
 from pullback.ops.comparison import equal, where
-from pullback.ops.exponential import log, sigmoid
+from pullback.ops.exponential import Log, log, sigmoid
 from pullback.ops.families import Elementwise
 
 __all__ = ["log2", "log10", "logaddexp", "xlogy"]
@@ -24,6 +25,8 @@ class Log2(Elementwise):
     name = "log2"
     latex = r"\log_2 {0}"
     domain = ((0.2, 3.0),)
+    defined = "above 0"
+    mend = Log.mend
 
     def forward(self, x: Array) -> Array:
         return np.log2(x)
@@ -39,6 +42,8 @@ class Log10(Elementwise):
     name = "log10"
     latex = r"\log_{{10}} {0}"
     domain = ((0.2, 3.0),)
+    defined = "above 0"
+    mend = Log.mend
 
     def forward(self, x: Array) -> Array:
         return np.log10(x)
@@ -85,6 +90,8 @@ class XLogY(Elementwise):
     binding = 4
     domain = ((-2.0, 2.0), (0.2, 3.0))
     hard_points = (0.0, 1.0)
+    defined = "for a logarithm of numbers above 0"
+    mend = Log.mend
 
     def forward(self, a: Array, b: Array) -> Array:
         return np.asarray(np.where(a == 0, a.dtype.type(0), a * np.log(b)))
@@ -93,6 +100,10 @@ class XLogY(Elementwise):
         nothing = equal(a, 0) & equal(b, 0)
         safe = where(nothing, 1, b)
         return scale(y_bar, where(nothing, 0, log(safe))), scale(y_bar, scale(a, 1 / safe))
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The logarithm is to blame."""
+        return Cause(super().why(at, y, *inputs).words, ((1, at), (0, at)))
 
 
 log2 = function(Log2())

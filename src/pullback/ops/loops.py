@@ -13,6 +13,7 @@ import numpy as np
 from pullback.errors import ConfigError, DtypeError, ShapeError
 from pullback.graph import trees
 from pullback.graph.body import Body, closed
+from pullback.graph.cause import Cause, Place, outcome
 from pullback.graph.code import run
 from pullback.graph.dtypes import FLOAT64, Array, Dtype, Shape, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, placeholder
@@ -86,6 +87,18 @@ class Scan(Op):
         """From where to where each part lies in the flat value."""
         stops = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         return list(zip([0, *stops], stops, strict=False))
+
+    def whereabouts(self, flat: int) -> tuple[int, int]:
+        """The part that an element of the value belongs to, and the step that gives it."""
+        part = next(i for i, (start, stop) in enumerate(self.bounds) if start <= flat < stop)
+        if part < self.carries:
+            return part, 0 if self.reverse else self.length - 1
+        start, stop = self.bounds[part]
+        return part, (flat - start) * self.length // (stop - start)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The step of the loop that gives it."""
+        return Cause(f"step {self.whereabouts(at[0])[1]} of a loop{outcome(y, at, [])}")
 
     def forward(self, *arrays: Array) -> Array:
         wide = self._is_wide(arrays)

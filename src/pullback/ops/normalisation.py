@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pullback.errors import ConfigError
+from pullback.graph.cause import Cause, Place, along, figure, largest, outcome
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
@@ -60,6 +61,7 @@ class Normalising(Axiswise):
     """An operation that treats all numbers along some axes together."""
 
     family = "FUSED"
+    mend = "Use an epsilon of 1e-5 or so, and inputs whose squares do not overflow."
 
     def infer(self, *inputs: Node) -> tuple[Shape, Dtype]:
         return inputs[0].shape, inputs[0].dtype
@@ -67,6 +69,20 @@ class Normalising(Axiswise):
     def kept(self, shape: Shape) -> Shape:
         """The shape of one number for those that are treated together."""
         return tuple(1 if i in self.axes else n for i, n in enumerate(shape))
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest of the numbers that are treated together, or that they do not differ."""
+        x = inputs[0]
+        part = along(self.axes, at[: x.ndim], x.ndim)
+        numbers = x[tuple(part)]
+        top, place = largest(x, part)
+        epsilon = getattr(self, "epsilon", 1.0)
+        if np.isfinite(top) and numbers.dtype.type(epsilon) == 0 and (numbers == top).all():
+            words = f"{self.name} of {numbers.size} equal numbers, each {figure(top)}, "
+            words += f"with an epsilon of {epsilon:g}, which is 0 in {x.dtype}"
+            return Cause(words, ((0, place),))
+        words = f"{self.name} of {numbers.size} numbers, the largest {figure(top)}"
+        return Cause(words + outcome(y, at, [numbers]), ((0, place),))
 
 
 @register

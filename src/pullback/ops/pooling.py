@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pullback.errors import ShapeError
+from pullback.graph.cause import Cause, Place, figure, largest, outcome
 from pullback.graph.dtypes import DEFAULT_FLOAT, INT64, Array, Dtype, Shape, is_float
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import apply, register
@@ -65,6 +66,12 @@ class Pooling(Sliding):
     def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
         """A stack of batches is one batch."""
         return self.over_rows(*inputs)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest number of the row."""
+        top, place = largest(inputs[0], at[:1])
+        words = f"{self.name} of a row up to {figure(abs(top))}"
+        return Cause(words + outcome(y, at, [inputs[0][at[0]]]), ((0, place),))
 
     def inside(self, axis: int, length: int, positions: int) -> Array:
         """Whether a tap lies within the unpadded axis, (taps, positions)."""

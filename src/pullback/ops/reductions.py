@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pullback.errors import ShapeError
+from pullback.graph.cause import Cause, Place, along, figure, largest, outcome
 from pullback.graph.dtypes import BOOL, DEFAULT_FLOAT, INT64, Array, Dtype, Shape, is_float
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -62,6 +63,17 @@ class Reduction(Axiswise):
     def count(self, x: Node) -> int:
         """How many numbers become one."""
         return int(np.prod([x.shape[a] for a in self.axes], dtype=np.int64))
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest of the numbers that became one."""
+        (x,) = inputs
+        part = along(self.axes, at, x.ndim)
+        count = x[tuple(part)].size
+        if not count:
+            return Cause(f"{self.name} of no numbers" + outcome(y, at, inputs))
+        top, place = largest(x, part)
+        of = f"{count} numbers, the largest {figure(top)}" if count > 1 else figure(top)
+        return Cause(f"{self.name} of {of}{outcome(y, at, [x[tuple(part)]])}", ((0, place),))
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

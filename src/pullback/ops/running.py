@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pullback.graph.cause import Cause, Place, figure, largest, outcome
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, Operand, function
 from pullback.graph.op import Op, apply, register
@@ -37,6 +38,14 @@ class Running(Op):
     def batch(self, mapped: Sequence[bool], *inputs: Node) -> Node:
         """The same axis, one further on."""
         return apply(replace(self, axis=self.axis + 1), *inputs)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """The largest of the numbers up to there."""
+        (x,) = inputs
+        part = [slice(n + 1) if i == self.axis else n for i, n in enumerate(at)]
+        top, place = largest(x, part)
+        words = f"{self.name} of {at[self.axis] + 1} numbers, the largest {figure(top)}"
+        return Cause(words + outcome(y, at, [x[tuple(part)]]), ((0, place),))
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:

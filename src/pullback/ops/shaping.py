@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pullback.errors import DtypeError, LabelError, ShapeError, TraceError
+from pullback.graph.cause import Cause, Place, moved
 from pullback.graph.dtypes import DEFAULT_FLOAT, Array, Dtype, Shape, as_dtype, is_float, promote
 from pullback.graph.node import Node, Operand, as_node, function
 from pullback.graph.op import Op, apply, register
@@ -49,6 +50,16 @@ class View(Op):
         """The same movement behind the new axis."""
         entries = stacked(mapped, inputs)
         return apply(self.behind(entries[0].shape[0]), *entries)
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """Where the number was: found by its address in a blank array that is moved instead."""
+        (x,) = inputs
+        if x.size == 1:
+            return moved((0,) * x.ndim)
+        blank = np.empty(x.shape, np.uint8)
+        there = self.forward(blank)[tuple(slice(i, i + 1) for i in at)]
+        place = np.unravel_index(there.ctypes.data - blank.ctypes.data, x.shape)
+        return moved(tuple(int(i) for i in place))
 
 
 @register

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pullback.errors import LabelError, ShapeError
+from pullback.graph.cause import Cause, Place, moved
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, function
 from pullback.graph.op import Op, apply, register
@@ -64,6 +65,13 @@ class Embed(View):
         y = np.zeros(self.shape, x.dtype)
         y[as_slices(self.bounds)] = x
         return y
+
+    def why(self, at: Place, y: Array, *inputs: Array) -> Cause:
+        """Where it was, if it is not one of the zeros around."""
+        steps = [range(*bound) for bound in self.bounds]
+        if any(i not in step for i, step in zip(at, steps, strict=True)):
+            return Cause("the 0 around a part")
+        return moved(tuple(step.index(i) for i, step in zip(at, steps, strict=True)))
 
     def vjp(self, y_bar: Node, y: Node, x: Node) -> tuple[Node]:
         return (apply(Slice(self.bounds), y_bar),)

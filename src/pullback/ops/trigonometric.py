@@ -80,6 +80,8 @@ class Asin(Elementwise):
     latex = r"\arcsin {0}"
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
+    defined = "from -1 to 1"
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arcsin(x)
@@ -96,6 +98,8 @@ class Acos(Elementwise):
     latex = r"\arccos {0}"
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
+    defined = "from -1 to 1"
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arccos(x)
@@ -214,6 +218,8 @@ class Acosh(Elementwise):
     latex = r"\operatorname{{arcosh}} {0}"
     domain = ((1.5, 4.0),)
     hard_points = (1.0, 1e30)
+    defined = "from 1 on"
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arccosh(x)
@@ -230,6 +236,8 @@ class Atanh(Elementwise):
     latex = r"\operatorname{{artanh}} {0}"
     domain = ((-0.8, 0.8),)
     hard_points = (0.0, 1.0, -1.0)
+    defined = "between -1 and 1"
+    mend = "Keep the input within that range, a little off its ends, with pb.clip."
 
     def forward(self, x: Array) -> Array:
         return np.arctanh(x)

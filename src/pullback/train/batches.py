@@ -102,6 +102,9 @@ class Plan(Protocol):
     def feeds(self, step: int) -> dict[str, Array]:
         """What the step of that number, from 0, is fed with."""
 
+    def row(self, step: int, place: int) -> int | None:
+        """The row of the training data at that place of a step's batch; None where unknown."""
+
 
 @dataclass(frozen=True)
 class FromRows:
@@ -123,6 +126,10 @@ class FromRows:
 
     def feeds(self, step: int) -> dict[str, Array]:
         return self.rows.feeds(self.batches.at(step))
+
+    def row(self, step: int, place: int) -> int | None:
+        rows = self.batches.at(step)
+        return int(rows[place]) if place < len(rows) else None
 
 
 @lru_cache(maxsize=4)

@@ -139,6 +139,7 @@ def _run_of(session: Session, source: Source, path: Path | None, notes: list[str
         notes=notes,
         classes=classes,
         looks=session.looks,
+        origin=session.origin,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +17,7 @@ from pullback.errors import ConfigError, NonFiniteError
 from pullback.execute import NonFiniteOrigin, State
 from pullback.graph.dtypes import Array
 from pullback.optim.driver import Driver
+from pullback.train import held_back
 from pullback.train.batches import Plan
 from pullback.train.callbacks import Callback
 from pullback.train.driving import Driving
@@ -306,20 +307,16 @@ class Session:
         return fed
 
     def _fail(self, origin: NonFiniteOrigin | None, number: int) -> None:
-        """Stop, and say where the NaN or inf arose."""
+        """Stop, and say where the NaN or inf arose, and in which row of the training data."""
+        if origin is not None and origin.row is not None:
+            origin = replace(origin, data_row=self.plan.row(number, origin.row))
         self.origin = origin
-        place = self.origin or "a sum over the batch"
-        self.stop(
-            f"stopped in step {number + 1}: {place}; the weights before it are kept", "failed"
-        )
+        said = held_back.said(origin)
+        self.stop(f"stopped in step {number + 1}: {said}; the weights before it are kept", "failed")
 
     def error(self) -> NonFiniteError:
         """The error that says where a NaN or inf arose."""
-        return NonFiniteError(
-            "the loss and every gradient must be finite",
-            f"{self.origin or 'a sum over the batch'} in step {self.step + 1}",
-            "Lower the learning rate, clip the gradient (clip_norm=1), or check the data there.",
-        )
+        return held_back.error(self.origin, f"{self.step + 1}")
 
     def _epoch_is_over(self) -> bool:
         """Whether the last step ended an epoch that has not been measured yet."""

@@ -82,6 +82,7 @@ class FromOnce:
     def __init__(self, part: Passing, batch_size: int, least: int) -> None:
         self.least = least
         self.per_epoch = UNKNOWN
+        self._batch_size = batch_size
         self._coming = part.batches(batch_size)
         self._step = -1
         self._feeds: Feeds = {}
@@ -102,6 +103,9 @@ class FromOnce:
             if self._next is None:
                 self.per_epoch = step + 1
         return self._feeds
+
+    def row(self, step: int, place: int) -> int | None:
+        return step * self._batch_size + place
 
 
 def once_source(

@@ -21,6 +21,7 @@ from pullback.nn.mode import Mode, mode
 from pullback.nn.module import inside
 from pullback.nn.parameter import Value, bound
 from pullback.plan import Program, Step, plan
+from pullback.train import held_back
 from pullback.train.update import RATE, Update, check_patterns
 
 if TYPE_CHECKING:
@@ -212,12 +213,8 @@ class OwnStep:
 
     def _held_back(self, form: Form, feeds: Mapping[str, Array]) -> NonFiniteError:
         """The error for a step whose numbers are not finite; the state is still that before."""
-        place = find_origin(self._traced(form), self.training.state, feeds, self.training.executor)
-        return NonFiniteError(
-            "the loss and every gradient must be finite",
-            f"{place or 'a new value of a parameter'} in step {self.count + 1} of {self.name!r}",
-            "Lower the learning rate, clip the gradient (clip_norm=1), or check the data there.",
-        )
+        found = find_origin(self._traced(form), self.training.state, feeds, self.training.executor)
+        return held_back.error(found, f"{self.count + 1} of {self.name!r}")
 
 
 def _as_array(label: str, value: Any) -> Array:

@@ -87,7 +87,8 @@ class Programs:
             self.clear_sums()
 
     def _find(self, kind: str, feeds: Feeds) -> NonFiniteOrigin | None:
-        return find_origin(self._traced(kind, feeds), self.state, feeds, self._executor)
+        first = int(feeds["row"]) if "row" in feeds else 0
+        return find_origin(self._traced(kind, feeds), self.state, feeds, self._executor, first)
 
     def clear_sums(self) -> None:
         """Forget the sums over micro-batches."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pullback.execute import NonFiniteOrigin
 from pullback.graph.dtypes import Array
 from pullback.metrics import ClassReport
 from pullback.nn.module import Module
@@ -39,6 +40,7 @@ class Run:
         looks: What probes saw of some steps of this session.
         classes: How each class fares, by part (`validation`, `test`), or by part and output
             (`validation.city`) where there are several; empty for values.
+        origin: Where a NaN or inf arose and why, if one did.
     """
 
     model: Model
@@ -54,6 +56,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     classes: dict[str, ClassReport] = field(default_factory=dict)
     looks: list[Look] = field(default_factory=list)
+    origin: NonFiniteOrigin | None = None
 
     @property
     def network(self) -> Module:
@@ -141,6 +144,7 @@ class Run:
             "best": value,
             "scores": {k: _finite(v) for k, v in self.scores.items()},
             "classes": {part: report.as_dict() for part, report in self.classes.items()},
+            "origin": None if self.origin is None else self.origin.to_json(),
         }
 
     def __str__(self) -> str:

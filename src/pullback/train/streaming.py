@@ -213,6 +213,10 @@ class FromStream:
             self._feeds, self._step = next(self._coming), step
         return self._feeds
 
+    def row(self, step: int, place: int) -> int | None:
+        """Known if chunks are not mixed."""
+        return None if self.batches.shuffle else int(self.batches.at(step)[place])
+
     def _epoch(self, epoch: int) -> Iterator[Feeds]:
         plan, part = self.batches, self.part
         blocks = part.shuffled(plan.seed, epoch) if plan.shuffle else part.ordered()
