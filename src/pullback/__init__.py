@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pullback.insight.derivation import Derivation
     from pullback.insight.explain import explain
     from pullback.insight.formulas import Formulas, formula
+    from pullback.insight.landscape import Landscape, landscape, weights_at
     from pullback.insight.noise import NoiseScale, noise_scale
     from pullback.insight.replay import Replay, replay
     from pullback.insight.trace import Trace, trace_step
@@ -62,6 +63,7 @@ _HOMES = {
             "Derivation",
             "Formulas",
             "GradientCheck",
+            "Landscape",
             "NoiseScale",
             "Replay",
             "Trace",
@@ -69,9 +71,11 @@ _HOMES = {
             "curvature",
             "explain",
             "formula",
+            "landscape",
             "noise_scale",
             "replay",
             "trace_step",
+            "weights_at",
         ),
         "pullback.insight",
     ),

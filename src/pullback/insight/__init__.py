@@ -5,6 +5,7 @@ from pullback.insight.curvature import Curvature, curvature
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explain
 from pullback.insight.formulas import Formulas, formula
+from pullback.insight.landscape import Landscape, landscape, weights_at
 from pullback.insight.noise import NoiseScale, noise_scale
 from pullback.insight.replay import Replay, replay
 from pullback.insight.trace import Trace, trace_step
@@ -14,6 +15,7 @@ __all__ = [
     "Derivation",
     "Formulas",
     "GradientCheck",
+    "Landscape",
     "NoiseScale",
     "Replay",
     "Trace",
@@ -21,7 +23,9 @@ __all__ = [
     "curvature",
     "explain",
     "formula",
+    "landscape",
     "noise_scale",
     "replay",
     "trace_step",
+    "weights_at",
 ]
