@@ -4,6 +4,7 @@ from pullback.insight.check import GradientCheck, check_gradients
 from pullback.insight.curvature import Curvature, curvature
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explain
+from pullback.insight.figures import figure
 from pullback.insight.formulas import Formulas, formula
 from pullback.insight.landscape import Landscape, landscape, weights_at
 from pullback.insight.noise import NoiseScale, noise_scale
@@ -22,6 +23,7 @@ __all__ = [
     "check_gradients",
     "curvature",
     "explain",
+    "figure",
     "formula",
     "landscape",
     "noise_scale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from pullback.insight.subject import Subject, of_network
 from pullback.insight.values import feeds_and_slots
 from pullback.nn.module import Module
 from pullback.plan import Step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,12 @@ class Curvature:
             "learning_rate": self.learning_rate,
             "critical_rate": finite(self.critical_rate),
         }
+
+    def figure(self) -> Figure:
+        """The eigenvalues as bars; see `pb.figure`."""
+        from pullback.insight.figures import figure
+
+        return figure(self)
 
 
 def curvature(

@@ -8,7 +8,7 @@ import numbers
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from pullback.runs.store import RunStore
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
 from pullback.train.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Extent = float | tuple[float, float] | None
 
@@ -90,6 +93,12 @@ class Landscape:
             "cosine": self.cosine,
         }
 
+    def figure(self) -> Figure:
+        """A curve, or a map with lines of equal loss; see `pb.figure`."""
+        from pullback.insight.figures import figure
+
+        return figure(self)
+
 
 def _finite(value: Any) -> Any:
     if isinstance(value, list):
@@ -133,7 +142,7 @@ def landscape(
         progress: How it is shown how far it is, if it takes over a second.
 
     Returns:
-        A `Landscape`: printed, a curve or a map in characters.
+        A `Landscape`: printed, a curve or a map in characters; `.figure()` draws it.
 
     Raises:
         ConfigError: Too few steps, no extent, nothing to move, an end that does not fit.
