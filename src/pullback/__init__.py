@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pullback.insight.landscape import Landscape, landscape, weights_at
     from pullback.insight.noise import NoiseScale, noise_scale
     from pullback.insight.replay import Replay, replay
+    from pullback.insight.report import report
     from pullback.insight.trace import Trace, trace_step
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -76,6 +77,7 @@ _HOMES = {
             "landscape",
             "noise_scale",
             "replay",
+            "report",
             "trace_step",
             "weights_at",
         ),

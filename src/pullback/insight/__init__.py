@@ -9,6 +9,7 @@ from pullback.insight.formulas import Formulas, formula
 from pullback.insight.landscape import Landscape, landscape, weights_at
 from pullback.insight.noise import NoiseScale, noise_scale
 from pullback.insight.replay import Replay, replay
+from pullback.insight.report import report
 from pullback.insight.trace import Trace, trace_step
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "landscape",
     "noise_scale",
     "replay",
+    "report",
     "trace_step",
     "weights_at",
 ]

@@ -45,17 +45,16 @@ def require() -> None:
         ) from error
 
 
-def sheet(heights: Sequence[float], width: float = WIDE) -> tuple[Figure, list[Axes]]:
+def sheet(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     """A transparent figure with panels below each other; none of pyplot's state is touched.
 
     Args:
         heights: Of the panels, in inches.
-        width: Of the figure, in inches.
     """
     require()
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, sum(heights)), layout="constrained", facecolor="none")
+    figure = Figure(figsize=(WIDE, sum(heights)), layout="constrained", facecolor="none")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
     panels = [figure.add_subplot(grid[i]) for i in range(len(heights))]
     for axes in panels:

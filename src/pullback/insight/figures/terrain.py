@@ -75,6 +75,8 @@ def _beside(t: Array, values: Array) -> dict[str, Any]:
     rises = bool(len(left) and len(right) and left[0] < right[0])
     room = bool(-t[0] > 0.2 * (t[-1] - t[0]))
     where, side = ((-9, 9), "right") if rises and room else ((9, 9), "left")
+    if not len(left) and len(right) and right[0] > values[t == 0][:1].sum():
+        where = (12, -4)  # below a curve that rises from the edge
     return {
         "xytext": where, "textcoords": "offset points", "ha": side, "annotation_clip": False,
         "zorder": 6, **on_white(),
@@ -106,8 +108,9 @@ def _star() -> dict[str, Any]:
 
 def _map(found: Landscape) -> Figure:
     x, y = found.axes
-    square = math.isclose(x[-1] - x[0], y[-1] - y[0])
-    figure, (axes,) = sheet([5.2], 6.2)
+    figure, (axes,) = sheet([5.4])
+    figure.set_layout_engine("none")  # which gives a square and its colours too much room
+    axes.set_position((0.13, 0.14, 0.5833, 0.7778))
     from matplotlib.colors import LogNorm, Normalize
 
     title(axes, f"{found.title}, along two directions")
@@ -117,8 +120,6 @@ def _map(found: Landscape) -> Figure:
     axes.grid(False)
     axes.set_xlim(float(x[0]), float(x[-1]))
     axes.set_ylim(float(y[0]), float(y[-1]))
-    if square:
-        axes.set_aspect("equal")
     if losses.count() == 0:
         note(axes, "no loss is finite")
         return figure
@@ -138,7 +139,9 @@ def _map(found: Landscape) -> Figure:
         x, y, losses, levels=levels[1:-1], colors="white", linewidths=0.7, alpha=0.75
     )
     axes.clabel(lines, [*levels[1:-1:3]], fontsize=SMALL - 1, fmt=lambda v: f"{v:.3g}")
-    bar = figure.colorbar(filled, ax=axes, shrink=0.85, ticks=levels[::2])
+    bar = figure.colorbar(
+        filled, cax=figure.add_axes((0.735, 0.14, 0.022, 0.7778)), ticks=levels[::2]
+    )
     bar.ax.set_yticks(levels[::2], [f"{v:.4g}" for v in levels[::2]])
     bar.ax.minorticks_off()
     bar.ax.tick_params(colors=INK, labelsize=SMALL, color=FAINT)
