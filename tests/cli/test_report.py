@@ -48,6 +48,9 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
 
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(f"a comment: {data}")
+
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] not in ("style", "script"):
             self.words.append(data)

@@ -166,7 +166,7 @@ def test_a_range_of_many_sizes_is_logarithmic() -> None:
 @pytest.mark.parametrize("along", ["random", "gradient", ("random", "random")])
 def test_landscapes_are_drawn(along: Any, extent: float) -> None:
     network, data = built("dense", "float32")
-    for steps in (2, 5, 12):
+    for steps in (2, 9):
         seen = pb.landscape(
             network, data, loss="cross_entropy", along=along, extent=extent, steps=steps
         )

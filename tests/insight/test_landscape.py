@@ -174,6 +174,30 @@ def test_frozen_parameters_stay() -> None:
     assert less.lengths[0] < free.lengths[0]
 
 
+def test_frozen_parameters_go_along_a_line() -> None:
+    (network, data), (other, _) = built("dense", "float32"), built("dense", "float32")
+    other.initialise(seed=5, overwrite=True)
+    network.freeze()
+    seen = pb.landscape(network, data, loss="cross_entropy", along=other, steps=2)
+    assert seen.losses[1] == pb.trace_step(other, data, loss="cross_entropy").loss
+
+
+def test_the_cosine_is_that_of_all_parameters() -> None:
+    network, data = built("dense", "float64")
+    other = built("dense", "float64")[0].initialise(seed=5, overwrite=True)
+    seen = pb.landscape(network, data, loss="cross_entropy", along=(other, "gradient"), steps=2)
+    far = [other.state()[p].numpy() - v.numpy() for p, v in network.state().items()]
+    slopes = pb.trace_step(network, data, loss="cross_entropy").gradients
+    change, slope = (
+        np.concatenate([np.ravel(a) for a in parts])
+        for parts in (far, [slopes[p] for p in network.state()])
+    )
+    assert seen.lengths == pytest.approx((np.linalg.norm(change), 1))
+    assert seen.cosine == pytest.approx(
+        change @ slope / np.linalg.norm(change) / np.linalg.norm(slope)
+    )
+
+
 def test_eigenvectors_come_one_after_the_other() -> None:
     network, data = built("dense", "float64")
     seen = pb.landscape(

@@ -6,11 +6,12 @@ from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explain
 from pullback.insight.figures import figure
 from pullback.insight.formulas import Formulas, formula
-from pullback.insight.landscape import Landscape, landscape, weights_at
+from pullback.insight.landscape import Landscape, landscape
 from pullback.insight.noise import NoiseScale, noise_scale
 from pullback.insight.replay import Replay, replay
 from pullback.insight.report import report
 from pullback.insight.trace import Trace, trace_step
+from pullback.insight.weights import weights_at
 
 __all__ = [
     "Curvature",

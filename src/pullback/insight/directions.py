@@ -40,10 +40,14 @@ class Direction:
     by: Mapping[str, Array]
     is_end: bool = False
 
-    def change(self, base: Mapping[str, Array]) -> Array:
-        """The whole change from 0 to 1 as one vector."""
-        changes = [a.ravel() - (base[p].ravel() if self.is_end else 0) for p, a in self.by.items()]
-        return np.concatenate(changes)
+    def change(self, base: Mapping[str, Array]) -> dict[str, Array]:
+        """What is added to each value from 0 to 1."""
+        return {p: a - base[p] if self.is_end else a for p, a in self.by.items()}
+
+
+def product(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
+    """The inner product of two changes; what only one of them has does not move in the other."""
+    return float(sum((a[path] * b[path]).sum() for path in a if path in b))
 
 
 def moved(

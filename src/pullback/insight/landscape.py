@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,17 +20,15 @@ from pullback.insight.directions import (
     check_names,
     directions_of,
     moved,
-    trained,
+    product,
 )
 from pullback.insight.shading import text
 from pullback.insight.subject import Subject, of_network
 from pullback.insight.values import feeds_and_slots
 from pullback.nn.module import Module
 from pullback.plan import Step
-from pullback.runs.store import RunStore
 from pullback.train.progress import Show
 from pullback.train.progress import progress as shown
-from pullback.train.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,7 +164,6 @@ def landscape(
     _check(steps, extent)
     shower = shown(progress)
     subject = of_network(network, data, loss, training=training, seed=seed)
-    trained(network)
 
     def curved(count: int) -> Any:
         with shower.doing("looking for the directions of the largest curvature"):
@@ -180,48 +176,17 @@ def landscape(
     base = {p: v.numpy().astype(np.float64) for p, v in network.state().items()}
     axes = tuple(_axis(direction, extent, steps) for direction in directions)
     losses, centre = _losses(subject, base, directions, axes, executor, shower)
-    changes = [direction.change({p: base[p] for p in direction.by}) for direction in directions]
+    changes = [direction.change(base) for direction in directions]
+    lengths = tuple(math.sqrt(product(change, change)) for change in changes)
     return Landscape(
         axes=axes,
         losses=losses,
         directions=tuple(direction.name for direction in directions),
-        lengths=tuple(float(np.linalg.norm(change)) for change in changes),
+        lengths=lengths,
         centre=centre,
-        cosine=_cosine(directions, base),
+        cosine=product(*changes) / math.prod(lengths) if len(changes) == 2 else None,
         title=subject.title,
     )
-
-
-def weights_at(run: Run | str | os.PathLike[str], step: int) -> dict[str, Array]:
-    """The values of a run's network as one of its checkpoints has them, by path.
-
-    Args:
-        run: A run that was saved, or its folder.
-        step: The step of a checkpoint; 0 is before the first one.
-
-    Raises:
-        ConfigError: The run was not saved.
-        FileFormatError: There is no such checkpoint (those that are there are named), or it is
-            damaged.
-
-    Example:
-        >>> import numpy as np, pullback as pb
-        >>> x = np.linspace(-1, 1, 20)[:, None]
-        >>> run = pb.fit(pb.nn.dense(1, [4], 1), (x, x), epochs=3, loss="mse", save="runs")
-        >>> first = pb.weights_at(run, 0)
-        >>> line = pb.landscape(run.network, (x, x), loss="mse", along=first, steps=3)
-        >>> line.directions
-        ('the line to the given values',)
-    """
-    path = run.path if isinstance(run, Run) else run
-    if path is None:
-        raise ConfigError(
-            "a run whose checkpoints are read must have been saved",
-            "a run without a folder",
-            'Train with pb.fit(..., save="runs").',
-        )
-    with RunStore.open(path) as store:
-        return dict(store.load_checkpoint(step).tensors)
 
 
 def _wanted(along: Any) -> list[Any]:
@@ -292,17 +257,3 @@ def _losses(
             found[number] = at(place)
             tell(number + 1)
     return found.reshape(shape), centre
-
-
-def _cosine(directions: Sequence[Direction], base: Mapping[str, Array]) -> float | None:
-    """The cosine of the angle between two directions."""
-    if len(directions) < 2:
-        return None
-    paths = sorted(set().union(*(d.by for d in directions)))
-    zero = {p: np.zeros_like(base[p]) for p in paths}
-    full = [
-        Direction(d.name, {p: d.by.get(p, base[p] if d.is_end else zero[p]) for p in paths},
-                  d.is_end).change({p: base[p] for p in paths})
-        for d in directions
-    ]  # fmt: skip
-    return float(full[0] @ full[1] / (np.linalg.norm(full[0]) * np.linalg.norm(full[1])))

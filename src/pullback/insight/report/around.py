@@ -12,9 +12,10 @@ from pullback.errors import ConfigError, PullbackError
 from pullback.insight.curvature import curvature
 from pullback.insight.figures.spectrum import curvature_figure
 from pullback.insight.figures.terrain import landscape_figure
-from pullback.insight.landscape import landscape, weights_at
+from pullback.insight.landscape import landscape
 from pullback.insight.report.markup import Html, element, picture, section
 from pullback.insight.report.subject import Told
+from pullback.insight.weights import weights_at
 from pullback.nn.several import ONE, unlabelled
 from pullback.train.objective import Objective
 from pullback.train.parts import Parts

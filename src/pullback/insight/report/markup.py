@@ -153,7 +153,8 @@ def picture(figure: Figure, name: str, caption: str) -> Html:
 def _inline(svg: str, name: str) -> str:
     """SVG as part of a page: no header, no names that another figure may have, no fixed size."""
     svg = svg[svg.index("<svg ") :].rstrip()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    for needless in ("<metadata>.*?</metadata>", "<!--.*?-->"):  # the words of texts, once more
+        svg = re.sub(needless, "", svg, flags=re.DOTALL)
     svg = re.sub(r'<style type="text/css">.*?</style>', "", svg, flags=re.DOTALL)
     opening = svg[: svg.index(">") + 1]
     points = re.search(r' width="([\d.]+)pt"', opening)
