@@ -189,6 +189,15 @@ def test_a_curve_shows_the_losses() -> None:
     assert star.get_xydata().tolist() == [[0.0, seen.centre]]
 
 
+def test_the_words_at_the_edge_of_a_curve_do_not_touch_the_title() -> None:
+    networks = [built("dense", "float32")[0].initialise(seed=s, overwrite=True) for s in range(3)]
+    data = built("dense", "float32")[1]
+    for one, other in itertools.permutations(networks, 2):
+        for extent in (None, (-1, 0), (-0.3, 0.4), (-3, 3)):
+            seen = pb.landscape(one, data, loss="cross_entropy", along=other, extent=extent)
+            is_tidy(seen.figure())
+
+
 def test_a_flat_landscape_is_drawn() -> None:
     network = nn.Linear(2, 1).initialise(seed=0)
     flat = pb.landscape(network, (np.zeros((3, 2)), np.zeros((3, 1))), loss="mse")

@@ -166,6 +166,19 @@ def test_a_line_from_the_first_checkpoint(tmp_path: Path) -> None:
         pb.weights_at(run, 0)
 
 
+def test_as_in_training() -> None:
+    network = nn.Sequential(
+        nn.Linear(6, 8), nn.BatchNorm(8), "tanh", nn.Dropout(0.5), nn.Linear(8, 3)
+    ).initialise(seed=0)
+    x = np.random.default_rng(0).normal(size=(9, 6)).astype("float32")
+    data, before = (x, np.arange(9) % 3), values(network)
+    seen = pb.landscape(network, data, loss="cross_entropy", steps=3, training=True, seed=4)
+    step = pb.trace_step(network, data, loss="cross_entropy", training=True, seed=4)
+    assert seen.centre == seen.losses[1, 1] == step.loss
+    assert seen.centre != pb.trace_step(network, data, loss="cross_entropy").loss
+    assert values(network) == before
+
+
 def test_frozen_parameters_stay() -> None:
     network, data = built("dense", "float64")
     free = pb.landscape(network, data, loss="cross_entropy", along="random", steps=2)

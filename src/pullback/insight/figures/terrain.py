@@ -64,19 +64,27 @@ def _curve(found: Landscape) -> Figure:
     _gaps(axes, t, known)
     if math.isfinite(found.centre) and t[0] <= 0 <= t[-1]:
         axes.plot([0], [found.centre], **_star())
-        axes.annotate(f"the network: {found.centre:.4g}", (0, found.centre), **_beside(t, values))
+        axes.annotate(
+            f"the network: {found.centre:.4g}", (0, found.centre), **_beside(axes, t, values)
+        )
     return figure
 
 
-def _beside(t: Array, values: Array) -> dict[str, Any]:
+def _beside(axes: Axes, t: Array, values: Array) -> dict[str, Any]:
     """Where the words of the network stand: in the valley, or on the side that the curve leaves."""
     left = values[t < 0][-1:] if (t < 0).any() else values[:0]
     right = values[t > 0][:1]
     rises = bool(len(left) and len(right) and left[0] < right[0])
     room = bool(-t[0] > 0.2 * (t[-1] - t[0]))
-    where, side = ((-9, 9), "right") if rises and room else ((9, 9), "left")
-    if not len(left) and len(right) and right[0] > values[t == 0][:1].sum():
-        where = (12, -4)  # below a curve that rises from the edge
+    to_left = (rises and room) or not len(right)
+    where, side = ((-9, 9), "right") if to_left else ((9, 9), "left")
+    start, *later = values[t >= 0][: 1 + len(t) // 4].tolist()
+    height = (axes.transScale + axes.transLimits).transform
+    rise = height((0, max(later, default=start)))[1] - height((0, start))[1]
+    if len(right) and height((0, start))[1] > 0.85 and not rise > 0:
+        where, side = (12, -3), "left"  # below the title, beside a curve that falls
+    elif not len(left) and rise > 0:  # at the edge: below a curve that rises at once, else above
+        where = (12, -4) if rise > 0.12 else (-2, 24)
     return {
         "xytext": where, "textcoords": "offset points", "ha": side, "annotation_clip": False,
         "zorder": 6, **on_white(),
