@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from pullback.insight.curvature import Curvature, curvature
     from pullback.insight.derivation import Derivation
     from pullback.insight.explain import explain
+    from pullback.insight.figures import figure
     from pullback.insight.formulas import Formulas, formula
+    from pullback.insight.landscape import Landscape, landscape
     from pullback.insight.noise import NoiseScale, noise_scale
     from pullback.insight.replay import Replay, replay
+    from pullback.insight.report import report
     from pullback.insight.trace import Trace, trace_step
+    from pullback.insight.weights import weights_at
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
     from pullback.train.auto import fit_table
@@ -68,16 +72,21 @@ _HOMES = {
             "Derivation",
             "Formulas",
             "GradientCheck",
+            "Landscape",
             "NoiseScale",
             "Replay",
             "Trace",
             "check_gradients",
             "curvature",
             "explain",
+            "figure",
             "formula",
+            "landscape",
             "noise_scale",
             "replay",
+            "report",
             "trace_step",
+            "weights_at",
         ),
         "pullback.insight",
     ),

@@ -85,6 +85,7 @@ def test_use(tables: dict[str, Keys], run: Path, new_rows: Path) -> None:
     check(plain("runs", run.parent), tables)
     check(plain("show", run), tables)
     check(plain("show", run, "--program"), tables)
+    check(plain("report", run), tables)
     check(plain("export", run, "alone.safetensors", "--history", "epochs.csv"), tables)
     alone = plain("show", "alone.safetensors")
     assert alone.pop("run") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,31 @@ def test_eigenvalues_are_those_of_the_matrix(name: str) -> None:
     assert found.lowest >= values[0] - 1e-9
     assert (found.errors <= 1e-8 * values[-1] + 1e-12).all()
     assert found.sharpness == found.eigenvalues[0]
+
+
+def test_eigenvectors_are_those_of_the_matrix() -> None:
+    network, data = built("dense", "float64")
+    whole = hessian(network, data, "cross_entropy")
+    found = pb.curvature(network, data, loss="cross_entropy", count=3, tolerance=1e-4)
+    for value, error, by_path in zip(
+        found.eigenvalues, found.errors, found.eigenvectors, strict=True
+    ):
+        assert {p: v.shape for p, v in by_path.items()} == {
+            p: v.shape for p, v in network.parameters().items()
+        }
+        vector = np.concatenate([part.ravel() for part in by_path.values()])
+        assert np.linalg.norm(vector) == pytest.approx(1)
+        off = np.linalg.norm(whole @ vector - value * vector)
+        assert off == pytest.approx(error, rel=1e-3, abs=1e-9)
+
+
+def test_the_plain_data_holds_no_vectors() -> None:
+    network, data = built("dense", "float32")
+    found = pb.curvature(network, data, loss="cross_entropy", learning_rate=0.1)
+    plain = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert plain["eigenvalues"] == found.eigenvalues.tolist()
+    assert plain["critical_rate"] == found.critical_rate
+    assert plain["learning_rate"] == 0.1
 
 
 def test_few_products_give_bounds_that_hold() -> None:

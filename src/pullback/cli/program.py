@@ -29,6 +29,7 @@ COMMANDS = {
     "resume": "Go on with a training that was stopped.",
     "runs": "List the runs in a folder.",
     "show": "Show a run: its network, settings, columns, scores and history.",
+    "report": "Write a page about a run: what was trained, how it went, how to repeat it.",
     "list": "List what can be chosen by name: layers, losses, optimizers and the rest.",
     "export": "Write the trained network, or how training went, to a file.",
 }

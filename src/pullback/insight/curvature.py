@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from pullback.insight.values import feeds_and_slots
 from pullback.nn.module import Module
 from pullback.plan import Step
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True)
 class Curvature:
@@ -30,6 +34,7 @@ class Curvature:
         lowest: The smallest eigenvalue found; below 0 the loss curves down along some direction.
         products: How many products of H with a vector it took.
         learning_rate: The one it was compared with, where one was given.
+        eigenvectors: Of each eigenvalue its vector, of length 1, by the path of the parameter.
     """
 
     eigenvalues: Array
@@ -37,6 +42,7 @@ class Curvature:
     lowest: float
     products: int
     learning_rate: float | None = None
+    eigenvectors: tuple[Mapping[str, Array], ...] = ()
 
     @property
     def sharpness(self) -> float:
@@ -59,6 +65,27 @@ class Curvature:
         return "\n".join([*lines, said])
 
     __repr__ = __str__
+
+    def to_json(self) -> dict[str, Any]:
+        """The eigenvalues as plain data, without the vectors; None for what is not finite."""
+
+        def finite(x: float) -> float | None:
+            return float(x) if math.isfinite(x) else None
+
+        return {
+            "eigenvalues": [finite(x) for x in self.eigenvalues.tolist()],
+            "errors": [finite(x) for x in self.errors.tolist()],
+            "lowest": finite(self.lowest),
+            "products": self.products,
+            "learning_rate": self.learning_rate,
+            "critical_rate": finite(self.critical_rate),
+        }
+
+    def figure(self) -> Figure:
+        """The eigenvalues as bars; see `pb.figure`."""
+        from pullback.insight.figures import figure
+
+        return figure(self)
 
 
 def curvature(
@@ -122,8 +149,19 @@ def curvature(
             "a Hessian is that of trainable parameters", "none", "Call network.unfreeze()."
         )
     product, size = hessian_product(subject, trained, executor)
-    found = _lanczos(product, size, count, tolerance, products, np.random.default_rng(seed))
-    return Curvature(*found, learning_rate)
+    random = np.random.default_rng(seed)
+    values, errors, lowest, taken, vectors = _lanczos(
+        product, size, count, tolerance, products, random
+    )
+    apart = tuple(_by_path(vector, trained) for vector in vectors)
+    return Curvature(values, errors, lowest, taken, learning_rate, apart)
+
+
+def _by_path(vector: Array, wrt: Mapping[str, Node]) -> dict[str, Array]:
+    """A vector of all parameters in a row, cut into one array each."""
+    bounds = np.cumsum([0, *(x.size for x in wrt.values())])
+    cut = zip(wrt.items(), bounds, bounds[1:], strict=False)
+    return {path: vector[a:b].reshape(x.shape) for (path, x), a, b in cut}
 
 
 def hessian_product(
@@ -161,8 +199,8 @@ def _lanczos(
     tolerance: float,
     most: int,
     random: np.random.Generator,
-) -> tuple[Array, Array, float, int]:
-    """The largest eigenvalues, how far off each may be, the lowest, the number of products."""
+) -> tuple[Array, Array, float, int, list[Array]]:
+    """The largest eigenvalues, how far off each may be, the lowest, the products, the vectors."""
     first = random.normal(size=size)
     basis = [first / np.linalg.norm(first)]
     diagonal: list[float] = []
@@ -181,6 +219,7 @@ def _lanczos(
         scale = max(float(np.abs(values).max()), 1e-30)
         ended = len(diagonal) >= min(size, most) or beta <= 1e-7 * scale
         if ended or (len(values) > count and (errors[top] <= tolerance * scale).all()):
-            return values[top], errors[top], float(values[0]), len(diagonal)
+            ritz = [np.tensordot(v, np.stack(basis), 1) for v in vectors.T[top]]
+            return values[top], errors[top], float(values[0]), len(diagonal), ritz
         beside.append(beta)
         basis.append(w / beta)

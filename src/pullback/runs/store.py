@@ -263,6 +263,11 @@ class RunStore:
         """The best weights as they were known at step `up_to` (or at the end), if there are any."""
         return self._best.load_newest(up_to)
 
+    @property
+    def best_step(self) -> int | None:
+        """The step after which the weights were the best so far, if the run keeps them."""
+        return max(self._best.steps(), default=None)
+
     def save_model(self, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> Path:
         """Save the network, as a file that is usable without the run, and return its path."""
         path = self.path / MODEL

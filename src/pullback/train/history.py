@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import overload
 
 import numpy as np
@@ -69,6 +69,11 @@ class StepLog(Sequence[StepRecord]):
     def losses(self) -> Array:
         """The loss of every step."""
         return np.array(self._real[0])
+
+    def columns(self) -> dict[str, Array]:
+        """The records as columns, by the names of `StepRecord`."""
+        names = [field.name for field in fields(StepRecord)]
+        return {n: np.array(a) for n, a in zip(names, (*self._whole, *self._real), strict=True)}
 
     def __len__(self) -> int:
         return len(self._whole[0])

@@ -14,6 +14,7 @@ from pullback.train.callbacks import Callback
 from pullback.train.loop import Session
 from pullback.train.run import headline
 
+Counted = Callable[[int], None]
 Show = Literal["auto", "bar", "plain", "none"]
 SHOWS: tuple[Show, ...] = ("auto", "bar", "plain", "none")
 LINE_SECONDS = 1.0
@@ -55,6 +56,10 @@ class Shower(Callback):
         """Inside the block, it is shown what is being done, if that takes over a second."""
         return contextlib.nullcontext()
 
+    def counting(self, what: str, total: int) -> contextlib.AbstractContextManager[Counted]:
+        """Inside the block, it is shown how many of `total` are done, as the block says it."""
+        return contextlib.nullcontext(lambda done: None)
+
 
 @contextlib.contextmanager
 def _later(show: Callable[[], None]) -> Iterator[None]:
@@ -80,6 +85,18 @@ class Lines(Shower):
 
     def doing(self, what: str) -> contextlib.AbstractContextManager[None]:
         return _later(lambda: self._print(f"{what} ..."))
+
+    @contextlib.contextmanager
+    def counting(self, what: str, total: int) -> Iterator[Counted]:
+        due = time.monotonic() + QUIET_SECONDS
+
+        def tell(done: int) -> None:
+            nonlocal due
+            if time.monotonic() >= due:
+                due = time.monotonic() + SCORING_SECONDS
+                self._print(f"{what}: {done / total:.0%}")
+
+        yield tell
 
     def on_start(self, session: Session) -> None:
         self._last = time.monotonic()
@@ -135,6 +152,26 @@ class Bar(Shower):
         finally:
             for spinner in shown:
                 spinner.stop()
+
+    @contextlib.contextmanager
+    def counting(self, what: str, total: int) -> Iterator[Counted]:
+        due = time.monotonic() + QUIET_SECONDS
+
+        def tell(done: int) -> None:
+            nonlocal due
+            if time.monotonic() >= due:
+                due = time.monotonic() + 0.1
+                if self._shown is None:
+                    self._start(done / total, lambda: what)
+                else:
+                    self._shown.update(self._task, completed=done / total)
+
+        try:
+            yield tell
+        finally:
+            if self._shown is not None:
+                self._shown.stop()
+                self._shown = None
 
     def on_start(self, session: Session) -> None:
         self._start(done(session), lambda: status(session, self._room))

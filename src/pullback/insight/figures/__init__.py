@@ -1,0 +1,63 @@
+"""Figures of runs, landscapes, curvature and of plain arrays, drawn by matplotlib.
+
+matplotlib is an extra, and imported when the first figure is drawn. Figures are built without
+pyplot, so they need no display, and change neither its state nor its settings.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pullback.errors import ConfigError
+from pullback.insight.curvature import Curvature
+from pullback.insight.figures.grids import histograms, layers_by_steps
+from pullback.insight.figures.history import history_figure, history_of
+from pullback.insight.figures.spectrum import curvature_figure
+from pullback.insight.figures.terrain import landscape_figure
+from pullback.insight.landscape import Landscape
+from pullback.train.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["figure", "histograms", "layers_by_steps"]
+
+
+def figure(of: Run | str | os.PathLike[str] | Landscape | Curvature) -> Figure:
+    """The picture of a result; `figure.savefig("loss.svg")` writes it.
+
+    Of a run: its loss, metrics and learning rate over the epochs. Of a landscape: a curve, or a map
+    with lines of equal loss. Of a curvature: the eigenvalues.
+
+    Args:
+        of: A run or its folder, or what `pb.landscape` or `pb.curvature` found.
+
+    Returns:
+        A `matplotlib.figure.Figure`, made without pyplot.
+
+    Raises:
+        ConfigError: matplotlib is not installed, or there is no picture of such a thing.
+        FileFormatError: The folder holds no run, or its telemetry is damaged.
+
+    Example:
+        >>> import pullback as pb
+        >>> network = pb.nn.Linear(1, 1, bias=False).initialise(seed=0)
+        >>> seen = pb.landscape(network, ([[1.0]], [[0.0]]), loss="mse", along="random")
+        >>> pb.figure(seen).savefig("landscape.png")
+    """
+    if isinstance(of, Landscape):
+        return landscape_figure(of)
+    if isinstance(of, Curvature):
+        return curvature_figure(of)
+    if isinstance(of, (Run, str, os.PathLike)):
+        return history_figure(history_of(of))
+    raise ConfigError(
+        "there are figures of runs, landscapes and curvatures",
+        _kind(of),
+        "Pass a run or its folder; of plain arrays see pullback.insight.figures.",
+    )
+
+
+def _kind(of: Any) -> str:
+    return type(of).__name__
