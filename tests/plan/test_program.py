@@ -156,7 +156,8 @@ update:
   assign only if all are finite: %9, %18, %19, %24, %26
   assign step = %22
   assign 0.weight = %24
-  assign 0.bias = %26"""
+  assign 0.bias = %26
+  probes can look at 8 of these values"""
 
 
 def small() -> Program:

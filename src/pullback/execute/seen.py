@@ -55,7 +55,8 @@ def seen_of(values: Iterable[tuple[Site | PlacedSite, Array]]) -> Seen:
     """What NumPy sees of the values of sites."""
     rows, bins = [], []
     for site, value in values:
-        rows.append(_statistics(value, site.bounds))
+        with np.errstate(all="ignore"):
+            rows.append(_statistics(value, site.bounds))
         bins.append(exponents(value) if site.histogram else np.zeros(EXPONENTS, np.int64))
     counted = np.array(bins) if any(b.any() for b in bins) else np.zeros((0, 0), np.int64)
     return Seen(np.array(rows).reshape(-1, len(STATISTICS)), counted)

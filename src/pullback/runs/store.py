@@ -304,7 +304,7 @@ class RunStore:
         """What of the run is lost, one sentence each; empty when all is well."""
         found = []
         checks = {
-            TELEMETRY: self.telemetry.check,
+            TELEMETRY: lambda: self.telemetry.check(),
             STATUS: lambda: read_document(self.path / STATUS, kind="status"),
             ENCODER: self.load_encoder,
         }
