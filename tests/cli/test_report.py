@@ -163,7 +163,7 @@ def test_where_nan_arose(here: Path) -> None:
     assert "failed" in page.text
     assert f"NaN or inf arose in step {caught.value.run.step + 1}" in page.text  # type: ignore[attr-defined]
     assert "in the forward pass: matmul" in page.text
-    assert "(layer '2')" in page.text
+    assert "(layer '2'" in page.text
     assert "pullback replay runs/broken-1 --step" in page.text
     assert "float32 of shape" in page.text
     assert "started from Python" in page.text

@@ -251,7 +251,8 @@ def joined(seen: Sequence[Seen]) -> Seen:
 def merged(parts: Sequence[Seen]) -> Seen:
     """What was seen of arrays whose parts were seen: those of the micro-batches of a batch."""
     both = np.array([part.statistics for part in parts])
-    found = both.sum(axis=0)
+    with np.errstate(all="ignore"):
+        found = both.sum(axis=0)
     for column, f in (("low", np.min), ("high", np.max)):
         found[:, STATISTICS.index(column)] = f(both[..., STATISTICS.index(column)], axis=0)
     return Seen(found, np.sum([part.bins for part in parts], axis=0))
