@@ -20,7 +20,7 @@ namespace {
 
 constexpr int most_threads = 256;
 constexpr std::uint64_t most_pieces = 0xFFFFFFFF;  // of one job: half of the word `claim`
-constexpr auto patience = std::chrono::microseconds(30);
+constexpr auto patience = std::chrono::microseconds(300);
 
 thread_local bool inside_a_piece = false;
 std::atomic<int> chosen_threads{0};
