@@ -6,6 +6,7 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -20,8 +21,6 @@ namespace {
 
 constexpr int most_threads = 256;
 constexpr std::uint64_t most_pieces = 0xFFFFFFFF;  // of one job: half of the word `claim`
-constexpr auto patience = std::chrono::microseconds(300);
-
 thread_local bool inside_a_piece = false;
 std::atomic<int> chosen_threads{0};
 
@@ -33,26 +32,51 @@ inline void relax() {
 #endif
 }
 
-// Looks again and again for a moment; whether it has come true.
-template <class F>
-bool soon(F come_true) {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    do {
-        for (int look = 0; look < 32; ++look) {
-            if (come_true()) return true;
-            relax();
-        }
-    } while (std::chrono::steady_clock::now() < end);
-    return come_true();
-}
+// How long a thread looks for work, or for the end of others', before it sleeps. To be woken takes
+// longer than most waits; but where there are more threads than cores, what it waits for may need
+// the core that it looks from. So a wait in vain makes the next ones shorter.
+class Patience {
+ public:
+    // Looks again and again; whether it has come true.
+    template <class F>
+    bool soon(F come_true) {
+        const int most = microseconds_.load(std::memory_order_relaxed);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(most);
+        do {
+            for (int look = 0; look < 32; ++look) {
+                if (!come_true()) {
+                    relax();
+                    continue;
+                }
+                if (most < longest) microseconds_.store(most * 2, std::memory_order_relaxed);
+                return true;
+            }
+        } while (std::chrono::steady_clock::now() < end);
+        if (most > shortest) microseconds_.store(most / 2, std::memory_order_relaxed);
+        return come_true();
+    }
 
-// The job at hand and who works on it. `claim` holds the job's number (upper half) and its next
-// piece (lower half) in one word, so that a worker that read the other fields and then fell asleep
-// cannot claim a piece of a later job with them: its exchange fails. The fields are written only
-// while no piece is left or running, and after `claim` was closed.
+ private:
+    static constexpr int shortest = 20, longest = 320;
+    std::atomic<int> microseconds_{longest};
+};
+
+// One thread's share of the pieces: the job's number (upper half) and how many of them are claimed
+// (lower half) in one word, so that a worker that read the job's fields and then fell asleep cannot
+// claim a piece of a later job with them: its exchange fails.
+struct alignas(64) Share {
+    std::atomic<std::uint64_t> claim{0};
+};
+
+// The job at hand and who works on it. Its fields are written only while no piece is left or
+// running, and after all claims were closed. Each thread takes the pieces of its own share, then
+// what is left of others': so from job to job it mostly works on the same part of the data, which
+// is in its own cache.
 struct Crew {
     std::atomic<bool> taken{false};
-    std::atomic<std::uint64_t> claim{0};
+    std::array<Share, most_threads> shares;
+    std::uint64_t jobs = 0;  // how many there were, for whoever has taken the crew
+    std::size_t opened = 0;  // how many shares the last one had
     std::atomic<std::uint64_t> pieces{0};
     std::atomic<void*> context{nullptr};
     std::atomic<void (*)(void*, std::int64_t)> call{nullptr};
@@ -61,6 +85,7 @@ struct Crew {
     std::atomic<int> all_done{0};  // the number of the last job that was finished
     std::atomic<int> called{0};    // the number of the job that workers were woken for
     std::atomic<int> workers{0};
+    Patience for_jobs, for_others;
     std::atomic<bool> failed{false};
     std::exception_ptr error;
 
@@ -74,17 +99,29 @@ struct Crew {
         taken = false;
     }
 
-    // Claims pieces and runs them until none is left.
-    void work() {
+    // Claims pieces and runs them until none is left: those of one's own share first.
+    void work(std::uint64_t own) {
+        const auto threads =
+            static_cast<std::uint64_t>(helpers.load(std::memory_order_acquire)) + 1;
+        for (std::uint64_t other = 0; other < threads; ++other) {
+            work_on((own + other) % threads);
+        }
+    }
+
+    void work_on(std::uint64_t share) {
+        auto& claim = shares[share].claim;
         for (std::uint64_t now = claim.load(std::memory_order_acquire);;) {
-            const std::uint64_t piece = now & most_pieces;
+            const std::uint64_t claimed = now & most_pieces;
             const std::uint64_t count = pieces.load(std::memory_order_acquire);
+            const auto threads =
+                static_cast<std::uint64_t>(helpers.load(std::memory_order_acquire)) + 1;
             const PieceFunction f(context.load(std::memory_order_acquire),
                                   call.load(std::memory_order_acquire));
-            if (piece >= count || piece == most_pieces) return;
+            const std::uint64_t first = share * count / threads;
+            if (claimed == most_pieces || first + claimed >= (share + 1) * count / threads) return;
             if (!claim.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) continue;
             try {
-                f(static_cast<std::int64_t>(piece));
+                f(static_cast<std::int64_t>(first + claimed));
             } catch (...) {
                 if (!failed.exchange(true)) error = std::current_exception();
             }
@@ -100,9 +137,11 @@ struct Crew {
         inside_a_piece = true;  // what a piece runs in its turn, it runs alone
         for (int seen = 0;;) {
             const auto is_called = [&] { return called.load(std::memory_order_acquire) != seen; };
-            if (!soon(is_called)) called.wait(seen, std::memory_order_acquire);
+            if (!for_jobs.soon(is_called)) called.wait(seen, std::memory_order_acquire);
             seen = called.load(std::memory_order_acquire);
-            if (number < helpers.load(std::memory_order_acquire)) work();
+            if (number < helpers.load(std::memory_order_acquire)) {
+                work(static_cast<std::uint64_t>(number) + 1);
+            }
         }
     }
 
@@ -154,24 +193,30 @@ void Pool::shared(std::int64_t pieces, PieceFunction f) const {
     if (inside_a_piece || count >= most_pieces || all.taken.exchange(true))
         return serial(pieces, f);
     all.hire(threads_ - 1);
-    const std::uint64_t job = ((all.claim.load() >> 32) + 1) & most_pieces;
-    all.claim.store(job << 32 | most_pieces, std::memory_order_release);  // closed
+    const std::uint64_t job = all.jobs = (all.jobs + 1) & most_pieces;
+    const auto threads = static_cast<std::size_t>(threads_);
+    for (std::size_t i = 0; i < std::max(all.opened, threads); ++i) {
+        all.shares[i].claim.store(job << 32 | most_pieces, std::memory_order_release);  // closed
+    }
+    all.opened = threads;
     all.done.store(0, std::memory_order_release);
     all.pieces.store(count, std::memory_order_release);
     all.context.store(f.context(), std::memory_order_release);
     all.call.store(f.call(), std::memory_order_release);
     all.helpers.store(threads_ - 1, std::memory_order_release);
-    all.claim.store(job << 32, std::memory_order_release);
+    for (std::size_t i = threads; i-- > 0;) {
+        all.shares[i].claim.store(job << 32, std::memory_order_release);
+    }
     all.called.store(static_cast<int>(job), std::memory_order_release);
     all.called.notify_all();
 
     inside_a_piece = true;
-    all.work();
+    all.work(0);
     inside_a_piece = false;
 
     const int number = static_cast<int>(job);
     const auto is_done = [&] { return all.all_done.load(std::memory_order_acquire) == number; };
-    if (!soon(is_done)) {
+    if (!all.for_others.soon(is_done)) {
         for (int old = all.all_done.load(); !is_done(); old = all.all_done.load()) {
             all.all_done.wait(old, std::memory_order_acquire);
         }
