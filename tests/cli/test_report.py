@@ -104,7 +104,7 @@ def test_a_page_tells_the_run(run: Path) -> None:
     assert f"parameters {parameters:,}" in told
     for value in shown["run"]["scores"].values():
         assert f"{value:.4f}" in told
-    assert page.tags["figure"] == page.tags["svg"] == 1
+    assert page.tags["figure"] == page.tags["svg"] == 5  # how it went, and four of what was seen
     assert "landscape" not in told
 
 
@@ -125,11 +125,11 @@ def test_what_lies_around_the_weights_is_added_when_asked_for(run: Path) -> None
     before = everything(run)
     page = reported(run, "--landscape")
     assert everything(run) == before
-    assert page.tags["figure"] == 4
+    assert page.tags["figure"] == 8
     for word in ("Around the final weights", "of 206 training rows", "eigenvalues", "Li et al."):
         assert word in page.text
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
-    assert len(labels) == 4
+    assert len(labels) == 8
     assert all(labels)
 
 
@@ -147,9 +147,15 @@ def test_texts_of_others_are_only_text(here: Path) -> None:
     page = reported(Path(made["outcome"]["path"]), "--landscape")
     assert page.tags["img"] == 0
     assert page.tags["b"] == page.source.count("<b>") > 0
-    assert page.tags["svg"] == 4
+    assert page.tags["svg"] == 8
     for name in [*names, '<b onclick="x()">yes</b>', "<svg onload=x>.csv"]:
         assert name in page.text, name
+
+
+def test_what_probes_saw_is_in_it(run: Path) -> None:
+    page = reported(run)
+    assert "What went on inside" in page.text
+    assert page.tags["svg"] >= 4
 
 
 def test_where_nan_arose(here: Path) -> None:
@@ -320,7 +326,7 @@ def test_from_python(here: Path) -> None:
     )  # fmt: skip
     assert pb.report(run, "a.html", custom=[Two], landscape=True, progress="none") == Path("a.html")
     page = Page(Path("a.html")).check()
-    assert page.tags["figure"] == 4
+    assert page.tags["figure"] == 8
     assert "Loss of size: mse" in page.text
     assert "Classes of kind" in page.text
     assert run.path is not None

@@ -248,6 +248,58 @@ def test_nothing_to_show_is_said() -> None:
     assert "nothing to show" in said(histograms([1], [0, 1], [[0]], "x"))
 
 
+def looked_at(**settings: Any) -> pb.Readings:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 5)).astype(np.float32)
+    network = nn.dense(5, [8, 8], 2, activation="tanh")
+    given = {"steps": 12, "probes": pb.Probes(every=2, histograms=True), **settings}
+    return pb.fit(network, (x, (x[:, 0] > 0).astype(int)), progress="none", **given).probes
+
+
+@pytest.mark.parametrize("quantity", ["norm", "mean", "zeros", "update_ratio"])
+def test_what_probes_saw_is_drawn(quantity: str) -> None:
+    readings = looked_at()
+    pattern = "*" if quantity == "update_ratio" else "*.output"
+    drawn = pb.figure(readings, quantity=quantity, pattern=pattern)
+    is_tidy(drawn)
+    shown = drawn.axes[0].collections[0].get_array()
+    names = [t.get_text() for t in drawn.axes[0].get_yticklabels()]
+    row = names.index("2.weight" if quantity == "update_ratio" else "1.output")
+    if quantity == "update_ratio":
+        wanted = readings.update_ratio("2.weight")
+    else:
+        wanted = getattr(readings["1.output"], quantity) * (100 if quantity == "zeros" else 1)
+    np.testing.assert_allclose(np.asarray(shown).reshape(len(names), -1)[row], wanted)
+
+
+def test_one_place_is_drawn_by_size_or_by_its_mean() -> None:
+    sizes = pb.figure(looked_at()["0.weight.gradient"])
+    is_tidy(sizes)
+    assert "log2 of the size" in said(sizes)
+    mean = pb.figure(looked_at(probes="*.output")["1.output"])
+    is_tidy(mean)
+    assert {"greatest", "mean, deviation", "least"} <= set(said(mean).splitlines())
+
+
+def test_looks_far_apart_are_drawn_apart() -> None:
+    readings = looked_at(steps=1200, probes=None)
+    drawn = pb.figure(readings, pattern="*.output")
+    is_tidy(drawn)
+    assert drawn.axes[0].get_xscale() == "linear"
+    sparse = layers_by_steps(["a"], [1, 2, 3, 4, 5, 1000], [[1, 2, 3, 4, 5, 6]], "t")
+    assert sparse.axes[0].get_xscale() == "log"
+
+
+def test_what_probes_have_not_seen_is_not_drawn() -> None:
+    readings = looked_at(probes="*.output")
+    with pytest.raises(errors.UnknownNameError, match="unknown quantity"):
+        pb.figure(readings, quantity="median", pattern="*")
+    with pytest.raises(errors.UnknownNameError):
+        pb.figure(readings)
+    with pytest.raises(errors.ConfigError, match="seen of update_ratio"):
+        pb.figure(readings, quantity="update_ratio", pattern="*")
+
+
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=60))
 def test_the_median_of_a_histogram(values: list[float]) -> None:
     edges = np.linspace(-3, 3, 25)
@@ -272,7 +324,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         histograms([1, 2], [0, 1], np.ones((2, 2)), "x")
     with pytest.raises(errors.ShapeError, match="edges must be finite and grow"):
         histograms([1], [1, 0], np.ones((1, 1)), "x")
-    with pytest.raises(errors.ConfigError, match="runs, landscapes and curvatures"):
+    with pytest.raises(errors.ConfigError, match="runs, landscapes, curvatures and of"):
         pb.figure(3)  # type: ignore[arg-type]
     with pytest.raises(errors.FileFormatError, match="folder of a run"):
         pb.figure("nowhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import pullback as pb
 from pullback import errors, nn
+from pullback.execute import native
 from tests.train.natives import NETWORKS
 
 ROWS, BATCH = 90, 20
@@ -67,6 +69,57 @@ def test_a_step_is_what_it_was(name: str, tmp_path: Path) -> None:
         for path, value in seeing.before[int(step)].items():
             np.testing.assert_array_equal(found[path].value, value)
         assert set(found.gradients) == set(run.network.parameters())
+
+
+MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    **RUNS,
+    "not shuffled": ("dense with dropout", {"shuffle": False, "ema": 0.9}),
+    "sharpness aware": ("batch norm", {"optimizer": pb.optim.SAM(0.05)}),
+    "gelu and histograms": ("transformer", {"clip_value": 0.1}),
+}
+
+
+@pytest.fixture
+def _threads() -> Iterator[None]:
+    """The number of threads is put back."""
+    yield
+    if native.module() is not None:
+        native.module().set_threads(0)
+
+
+def replayed(name: str, root: Path, count: int) -> None:
+    """Random steps of a run with probes and of one without, both resumed, on other threads."""
+    network, settings = MORE[name]
+    random = np.random.default_rng(len(name))
+    for probes in (False, pb.Probes(every=1, histograms=True)):
+        seeing, folder = Seeing(), root / ("seen" if probes else "unseen")
+        started = trained(network, folder, seeing, **{**settings, "epochs": 2, "probes": probes})
+        run = pb.resume(started.path, epochs=4, callbacks=seeing, progress="none")
+        for step in random.choice(run.step, count, replace=False) + 1:
+            if native.module() is not None:
+                native.module().set_threads(int(random.choice([1, 2, 3, 8])))
+            found = pb.replay(run, int(step))
+            assert found.is_exact, found
+            for path, value in seeing.before[int(step)].items():
+                np.testing.assert_array_equal(found[path].value, value)
+            if probes and name != "sharpness aware":  # whose steps take a gradient elsewhere
+                seen = {p: run.probe(f"{p}.gradient") for p in found.gradients}
+                for path, reading in seen.items():
+                    norm = reading.norm[reading.step == step]
+                    wanted = np.linalg.norm(found[path].gradient.astype(np.float64))
+                    np.testing.assert_allclose(norm, wanted, 1e-4, 1e-9)
+
+
+@pytest.mark.usefixtures("_threads")
+def test_with_probes_and_without(tmp_path: Path) -> None:
+    replayed("dropout", tmp_path, 3)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("name", MORE)
+def test_a_hundred_steps_of_each(name: str, tmp_path: Path) -> None:
+    replayed(name, tmp_path, 12)
 
 
 def test_gradients_are_those_of_the_update(tmp_path: Path) -> None:

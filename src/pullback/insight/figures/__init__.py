@@ -13,9 +13,11 @@ from pullback.errors import ConfigError
 from pullback.insight.curvature import Curvature
 from pullback.insight.figures.grids import histograms, layers_by_steps
 from pullback.insight.figures.history import history_figure, history_of
+from pullback.insight.figures.probes import reading_figure, readings_figure
 from pullback.insight.figures.spectrum import curvature_figure
 from pullback.insight.figures.terrain import landscape_figure
 from pullback.insight.landscape import Landscape
+from pullback.train.readings import Reading, Readings
 from pullback.train.run import Run
 
 if TYPE_CHECKING:
@@ -24,14 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["figure", "histograms", "layers_by_steps"]
 
 
-def figure(of: Run | str | os.PathLike[str] | Landscape | Curvature) -> Figure:
+Drawn = Run | str | os.PathLike[str] | Landscape | Curvature | Readings | Reading
+
+
+def figure(of: Drawn, *, quantity: str = "norm", pattern: str = "*.gradient") -> Figure:
     """The picture of a result; `figure.savefig("loss.svg")` writes it.
 
     Of a run: its loss, metrics and learning rate over the epochs. Of a landscape: a curve, or a map
-    with lines of equal loss. Of a curvature: the eigenvalues.
+    with lines of equal loss. Of a curvature: the eigenvalues. Of what probes saw, `run.probes`: one
+    quantity of many places, by step; of one place, how large its numbers were, or their mean.
 
     Args:
-        of: A run or its folder, or what `pb.landscape` or `pb.curvature` found.
+        of: A run or its folder, what `pb.landscape` or `pb.curvature` found, or what probes saw.
+        quantity: Of what probes saw: mean, deviation, norm, low, high, zeros, saturated, or
+            update_ratio, the norm of a parameter's update over its own.
+        pattern: Of the places that are shown; of update_ratio, of the parameters.
 
     Returns:
         A `matplotlib.figure.Figure`, made without pyplot.
@@ -39,6 +48,7 @@ def figure(of: Run | str | os.PathLike[str] | Landscape | Curvature) -> Figure:
     Raises:
         ConfigError: matplotlib is not installed, or there is no picture of such a thing.
         FileFormatError: The folder holds no run, or its telemetry is damaged.
+        UnknownNameError: There is no such quantity, or the pattern matches no place.
 
     Example:
         >>> import pullback as pb
@@ -50,10 +60,14 @@ def figure(of: Run | str | os.PathLike[str] | Landscape | Curvature) -> Figure:
         return landscape_figure(of)
     if isinstance(of, Curvature):
         return curvature_figure(of)
+    if isinstance(of, Readings):
+        return readings_figure(of, quantity, pattern)
+    if isinstance(of, Reading):
+        return reading_figure(of)
     if isinstance(of, (Run, str, os.PathLike)):
         return history_figure(history_of(of))
     raise ConfigError(
-        "there are figures of runs, landscapes and curvatures",
+        "there are figures of runs, landscapes, curvatures and of what probes saw",
         _kind(of),
         "Pass a run or its folder; of plain arrays see pullback.insight.figures.",
     )

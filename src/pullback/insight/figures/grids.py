@@ -84,6 +84,8 @@ def layers_by_steps(
         return figure
     drawn = axes.pcolormesh(_edges(at), rows, shown, **_colours(shown, log), rasterized=True)
     axes.invert_yaxis()
+    if at[0] > 0 and at[-1] > 50 * at[len(at) // 2]:  # close together at first, then far apart
+        axes.set_xscale("log")
     some = range(0, len(names), max(1, -(-len(names) // MOST_NAMES)))
     axes.set_yticks(some, [shorter(names[i], 28) for i in some], parse_math=False)
     axes.grid(False)

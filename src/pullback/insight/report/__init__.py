@@ -14,6 +14,7 @@ from pullback.files import atomic_write_text
 from pullback.insight.figures.style import require
 from pullback.insight.report.again import again
 from pullback.insight.report.around import around, rows_of
+from pullback.insight.report.inside import inside
 from pullback.insight.report.markup import Html, counted, element, escaped, number
 from pullback.insight.report.page import page
 from pullback.insight.report.subject import Told, told
@@ -106,6 +107,8 @@ def written(
         known = told(store, custom)
         rows = rows_of(known) if landscape else None
         parts = [_head(known), *_lost(known), *failure(known), trained(known), went(known)]
+        seen = inside(known)
+        parts += [seen] if seen is not None else []
         if rows is not None:
             parts.append(around(known, rows, custom, progress))
         parts.append(again(known))

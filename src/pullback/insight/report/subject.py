@@ -17,6 +17,7 @@ from pullback.runs.status import Status
 from pullback.runs.store import MODEL, RunStore
 from pullback.runs.telemetry import Event
 from pullback.train.model import Model, load
+from pullback.train.readings import Readings
 
 NOTHING = {"epoch": np.array([], np.int64), "step": np.array([], np.int64)}
 NO_STEPS = {name: np.array([]) for name in ("step", "epoch", "loss", "learning_rate", "time")}
@@ -35,6 +36,7 @@ class Told:
         network: The final network, or, before there is one, one of the same layers; None where it
             cannot be rebuilt.
         model: The final network with its encoder.
+        readings: What probes saw.
         problems: What is lost, a sentence each.
     """
 
@@ -45,6 +47,7 @@ class Told:
     events: list[Event]
     network: Module | None
     model: Model | None
+    readings: Readings
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -138,9 +141,10 @@ def told(store: RunStore, custom: Iterable[Any]) -> Told:
         custom: Layer classes of one's own that the network is made of.
     """
     problems = store.problems()
-    history, events = History(store.name, NO_STEPS, NOTHING), []
+    history, events, readings = History(store.name, NO_STEPS, NOTHING), [], Readings([])
     try:
         history, events = stored_history(store), store.telemetry.events()
+        readings = Readings.of(store.path)
     except PullbackError as error:
         if not any("telemetry" in problem for problem in problems):
             problems.append(f"telemetry.sqlite is lost: {error.received}")
@@ -155,4 +159,6 @@ def told(store: RunStore, custom: Iterable[Any]) -> Told:
     except (PullbackError, KeyError, TypeError, ValueError) as error:
         said = error.received if isinstance(error, PullbackError) else type(error).__name__
         problems.append(f"the network cannot be shown: {said}")
-    return Told(store, store.status, store.record, history, events, network, model, problems)
+    return Told(
+        store, store.status, store.record, history, events, network, model, readings, problems
+    )

@@ -69,7 +69,7 @@ def failure(told: Told) -> Iterator[Html]:
     lines = [
         element("p", element("b", f"NaN or inf arose in step {step + 1:,}.")),
         element("p", f"{told.status.reason[:1].upper()}{told.status.reason[1:]}."),
-        element("p", "Lower the learning rate, clip the gradient, or check the data there."),
+        element("p", _advice(told)),
     ]
     if step > 0:
         lines += [
@@ -77,6 +77,14 @@ def failure(told: Told) -> Iterator[Html]:
             code(f"pullback replay {shlex.quote(str(told.store.path))} --step {step}"),
         ]
     yield Html(f'<div class="callout">{joined(lines)}</div>')
+
+
+def _advice(told: Told) -> str:
+    """What to do, as the run says; in general where it does not."""
+    origin = told.status.summary.get("origin")
+    advice = origin.get("advice") if isinstance(origin, Mapping) else None
+    general = "Lower the learning rate, clip the gradient, or check the data there."
+    return advice if isinstance(advice, str) and advice else general
 
 
 def _label(name: str) -> str:
