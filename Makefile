@@ -56,7 +56,7 @@ test-races: $(races)/installed ## The tests of threads under the thread sanitize
 	TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 $(races)/bin/pytest --capture=sys --timeout=1200 \
 	  tests/native/test_pool.py tests/native/test_gemm.py tests/native/test_strands.py \
 	  tests/train/test_same_bits.py \
-	  tests/train/test_natives_at_once.py -k "not child"
+	  tests/train/test_natives_at_once.py tests/train/test_probes.py -k "not child and not frames"
 
 bench: $(venv)/bench ## Time training steps beside installed peers (BENCH='--quick' for options)
 	$(bin)/python -m benchmarks $(BENCH)

@@ -289,7 +289,7 @@ class Bound {
             throw std::invalid_argument("a probe sees real numbers");
         }
         const Looking& looking = kernels_of(isa).looking(dtype_of(dtype));
-        return {reg, less, probes_[probe], start, &looking, loaded && less < 0};
+        return {reg, less, probes_[probe], start, -1, &looking, loaded && less < 0};
     }
 
     // Throws unless there is room for what probes see in so many steps.

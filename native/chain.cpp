@@ -142,29 +142,34 @@ Lines Chain::piece(std::int64_t number) const {
 }
 
 void Chain::run_piece(std::int64_t number) const {
-    run_lines(piece(number));
+    run_lines(piece(number), number);
 }
 
 void Chain::run(const Pool& pool) {
     if (stores_.empty() && !is_seen()) return;
     if (small_ != nullptr && !is_seen()) return small_->run();
-    each_piece(pool, [&](const Lines& lines) { run_lines(lines); });
+    const auto one = [&](std::int64_t number) { run_piece(number); };
+    work() < serial_work ? Pool::serial(pieces(), one) : pool.run(pieces(), one);
 }
 
 void Chain::run_on(const Lines& lines) {
     const bool seen = is_seen();
     if (stores_.empty() && !seen) return;
     if (small_ != nullptr && !seen && lines.length * lines.lines == size_) return small_->run();
-    run_lines(lines);
+    run_lines(lines, 0);
 }
 
-void Chain::run_lines(const Lines& lines) const {
+void Chain::reserve_places() {
+    for (auto& tap : taps_) tap.place = tap.probe->reserve(pieces());
+}
+
+void Chain::run_lines(const Lines& lines, std::int64_t piece) const {
     const auto taken = [&](Look* look) {
         const bool few = lines.length <= static_cast<std::int64_t>(block - lanes) / 2;
         lines.lines > 1 && few ? run_short_lines(lines, look) : run_blocks(lines, look);
     };
     if (!is_seen()) return taken(nullptr);
-    Look look(taps_, lines.start);
+    Look look(taps_, lines.start, piece);
     taken(&look);
 }
 

@@ -73,6 +73,9 @@ class Chain {
     std::int64_t size() const {
         return size_;
     }
+    // It is run by its pieces, always all of them: probes have a place for each.
+    void reserve_places();
+
     bool has_taps() const {
         return !taps_.empty();
     }
@@ -93,7 +96,7 @@ class Chain {
     }
     template <class F>
     void blocks(const Lines& lines, bool stores, Look* look, F f) const;
-    void run_lines(const Lines& lines) const;
+    void run_lines(const Lines& lines, std::int64_t piece) const;
     void run_blocks(const Lines& lines, Look* look) const;
     void run_short_lines(const Lines& lines, Look* look) const;
     bool finite_on(const Lines& lines) const;

@@ -15,14 +15,32 @@ void Statistics::add(const Statistics& other) {
     outside += other.outside;
 }
 
+std::int64_t Probe::reserve(std::int64_t parts) {
+    places_.resize(places_.size() + static_cast<std::size_t>(parts));
+    return static_cast<std::int64_t>(places_.size()) - parts;
+}
+
+void Probe::put(std::int64_t place, const Statistics& part, const Bins* bins) {
+    places_[static_cast<std::size_t>(place)].part = part;
+    if (bins == nullptr) return;
+    while (taken_.test_and_set(std::memory_order_acquire)) {
+    }
+    count(bins);
+    taken_.clear(std::memory_order_release);
+}
+
 void Probe::add(std::int64_t start, const Statistics& part, const Bins* bins) {
     while (taken_.test_and_set(std::memory_order_acquire)) {
     }
     parts_.emplace_back(start, part);
-    for (std::size_t i = 0; bins != nullptr && i < exponents; ++i) {
+    if (bins != nullptr) count(bins);
+    taken_.clear(std::memory_order_release);
+}
+
+void Probe::count(const Bins* bins) {
+    for (std::size_t i = 0; i < exponents; ++i) {
         for (const auto& side : *bins) counted_[i] += side[i];
     }
-    taken_.clear(std::memory_order_release);
 }
 
 Statistics Probe::take(std::span<std::int64_t> bins) {
@@ -31,6 +49,7 @@ Statistics Probe::take(std::span<std::int64_t> bins) {
         std::sort(parts_.begin(), parts_.end(), before);
     }
     Statistics all;
+    for (const auto& place : places_) all.add(place.part);
     for (const auto& [start, part] : parts_) all.add(part);
     const bool bounded = std::isfinite(low_) || std::isfinite(high_);
     if (!bounded) all.outside = std::numeric_limits<double>::quiet_NaN();
@@ -41,6 +60,7 @@ Statistics Probe::take(std::span<std::int64_t> bins) {
 
 void Probe::forget() {
     parts_.clear();
+    std::fill(places_.begin(), places_.end(), Place{});
     std::fill(counted_.begin(), counted_.end(), 0);
 }
 

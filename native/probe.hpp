@@ -1,7 +1,8 @@
 // What a probe finds out about an array while a program makes it: how its numbers are distributed.
 //
 // Threads see parts of an array in any order. What they find is put together in the order of the
-// elements, so a probe's numbers are the same for any number of threads.
+// elements, so a probe's numbers are the same for any number of threads. Parts that are known
+// beforehand have a place each, on a cache line of its own: no thread waits for another.
 
 #pragma once
 
@@ -48,7 +49,11 @@ class Probe {
         return !counted_.empty();
     }
 
-    // A part of the array, which begins at that element; `bins` is null without a histogram.
+    // Places for so many parts, in order; returns the number of the first.
+    std::int64_t reserve(std::int64_t parts);
+    // A part that has a place; `bins` is null without a histogram.
+    void put(std::int64_t place, const Statistics& part, const Bins* bins);
+    // One that has none, and begins at that element.
     void add(std::int64_t start, const Statistics& part, const Bins* bins);
 
     // What all parts are together, and nothing is known any more.
@@ -56,7 +61,14 @@ class Probe {
     void forget();
 
  private:
+    struct alignas(64) Place {
+        Statistics part;
+    };
+
+    void count(const Bins* bins);
+
     double low_, high_;
+    std::vector<Place> places_;
     std::atomic_flag taken_;  // held for a few instructions, so others spin
     std::vector<std::pair<std::int64_t, Statistics>> parts_;
     std::vector<std::int64_t> counted_;

@@ -111,12 +111,14 @@ void Program::add_chain(Chain chain) {
     if (!open_.empty() && chain.has_taps()) {
         throw std::invalid_argument("a loop has no probes in it");
     }
+    chain.reserve_places();
     add(std::move(chain));
 }
 
 void Program::add_update(Chain chain, bool checked) {
     const std::string refused = chain.refused();
     if (!refused.empty()) throw std::invalid_argument(refused);
+    chain.reserve_places();
     updates_.add(std::move(chain), checked);
     prepared_ = false;
 }

@@ -11,7 +11,8 @@ constexpr std::int64_t together = 1 << 13;
 
 }  // namespace
 
-Look::Look(const std::vector<Tap>& taps, std::int64_t start) : taps_(taps), start_(start) {
+Look::Look(const std::vector<Tap>& taps, std::int64_t start, std::int64_t piece)
+    : taps_(taps), start_(start), piece_(piece) {
     for (std::size_t i = 0; i < taps.size(); ++i) {
         taps[i].looking->begin(lanes_[i]);
         waiting_[i] = 0;
@@ -21,10 +22,15 @@ Look::Look(const std::vector<Tap>& taps, std::int64_t start) : taps_(taps), star
 
 Look::~Look() {
     for (std::size_t i = 0; i < taps_.size(); ++i) {
-        taps_[i].looking->put(lanes_[i], found_[i]);
+        const Tap& tap = taps_[i];
+        tap.looking->put(lanes_[i], found_[i]);
         found_[i].count += static_cast<double>(waiting_[i]);
-        const bool counted = taps_[i].probe->has_histogram();
-        taps_[i].probe->add(taps_[i].start + start_, found_[i], counted ? &bins_[i] : nullptr);
+        const Bins* bins = tap.probe->has_histogram() ? &bins_[i] : nullptr;
+        if (tap.place >= 0) {
+            tap.probe->put(tap.place + piece_, found_[i], bins);
+        } else {
+            tap.probe->add(tap.start + start_, found_[i], bins);
+        }
     }
 }
 
