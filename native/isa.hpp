@@ -56,7 +56,7 @@ using Range = Interval (*)(const void* numbers, std::int64_t rows, std::int64_t 
 
 // Sums of what a probe sees, spread over lanes; only `Looking` knows how.
 struct alignas(64) Lanes {
-    std::byte bytes[768];
+    std::byte bytes[832];
 };
 
 // What adds up numbers of one dtype for a probe.

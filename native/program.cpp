@@ -248,8 +248,9 @@ Outcome Program::run(bool look, After after) {
         throw std::logic_error("a loop or a strand has no end");
     }
     if (!prepared_) measure_outputs();
+    const bool stale = look || looking_;
     looking_ = look;
-    if (look) {
+    if (stale) {
         for (const auto& probe : probes_) probe->forget();
     }
     std::byte* workspace = workspace_.data();

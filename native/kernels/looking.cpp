@@ -4,6 +4,10 @@
 #include <cstring>
 #include <limits>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "partial.hpp"
 #include "table.hpp"
 #include "tile.hpp"
@@ -31,6 +35,7 @@ template <class T>
 struct Sums {
     Vector<T> sum[ways], squares[ways], low[ways], high[ways];
     Vector<Whole<T>> zeros[ways], outside[ways];
+    double wide;  // squares that T has no numbers for
 };
 static_assert(sizeof(Sums<float>) <= sizeof(Lanes) && sizeof(Sums<double>) <= sizeof(Lanes));
 
@@ -42,6 +47,7 @@ Sums<T>& sums_of(Lanes& lanes) {
 template <class T>
 void begin(Lanes& lanes) {
     Sums<T>& sums = sums_of<T>(lanes);
+    sums.wide = 0;
     const Vector<T> most = Vector<T>{} + std::numeric_limits<T>::infinity();
     for (int way = 0; way < ways; ++way) {
         sums.sum[way] = sums.squares[way] = Vector<T>{};
@@ -49,6 +55,32 @@ void begin(Lanes& lanes) {
         sums.high[way] = -most;
         sums.zeros[way] = sums.outside[way] = Vector<Whole<T>>{};
     }
+}
+
+// `count` numbers put together, the halves first.
+template <int count, class Lane, class F>
+inline double together(const Lane* x, F f) {
+    if constexpr (count == 1) {
+        return static_cast<double>(*x);
+    } else {
+        constexpr int half = count / 2;
+        typedef Lane Half __attribute__((vector_size(half * sizeof(Lane))));
+        Half low, high;
+        std::memcpy(&low, x, sizeof(Half));
+        std::memcpy(&high, x + half, sizeof(Half));
+        const Half all = f(low, high);
+        Lane next[half];
+        std::memcpy(next, &all, sizeof(Half));
+        return together<half>(next, f);
+    }
+}
+
+template <class Lane, class V, class F>
+inline double together(const V (&of_ways)[ways], F f) {
+    constexpr int count = ways * vector_lanes<Lane>;
+    Lane all[count];
+    std::memcpy(all, of_ways, sizeof(all));
+    return together<count>(all, f);
 }
 
 // What one way has seen, in registers.
@@ -99,8 +131,32 @@ struct Way {
     }
 };
 
+// Whether a comparison holds in any lane.
+inline bool anywhere(Vector<std::int32_t> lanes) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask(reinterpret_cast<__m512i>(lanes)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_epi8(reinterpret_cast<__m256i>(lanes)) != 0;
+#else
+    std::uint64_t halves[sizeof(lanes) / sizeof(std::uint64_t)], all = 0;
+    std::memcpy(halves, &lanes, sizeof(lanes));
+    for (const auto half : halves) all |= half;
+    return all != 0;
+#endif
+}
+
+// Whether squares of some numbers seen so far may be infinite, or those of all be lost below the
+// least number there is.
+inline bool lost(const Sums<float>& sums) {
+    const auto larger = [](auto a, auto b) { return a > b ? a : b; };
+    const auto size =
+        larger(larger(-sums.low[0], sums.high[0]), larger(-sums.low[1], sums.high[1]));
+    return anywhere(size > 1e15f) || (!anywhere(size > 1e-15f) && anywhere(size > 0.0f));
+}
+
 template <bool bounded, class T>
 void see(Sums<T>& sums, const T* x, std::int64_t count, T low, T high) {
+    const Vector<T> before[ways] = {sums.squares[0], sums.squares[1]};
     constexpr std::int64_t width = vector_lanes<T>;
     Way<T, bounded> first(sums, 0), second(sums, 1);
     std::int64_t i = 0;
@@ -115,6 +171,13 @@ void see(Sums<T>& sums, const T* x, std::int64_t count, T low, T high) {
     if (i < count) second.take_some(load_some(x + i, count - i), count - i, low, high);
     first.keep(sums, 0);
     second.keep(sums, 1);
+    if constexpr (sizeof(T) == 4) {
+        if (!lost(sums)) return;
+        for (int way = 0; way < ways; ++way) sums.squares[way] = before[way];
+        for (std::int64_t j = 0; j < count; ++j) {
+            sums.wide += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+        }
+    }
 }
 
 template <class T>
@@ -128,32 +191,6 @@ void see(Lanes& lanes, const void* numbers, std::int64_t count, double low, doub
     }
 }
 
-// `count` numbers put together, the halves first.
-template <int count, class Lane, class F>
-inline double together(const Lane* x, F f) {
-    if constexpr (count == 1) {
-        return static_cast<double>(*x);
-    } else {
-        constexpr int half = count / 2;
-        typedef Lane Half __attribute__((vector_size(half * sizeof(Lane))));
-        Half low, high;
-        std::memcpy(&low, x, sizeof(Half));
-        std::memcpy(&high, x + half, sizeof(Half));
-        const Half all = f(low, high);
-        Lane next[half];
-        std::memcpy(next, &all, sizeof(Half));
-        return together<half>(next, f);
-    }
-}
-
-template <class Lane, class V, class F>
-inline double together(const V (&of_ways)[ways], F f) {
-    constexpr int count = ways * vector_lanes<Lane>;
-    Lane all[count];
-    std::memcpy(all, of_ways, sizeof(all));
-    return together<count>(all, f);
-}
-
 template <class T>
 void put(const Lanes& lanes, Statistics& all) {
     const Sums<T>& s = *reinterpret_cast<const Sums<T>*>(lanes.bytes);
@@ -162,7 +199,7 @@ void put(const Lanes& lanes, Statistics& all) {
     const auto more = [](auto a, auto b) { return b > a ? b : a; };
     Statistics part;
     part.sum = together<T>(s.sum, add);
-    part.squares = together<T>(s.squares, add);
+    part.squares = together<T>(s.squares, add) + s.wide;
     part.low = together<T>(s.low, less);
     part.high = together<T>(s.high, more);
     part.zeros = together<Whole<T>>(s.zeros, add);

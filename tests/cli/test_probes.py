@@ -54,6 +54,7 @@ def test_nothing_is_looked_at(here: Path) -> None:
         (["train", "penguins", "--probe", "*.gradiant"], "unknown pattern of probes '*.gradiant'"),
         (["train", "penguins", "--probe-every", 0], "every must be a whole number"),
         (["probes", "nowhere"], "nowhere"),
+        (["probes", __file__], "must be the folder of a run"),
     ],
 )
 def test_bad_input(here: Path, words: list[str], said: str) -> None:
@@ -71,5 +72,5 @@ def test_a_place_that_was_not_looked_at(run: Path) -> None:
 def test_bars() -> None:
     assert bars([1.0, 2.0, 4.0, 8.0]) == "▂▃▅█"
     assert len(bars([1.0] * 1000)) == 16
-    assert bars([0.0, 0.0]) == "▁▁" or bars([0.0, 0.0]) == "██"
-    assert bars([float("nan"), 1.0])[-1] == "█"
+    assert bars([0.0, 0.0]) == "▁▁"
+    assert bars([float("nan"), 1.0]) == "?█"

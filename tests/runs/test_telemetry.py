@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pullback.document import NewerVersionError
 from pullback.errors import FileFormatError, StorageError
+from pullback.execute.seen import EXPONENTS, STATISTICS
 from pullback.runs import database
 from pullback.runs import telemetry as module
 from pullback.runs.telemetry import Telemetry
@@ -313,6 +314,19 @@ def some_look(places: int = 3, seed: int = 0) -> tuple[list[str], np.ndarray, np
     random = np.random.default_rng(seed)
     names = [f"{i}.output" for i in range(places)]
     return names, random.normal(size=(places, 7)), random.integers(0, 9, (places, 256))
+
+
+def test_a_look_is_as_wide_as_what_is_seen():
+    assert (len(STATISTICS), EXPONENTS) == (module.STATISTICS, module.BINS)
+
+
+@pytest.mark.parametrize("width", [0, 3, 8])
+def test_a_look_of_another_width_is_damage(path, width):
+    telemetry = Telemetry(path, write=True)
+    telemetry.append_look(1, ["0.output"], np.zeros((1, width)), np.zeros((0, 0), np.int64))
+    with pytest.raises(FileFormatError):
+        telemetry.looks()
+    telemetry.close()
 
 
 def test_looks_come_back_as_they_were(path):

@@ -168,7 +168,7 @@ def test_histograms_of_every_kind_of_number() -> None:
 
 def test_which_steps_are_looked_at() -> None:
     due = np.flatnonzero(Probes().due(0, 20000))
-    assert due[:10].tolist() == [*range(8), 128, 256]
+    assert due[:26].tolist() == [*range(8), *range(16, 256, 16), 256, 288, 320]
     assert {8192, 16384} <= {*due.tolist()}
     assert len(Probes().due(10**6, 10**6).nonzero()[0]) == pytest.approx(64, abs=16)
     assert np.flatnonzero(Probes(every=5).due(3, 10)).tolist() == [2, 7]
@@ -181,7 +181,7 @@ def test_which_steps_are_looked_at() -> None:
 
 def test_every_run_is_looked_at_seldom() -> None:
     run = trained(steps=140)
-    assert run.probe("0.weight.gradient").step.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 129]
+    assert run.probe("0.weight.gradient").step.tolist() == [*range(1, 9), *range(17, 140, 16)]
     assert trained(probes=False).probes == {}
 
 
@@ -297,3 +297,58 @@ def test_samples_that_depend_on_each_other_have_no_norms() -> None:
     network = nn.Sequential(nn.Linear(12, 9), nn.BatchNorm(), nn.Linear(2))
     with pytest.raises(ConfigError, match="depends on no other sample"):
         trained(network=network, probes=Probes(samples=True))
+
+
+def test_layers_behind_dropout_are_seen() -> None:
+    network = nn.dense(12, [9, 9], 2, activation="tanh", dropout=0.5)
+    outputs = [*trained(network=network, probes="*.output").probes]
+    assert outputs == [f"{i}.output" for i in range(7)]
+
+
+def test_cotangents_of_micro_batches_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown pattern of probes"):
+        trained(accumulate=4, probes="*.cotangent")
+
+
+def test_an_axis_as_long_as_the_batch_is_not_taken_for_it() -> None:
+    class Placed(nn.Module):
+        """Adds a product of a table of 6 places to each row of 6 places."""
+
+        def __init__(self) -> None:
+            self.table, self.p, self.q = (
+                nn.Parameter((6, 5), nn.initialisers.Normal(1.0)),
+                nn.Linear(5, 4),
+                nn.Linear(24, 2),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return self.q((x + self.p(self.table)).reshape((x.shape[0], 24)))
+
+    network = Placed().initialise(seed=0)
+    random = np.random.default_rng(0)
+    for rows_ in (6, 7):
+        x = random.normal(size=(rows_, 6, 4)).astype(np.float32)
+        y = random.integers(0, 2, rows_)
+        each = pb.per_sample_gradients(network, "cross_entropy", x, y).values()
+        wanted = np.sqrt(sum(np.square(g).reshape(rows_, -1).sum(axis=1) for g in each))
+        found = pb.per_sample_norms(network, "cross_entropy", x, y)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_saved_runs_keep_no_looks_in_memory(tmp_path: Path) -> None:
+    run = trained(save=tmp_path, steps=40, probes="*")
+    assert run.looks == []
+    assert run.probe("0.output").step.tolist() == list(range(1, 41))
+
+
+def test_what_is_told_where_nothing_was_looked_at() -> None:
+    nothing = trained(probes=False).probes
+    assert nothing.get("0.output") is None
+    with pytest.raises(ConfigError, match="must have been looked at"):
+        nothing.frame()
+    with pytest.raises(ConfigError, match="samples=True"):
+        trained(probes="*").probes.noise_scale()
+    with pytest.raises(ConfigError, match="patterns of places"):
+        Probes(None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="named by its folder"):
+        pb.Readings.of(3)  # type: ignore[arg-type]

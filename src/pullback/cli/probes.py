@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,8 @@ EXAMPLES = (
 )
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 16
+UNKNOWN = "?"
+WIDEST_PLACE = 36
 
 
 @click.command("probes", cls=Command, examples=EXAMPLES)
@@ -36,6 +39,12 @@ def command(run: str, pattern: str, as_json: bool) -> None:
     from pullback.train import Readings
 
     places.check_there(run)
+    if not Path(run).is_dir():
+        from pullback.errors import FileFormatError
+
+        raise FileFormatError(
+            f"{run} must be the folder of a run", "a file", "Name the folder, such as runs/NAME-1."
+        )
     readings = Readings.of(run)
     if not readings:
         output.emit("probes", {"run": run, "places": []}) if as_json else output.show(
@@ -56,7 +65,7 @@ def _table(readings: Readings, found: dict[str, Reading]) -> list[Any]:
     headers = ["place", "mean", "deviation", "norm", "zeros", "saturated", "norm, step by step"]
     rows = [
         (
-            place,
+            _short(place),
             _number(reading.mean[-1]),
             _number(reading.deviation[-1]),
             _number(reading.norm[-1]),
@@ -70,9 +79,14 @@ def _table(readings: Readings, found: dict[str, Reading]) -> list[Any]:
     parameters = [p for p in found if f"{p}.update" in readings]
     lines: list[Any] = [output.heading(title), table]
     if parameters:
-        ratios = [(p, f"{readings.update_ratio(p)[-1]:.1e}") for p in parameters]
+        ratios = [(_short(p), f"{readings.update_ratio(p)[-1]:.1e}") for p in parameters]
         lines += ["", output.table(["parameter", "update / weight"], ratios, right=[1])]
     return lines
+
+
+def _short(place: str) -> str:
+    """A place, with its middle left out where it is long: both ends tell most."""
+    return place if len(place) <= WIDEST_PLACE else f"{place[:12]}...{place[15 - WIDEST_PLACE :]}"
 
 
 def _number(value: float) -> str:
@@ -95,7 +109,13 @@ def bars(values: list[float]) -> str:
     parts = [values[i : i + every] for i in range(0, len(values), every)]
     means = [sum(part) / len(part) for part in parts]
     most = max((m for m in means if m < float("inf")), default=0.0)
-    return "".join(BARS[-1] if not m < most else BARS[int(8 * m / most)] for m in means)
+
+    def bar(mean: float) -> str:
+        if mean != mean:
+            return UNKNOWN
+        return BARS[min(int(8 * mean / most), 7) if most > 0 and mean < most else 7 * (mean > 0)]
+
+    return "".join(map(bar, means))
 
 
 def _plain(reading: Reading) -> dict[str, Any]:

@@ -77,6 +77,10 @@ class _Finding:
             return
         source = self._source(site.number)
         tap = Tap(number, source, site.before)
+        t = self._maker.get(source)
+        if t is not None and self.tasks[t].kind == "update":
+            self._in_chain(tap)  # elsewhere the old value is still, or the new one not yet
+            return
         seen = self._in_chain(tap) or self._in_update(tap) or self._in_epilogue(tap)
         if not seen and not self._is_replaced(source):
             self._apart(tap)

@@ -48,7 +48,7 @@ class Seen:
     def parts(self, runs: int, sites: int) -> list[Seen]:
         """What was seen in each of the first so many runs."""
         cuts = [slice(i * sites, (i + 1) * sites) for i in range(runs)]
-        return [Seen(self.statistics[cut], self.bins[cut]) for cut in cuts]
+        return [Seen(self.statistics[cut].copy(), self.bins[cut].copy()) for cut in cuts]
 
 
 def seen_of(values: Iterable[tuple[Site | PlacedSite, Array]]) -> Seen:
@@ -64,7 +64,8 @@ def seen_of(values: Iterable[tuple[Site | PlacedSite, Array]]) -> Seen:
 
 def _statistics(value: Array, bounds: tuple[float, float]) -> list[float]:
     x = value.astype(np.float64, copy=False)
-    least, greatest = (x.min(), x.max()) if x.size else (np.inf, -np.inf)
+    least = np.fmin.reduce(x, axis=None, initial=np.inf)
+    greatest = np.fmax.reduce(x, axis=None, initial=-np.inf)
     low, high = (value.dtype.type(b) for b in bounds)
     bounded = np.isfinite(bounds).any()
     outside = np.count_nonzero((value <= low) | (value >= high)) if bounded else np.nan

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from pullback.graph.node import Node, Placeholder, Slot
+from pullback.graph.node import Node, Placeholder
 from pullback.graph.order import topological
 from pullback.nn.module import Module, observed
 
@@ -40,11 +40,11 @@ def outside_loops(seen: Mapping[str, Output], known: Collection[Node]) -> dict[s
 
     Args:
         seen: The outputs by place.
-        known: The inputs and parameters that the network was called with.
+        known: The inputs that the network was called with.
     """
     inside: set[Node] = set()
     for node in topological([node for _, node in seen.values()]):
-        unknown = isinstance(node.op, (Placeholder, Slot)) and node not in known
+        unknown = isinstance(node.op, Placeholder) and node not in known
         if unknown or not inside.isdisjoint(node.inputs):
             inside.add(node)
     return {place: output for place, output in seen.items() if output[1] not in inside}

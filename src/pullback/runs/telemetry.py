@@ -37,7 +37,7 @@ KIND = "telemetry"
 VERSION = 2
 BEFORE = ("steps", "epochs", "events", "checkpoints")
 FLUSH_SECONDS = 0.5
-MOST_BINS = 1024
+STATISTICS, BINS = 7, 256  # of a place that was looked at
 PLACES = "SELECT number, step, names, row_check FROM places"
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "time")
 
@@ -300,7 +300,7 @@ class Telemetry:
                 if _look_check(*row) != check or number not in names:
                     raise damaged(self.path, KIND, "a row whose check value does not fit")
                 places = names[number]
-                statistics = np.frombuffer(raw).reshape(len(places), -1)
+                statistics = np.frombuffer(raw).reshape(len(places), STATISTICS)
                 found.append(Looked(step, places, statistics, _bins(counts, len(places))))
         return found
 
@@ -331,9 +331,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _bins(counts: bytes, places: int) -> NDArray[Any]:
     """The bins of every place; no more is unpacked than they can be."""
-    unpacked = zlib.decompressobj().decompress(counts, places * MOST_BINS * 8 + 1)
+    unpacked = zlib.decompressobj().decompress(counts, places * BINS * 8 + 1)
     array = np.frombuffer(unpacked, np.int64)
-    return array.reshape(places, -1) if array.size else np.zeros((0, 0), np.int64)
+    return array.reshape(places, BINS) if array.size else np.zeros((0, 0), np.int64)
 
 
 def _look_check(step: int, places: int, statistics: bytes, bins: bytes) -> int:

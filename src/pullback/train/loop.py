@@ -53,7 +53,7 @@ class Session:
         plateau: What lowers the learning rates.
         callbacks: The user's own, then the library's.
         steps: Records of all steps since this session began.
-        looks: What probes saw of some of them.
+        looks: What probes saw of some of them; where the run is saved, until it is written.
         epochs: Records of all epochs, those before a resume included.
         values: The newest metrics by part and name.
         elapsed: Seconds of training, sessions before a resume included.
@@ -243,7 +243,7 @@ class Session:
 
     def _note(self, found: Array, looks: Sequence[Look]) -> None:
         """Remember steps of one epoch that were taken: loss, weight and rate of each, and looks."""
-        self.looks.extend(looks)
+        self.looks.extend(look for look in looks if look.places)
         count, first, began = len(found), self.step, self.elapsed
         self.elapsed = time.perf_counter() - self._began
         self.step += count

@@ -20,7 +20,7 @@ from pullback.nn.several import outputs_by_name, unlabelled
 from pullback.plan import Step
 from pullback.train.given import feeds_of
 from pullback.train.objective import Objective, check_targets
-from pullback.train.sample_norms import squared_norms
+from pullback.train.sample_norms import Traced, squared_norms
 
 Nodes = Mapping[str, Node]
 ROW = "row"
@@ -137,10 +137,22 @@ def per_sample_norms(
     given = {label: placeholder(label, a.shape, a.dtype) for label, a in feeds.items()}
     here = Mode(training, as_node(seed), as_node(step))
     objective = Objective.named(loss)
-    with bound(nodes), mode(here):
-        total = _total(network, objective, given)
     trained = [nodes[p] for p in network.parameters().values() if p.trainable]
-    squares = squared_norms(total, trained, len(feeds[next(iter(feeds))]))
+    count = len(feeds[next(iter(feeds))])
+
+    def traced(rows: int) -> Traced:
+        some = (
+            given
+            if rows == count
+            else {
+                label: placeholder(label, (rows, *a.shape[1:]), a.dtype)
+                for label, a in feeds.items()
+            }
+        )
+        with bound(nodes), mode(Mode(training, as_node(seed), as_node(step))):
+            return Traced(_total(network, objective, some), trained, rows)
+
+    squares = squared_norms(traced(count), traced(count + 1))
     if squares is None:
         found = norms_by_rows(network, objective, nodes, given, here)
     else:
@@ -219,5 +231,5 @@ def check_samples(network: Module, *, training: bool) -> None:
             raise ConfigError(
                 "the gradient of a sample needs an output that depends on no other sample",
                 f"layer {path!r}, {module!r}, which takes statistics of the batch in training",
-                "Pass training=False, or use LayerNorm or GroupNorm.",
+                "Use LayerNorm or GroupNorm, or leave the samples of a training network alone.",
             )

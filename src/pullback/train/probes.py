@@ -16,8 +16,8 @@ from pullback.graph.node import Node
 from pullback.plan import Site
 
 FIRST = 8
-SPARSE = 128
-DOUBLING = 64
+CLOSEST, SPARSE = 16, 128  # the steps between two looks in short runs, and in longer ones
+EARLY, DOUBLING = 8, 64  # looks between a number of steps and twice as many
 
 COTANGENT, GRADIENT, UPDATE = "cotangent", "gradient", "update"
 SAMPLE_NORMS = "sample_norms"
@@ -36,8 +36,9 @@ class Probes:
 
     Args:
         patterns: Of the places' names, such as "*.output"; none looks at nothing.
-        every: In every so many steps. None looks seldom: at the first 8 steps, then at every 128th,
-            and at 64 steps between a number of steps and twice as many.
+        every: In every so many steps. None looks seldom: at the first 8 steps, at every 16th up to
+            256, at 8 between there and 512 and again and again as many in twice the steps; from
+            1,024 on at every 128th, and at most 64 in twice the steps.
         histograms: Whether to count how often each binary exponent occurs.
         samples: Whether the norm of each row's own gradient is looked at, at the place
             `sample_norms`. It has to be computed, which costs little in dense networks and much in
@@ -57,7 +58,8 @@ class Probes:
     samples: bool = False
 
     def __post_init__(self) -> None:
-        patterns = (self.patterns,) if isinstance(self.patterns, str) else tuple(self.patterns)
+        given = self.patterns if isinstance(self.patterns, Sequence) else (self.patterns,)
+        patterns = (given,) if isinstance(given, str) else tuple(given)
         if not all(isinstance(pattern, str) and pattern for pattern in patterns):
             raise ConfigError(
                 "probes are patterns of places",
@@ -118,17 +120,22 @@ class Probes:
                 raise unknown("setting of probes", name, known)
         return cls(**config)
 
-    def check(self, outputs: Iterable[str], parameters: Iterable[str]) -> None:
+    def check(
+        self, outputs: Iterable[str], parameters: Iterable[str], *, cotangents: bool = True
+    ) -> None:
         """Refuse patterns that match nothing.
 
         Args:
             outputs: The places of the layers' outputs.
             parameters: The paths of what is trained.
+            cotangents: Whether those of outputs can be looked at.
 
         Raises:
             UnknownNameError: One that matches no place; the nearest is named.
         """
-        places = [name for place in outputs for name in (place, f"{place}.{COTANGENT}")]
+        places = [SAMPLE_NORMS] if self.samples else []
+        for place in outputs:
+            places += [place, f"{place}.{COTANGENT}"] if cotangents else [place]
         for path in parameters:
             places += [path, f"{path}.{GRADIENT}", f"{path}.{UPDATE}"]
         for pattern in self.patterns:
@@ -136,7 +143,9 @@ class Probes:
                 raise unknown("pattern of probes", pattern, places)
 
     def sees(self, place: str) -> bool:
-        """Whether a place is looked at."""
+        """Whether a place is looked at; with `samples` every gradient is, for the noise scale."""
+        if self.samples and place.endswith(f".{GRADIENT}"):
+            return True
         return any(fnmatchcase(place, pattern) for pattern in self.patterns)
 
     def due(self, first: int, count: int = 1) -> Array:
@@ -152,7 +161,8 @@ class Probes:
         if self.every is not None:
             return np.asarray(steps % self.every == 0)
         powers = np.frexp(np.maximum(steps, 1))[1] - 1
-        spacing = np.maximum(SPARSE, np.ldexp(1.0, powers).astype(np.int64) // DOUBLING)
+        reached = np.ldexp(1.0, powers).astype(np.int64)
+        spacing = np.maximum(np.clip(reached // EARLY, CLOSEST, SPARSE), reached // DOUBLING)
         return np.asarray((steps < FIRST) | (steps % spacing == 0))
 
     def of_outputs(

@@ -15,8 +15,7 @@ import numpy as np
 from pullback.errors import ConfigError, unknown
 from pullback.execute.seen import STATISTICS, Seen
 from pullback.graph.dtypes import Array
-from pullback.runs.store import TELEMETRY
-from pullback.runs.telemetry import Telemetry
+from pullback.runs.store import RunStore
 from pullback.train.probes import GRADIENT, SAMPLE_NORMS, UPDATE
 
 
@@ -28,12 +27,13 @@ class Look(NamedTuple):
     seen: Seen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """What probes saw of one place: each an array over the steps at which it was looked at.
 
-    Sums are taken in the network's own dtype: of float32 numbers the mean is right to about 1e-6 of
-    the root of the mean square, and the norm to 1e-6 of itself.
+    What is NaN has no part in the extremes. Sums are taken in the network's own dtype: of float32
+    numbers the mean is right to about 1e-6 of the root of the mean square, and the norm to 1e-6 of
+    itself.
 
     Attributes:
         place: Its name, such as `0.output`.
@@ -45,8 +45,8 @@ class Reading:
         low: The least.
         high: The greatest.
         zeros: Which part of them is 0.
-        saturated: Which part lies within a hundredth of its range from the bounds of what an
-            activation can give; NaN for others.
+        saturated: Which part lies near the bounds of what an activation can give, within a
+            hundredth of its range; NaN for others.
         histogram: How many have each binary exponent, (steps, 256): bin e + 127 counts the numbers
             from 2^e up to 2^(e + 1) in size, bin 0 zeros and what is smaller than 2^-126, bin 255
             NaN and inf. None where nothing was counted.
@@ -116,9 +116,20 @@ class Readings(Mapping[str, Reading]):
         """What was seen in a run that was saved, by the path of its folder.
 
         Raises:
-            FileFormatError: It is no run, or its telemetry is damaged.
+            ConfigError: It is no path.
+            FileFormatError: It is no run's folder, or its telemetry is damaged.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigError(
+                "a saved run is named by its folder",
+                type(path).__name__,
+                "Pass the path of the folder; of a run at hand, take run.probes.",
+            )
         return cls(looks_of(Path(path)))
+
+    def get(self, place: str, default: Any = None) -> Any:
+        """What was seen at a place, or `default` where it was not looked at."""
+        return self[place] if place in self._rows else default
 
     @cached_property
     def _rows(self) -> dict[str, list[tuple[int, int]]]:
@@ -156,8 +167,15 @@ class Readings(Mapping[str, Reading]):
         """The readings of the places that a pattern matches, such as "*.gradient".
 
         Raises:
+            ConfigError: Nothing was looked at.
             UnknownNameError: It matches none.
         """
+        if not self:
+            raise ConfigError(
+                "something must have been looked at",
+                "a run without probes",
+                'Train with probes="*", or pullback train --probe "*".',
+            )
         found = {place: self[place] for place in self if fnmatchcase(place, pattern)}
         if not found:
             raise unknown("place of the probes", pattern, self._rows)
@@ -184,16 +202,22 @@ class Readings(Mapping[str, Reading]):
 
         So many rows a batch must have before its gradient is more signal than noise. From the norms
         of the samples' gradients and that of their mean, both without bias; from one batch it is
-        rough, and infinite where noise is all there is. Rows of weight 1 and no penalties are taken
-        for granted.
+        rough, infinite where noise is all there is, and NaN of a single row. Rows of weight 1 and
+        no penalties are taken for granted.
 
         Raises:
-            UnknownNameError: The norms of samples, or gradients, were not looked at.
+            ConfigError: The norms of samples were not looked at.
 
         References:
             S. McCandlish, J. Kaplan, D. Amodei et al., 2018, "An empirical model of large-batch
             training".
         """
+        if SAMPLE_NORMS not in self:
+            raise ConfigError(
+                "the noise scale follows from the norms of samples' gradients",
+                "a training in which they were not looked at",
+                "Train with probes=pb.Probes(samples=True).",
+            )
         samples = self[SAMPLE_NORMS]
         gradients = self.matching(f"*.{GRADIENT}").values()
         mean = np.sum([gradient.norm**2 for gradient in gradients], axis=0)
@@ -201,7 +225,8 @@ class Readings(Mapping[str, Reading]):
         with np.errstate(all="ignore"):
             variance = (samples.norm**2 - rows * mean) / (rows - 1)
             signal = mean - variance / rows
-            return np.where(signal > 0, variance / signal, np.inf)
+            scale = np.where(signal > 0, variance / signal, np.inf)
+            return np.where(rows > 1, scale, np.nan)
 
     def frame(self, pattern: str = "*") -> Any:
         """A polars data frame with a row for each step and place.
@@ -229,13 +254,10 @@ def looks_of(path: Path) -> list[Look]:
     """What probes saw in a run that was saved.
 
     Raises:
-        FileFormatError: The run's telemetry is missing or damaged.
+        FileFormatError: There is no run, or its telemetry is damaged.
     """
-    telemetry = Telemetry(path / TELEMETRY)
-    try:
-        found = telemetry.looks()
-    finally:
-        telemetry.close()
+    with RunStore.open(path) as store:
+        found = store.telemetry.looks()
     return [Look(one.step, one.places, Seen(one.statistics, one.bins)) for one in found]
 
 

@@ -30,18 +30,18 @@ class Recorder(Callback):
         self.checkpoint_steps = checkpoint_steps
         self._next_save = time.monotonic() + SAVE_SECONDS
         self._saved_step = -1
-        self._noted = self._looked = 0
+        self._noted = 0
         self._saved_best: int | None = None
 
     def on_step(self, session: Session) -> None:
         for s in session.steps[self._noted :]:
             self.store.telemetry.append_step(s.step, s.epoch, s.loss, s.learning_rate, s.time)
         self._noted = len(session.steps)
-        for look in session.looks[self._looked :]:
+        for look in session.looks:
             self.store.telemetry.append_look(
                 look.step, look.places, look.seen.statistics, look.seen.bins
             )
-        self._looked = len(session.looks)
+        session.looks.clear()  # the run's folder has them now
         if self._is_due(session):
             self.save(session)
 

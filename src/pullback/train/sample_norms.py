@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pullback import ops
 from pullback.autodiff import gradient
@@ -21,44 +22,74 @@ from pullback.ops.contraction import Matmul
 from pullback.ops.shaping import BroadcastTo, Reshape
 
 
-def squared_norms(loss: Node, trained: Sequence[Node], rows: int) -> Node | None:
-    """The squared norm of each row's part of the gradient of `loss`, (rows,).
+@dataclass(frozen=True)
+class Traced:
+    """The loss of a batch of so many rows, and the parameters that it depends on."""
+
+    loss: Node
+    trained: Sequence[Node]
+    rows: int
+
+
+def squared_norms(batch: Traced, larger: Traced) -> Node | None:
+    """The squared norm of each row's part of the gradient of a loss, (rows,).
 
     Args:
-        loss: A sum over the rows, of which each goes through the network by itself.
-        trained: The parameters.
-        rows: How many rows there are.
+        batch: The loss is a sum over the rows, of which each goes through the network by itself.
+        larger: The same of a batch of a row more: what grows with it is the axis of the rows, and
+            no other axis that happens to be as long.
 
     Returns:
         None where a parameter is used in a way that is none of those above.
     """
-    uses: dict[Node, list[Node]] = {p: [] for p in trained}
-    for y in topological([loss]):
-        for x in y.inputs:
-            if x in uses:
-                uses[x].append(y)
-    if any(len(found) > 1 for found in uses.values()):
+    found, others = _uses(batch), _uses(larger)
+    if any(len(uses) > 1 for uses in found):
         return None  # the parts of one gradient: their norms don't add up
-    read = {p: found[0] for p, found in uses.items() if found}
-    if not all(_is_known(p, y, rows) for p, y in read.items()):
+    read = [(p, y[0], z[0]) for p, y, z in zip(batch.trained, found, others, strict=True) if y]
+    if not all(_is_known(p, y, z, batch.rows, larger.rows) for p, y, z in read):
         return None
-    bars = gradient(loss, [*read.values()])
-    parts = [_squares(p, y, bar, rows) for (p, y), bar in zip(read.items(), bars, strict=True)]
-    whole, *others = parts or [ops.zeros((rows,), loss.dtype)]
-    for part in others:
+    bars = gradient(batch.loss, [y for _, y, _ in read])
+    parts = [_squares(p, y, bar, batch.rows) for (p, y, _), bar in zip(read, bars, strict=True)]
+    whole, *rest = parts or [ops.zeros((batch.rows,), batch.loss.dtype)]
+    for part in rest:
         whole = whole + part
     return whole
 
 
-def _is_known(p: Node, y: Node, rows: int) -> bool:
+def _uses(batch: Traced) -> list[list[Node]]:
+    """What reads each parameter."""
+    uses: dict[Node, list[Node]] = {p: [] for p in batch.trained}
+    for y in topological([batch.loss]):
+        for x in y.inputs:
+            if x in uses:
+                uses[x].append(y)
+    return [*uses.values()]
+
+
+def _is_known(p: Node, y: Node, z: Node, rows: int, more: int) -> bool:
+    """Whether y reads p in a way that is known, and has the rows of the batch on its first axis.
+
+    Args:
+        p: A parameter.
+        y: What reads it.
+        z: The same in a batch with more rows.
+        rows: How many rows there are.
+        more: How many there are in the other batch.
+    """
     if isinstance(y.op, BroadcastTo):
-        return y.ndim > p.ndim and y.shape[0] == rows
+        return y.ndim > p.ndim and _grows(y, z, rows, more)
     if not isinstance(y.op, Matmul) or y.inputs[1] is not p or p is y.inputs[0] or y.ndim != 2:
         return False
-    x = y.inputs[0]
-    if x.shape[0] == rows:
+    x, other = y.inputs[0], z.inputs[0]
+    if _grows(x, other, rows, more):
         return True
-    return isinstance(x.op, Reshape) and x.inputs[0].shape[:1] == (rows,)
+    both = isinstance(x.op, Reshape) and isinstance(other.op, Reshape)
+    return both and _grows(x.inputs[0], other.inputs[0], rows, more)
+
+
+def _grows(a: Node, b: Node, rows: int, more: int) -> bool:
+    """Whether the first axis is that of the rows, and no other changes with their number."""
+    return (a.shape[:1], b.shape[:1]) == ((rows,), (more,)) and a.shape[1:] == b.shape[1:]
 
 
 def _squares(p: Node, y: Node, bar: Node, rows: int) -> Node:

@@ -204,7 +204,7 @@ class Recipe:
             with scope(path=LOSS):
                 sums = self.objective.sums(outputs, y, weights)
                 total, weight = sums[ONE] if ONE in sums else self._parts_of_means(sums)
-        self.probes.check(tracing.outputs, tracing.trainable)
+        self.probes.check(tracing.outputs, tracing.trainable, cotangents=False)
         gradients = gradient(total, tracing.trained)
         with scope(role="update"):
             assigns = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SECONDS = 0.02
 LONGEST = 1000
+MOST_LOOKS = 64
 LOGGED = ("loss", "weight", RATE)
 
 
@@ -45,9 +46,13 @@ def stride(session: Session) -> tuple[Array, list[Look]] | None:
     count = _count(session, plan)
     if count < 2:
         return None
+    due = session.recipe.probes.due(session.step, count)
+    if due.sum() > MOST_LOOKS:
+        count = int(np.flatnonzero(due)[MOST_LOOKS])
+        due = due[:count]
     start = session.step % plan.per_epoch * size
     order = plan.batches.order(session.epoch)[start : start + count * size]
-    rows, due = order.reshape(count, size), session.recipe.probes.due(session.step, count)
+    rows = order.reshape(count, size)
     looks = due if due.any() else None
     found, seen = program.run_steps(plan.rows.arrays, rows, LOGGED, SECONDS, looks)
     steps = 1 + session.step + np.flatnonzero(due)[: len(seen)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from pullback import ops, optim
 from pullback.autodiff import gradient
-from pullback.graph.node import Node, Slot, slot
+from pullback.graph.node import Node, Slot, placeholder, slot
 from pullback.graph.order import depends_on, topological
 from pullback.graph.origin import scope
 from pullback.nn.activations import Activation
@@ -24,7 +24,7 @@ from pullback.plan import Site, Step
 from pullback.train.objective import check_targets
 from pullback.train.per_sample import check_samples, norms_by_rows
 from pullback.train.probes import SAMPLE_NORMS
-from pullback.train.sample_norms import squared_norms
+from pullback.train.sample_norms import Traced, squared_norms
 from pullback.train.update import RATE
 
 if TYPE_CHECKING:
@@ -134,11 +134,24 @@ class Tracing:
         network = self.recipe.network
         check_samples(network, training=True)
         rows = next(iter(self._given.values())).shape[0]
-        found = squared_norms(loss, self.trained, rows)
+        found = squared_norms(Traced(loss, self.trained, rows), self._larger(rows + 1))
         if found is not None:
             norms = ops.sqrt(found)
             return norms if weight is None else norms * weight.astype(norms.dtype)
         return norms_by_rows(network, self.recipe.objective, self.nodes, self._given, self._here)
+
+    def _larger(self, rows: int) -> Traced:
+        """The loss of a batch of so many rows."""
+        given = {
+            label: placeholder(label, (rows, *a.shape[1:]), a.dtype)
+            for label, a in self._given.items()
+        }
+        here = Mode(True, self._here.seed, self._here.step, self._here.row)
+        with bound(self.nodes), mode(here):
+            outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
+            targets = {name: unlabelled("y", given)[name] for name in outputs}
+            loss, _ = self.recipe.objective.mean(outputs, targets, given.get("weights"))
+        return Traced(loss, self.trained, rows)
 
     def updated(
         self,

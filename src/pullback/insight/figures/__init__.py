@@ -29,7 +29,7 @@ __all__ = ["figure", "histograms", "layers_by_steps"]
 Drawn = Run | str | os.PathLike[str] | Landscape | Curvature | Readings | Reading
 
 
-def figure(of: Drawn, *, quantity: str = "norm", pattern: str = "*.gradient") -> Figure:
+def figure(of: Drawn, *, quantity: str = "norm", pattern: str | None = None) -> Figure:
     """The picture of a result; `figure.savefig("loss.svg")` writes it.
 
     Of a run: its loss, metrics and learning rate over the epochs. Of a landscape: a curve, or a map
@@ -40,7 +40,8 @@ def figure(of: Drawn, *, quantity: str = "norm", pattern: str = "*.gradient") ->
         of: A run or its folder, what `pb.landscape` or `pb.curvature` found, or what probes saw.
         quantity: Of what probes saw: mean, deviation, norm, low, high, zeros, saturated, or
             update_ratio, the norm of a parameter's update over its own.
-        pattern: Of the places that are shown; of update_ratio, of the parameters.
+        pattern: Of the places that are shown, such as "*.gradient"; None takes parameters for
+            update_ratio, outputs for zeros and saturated, and else gradients.
 
     Returns:
         A `matplotlib.figure.Figure`, made without pyplot.

@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 UPDATE_RATIO = "update_ratio"
 SIZES = ("deviation", "norm", UPDATE_RATIO)  # never below 0, and of many orders of magnitude
 SHARES = ("zeros", "saturated")
+USUAL = {UPDATE_RATIO: "*", "zeros": "*.output", "saturated": "*.output"}
 BIAS = 127
 HEIGHT = 3.0
 
 
-def readings_figure(readings: Readings, quantity: str, pattern: str) -> Figure:
+def readings_figure(readings: Readings, quantity: str, pattern: str | None = None) -> Figure:
     """One quantity of all places that a pattern matches, by step.
 
     Args:
         readings: What was seen.
         quantity: A column of a reading, or `update_ratio`: the norm of updates over that of what
             they change.
-        pattern: Of the places; of `update_ratio`, of the parameters.
+        pattern: Of the places; None takes those that `USUAL` has for the quantity.
 
     Raises:
         UnknownNameError: There is no such quantity, or the pattern matches nothing.
@@ -37,6 +38,7 @@ def readings_figure(readings: Readings, quantity: str, pattern: str) -> Figure:
     """
     if quantity not in (*COLUMNS, UPDATE_RATIO):
         raise unknown("quantity of a reading", quantity, (*COLUMNS, UPDATE_RATIO))
+    pattern = USUAL.get(quantity, "*.gradient") if pattern is None else str(pattern)
     found = readings.matching(pattern)
     rows = {}
     for place, reading in found.items():
