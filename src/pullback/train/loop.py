@@ -259,7 +259,7 @@ class Session:
     def _one_step(self) -> None:
         number = self.step
         feeds = self.plan.feeds(number)
-        look, looks = bool(self.recipe.probes.due(number)[0]), list[Look]()
+        look, looks = bool(self.recipe.probes.due(number)), list[Look]()
         if self.driving is not None:
             found, origin, made = self.driving.step(feeds)
         else:

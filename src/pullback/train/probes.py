@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
-
 from pullback.errors import ConfigError, unknown
-from pullback.graph.dtypes import Array, is_float
+from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node
 from pullback.plan import Site
 
@@ -148,22 +146,26 @@ class Probes:
             return True
         return any(fnmatchcase(place, pattern) for pattern in self.patterns)
 
-    def due(self, first: int, count: int = 1) -> Array:
-        """Whether each of some steps is looked at, (count,).
+    def due(self, first: int, count: int = 1) -> list[int]:
+        """Which of some steps are looked at, by the number of steps before each.
 
         Args:
             first: The number of steps that were taken before the first of them.
             count: How many steps.
         """
-        steps = np.arange(first, first + count)
+        end = first + count
         if not (self.patterns or self.samples):
-            return np.zeros(count, bool)
+            return []
         if self.every is not None:
-            return np.asarray(steps % self.every == 0)
-        powers = np.frexp(np.maximum(steps, 1))[1] - 1
-        reached = np.ldexp(1.0, powers).astype(np.int64)
-        spacing = np.maximum(np.clip(reached // EARLY, CLOSEST, SPARSE), reached // DOUBLING)
-        return np.asarray((steps < FIRST) | (steps % spacing == 0))
+            return [*range(first + -first % self.every, end, self.every)]
+        found, step = [*range(first, min(end, FIRST))], max(first, FIRST)
+        while step < end:
+            reached = 1 << (step.bit_length() - 1)  # the last power of two
+            spacing = max(min(max(reached // EARLY, CLOSEST), SPARSE), reached // DOUBLING)
+            stop = min(end, 2 * reached)
+            found += range(step + -step % spacing, stop, spacing)
+            step = stop
+        return found
 
     def of_outputs(
         self,

@@ -47,17 +47,18 @@ def stride(session: Session) -> tuple[Array, list[Look]] | None:
     if count < 2:
         return None
     due = session.recipe.probes.due(session.step, count)
-    if due.sum() > MOST_LOOKS:
-        count = int(np.flatnonzero(due)[MOST_LOOKS])
-        due = due[:count]
+    if len(due) > MOST_LOOKS:
+        count, due = due[MOST_LOOKS] - session.step, due[:MOST_LOOKS]
     start = session.step % plan.per_epoch * size
     order = plan.batches.order(session.epoch)[start : start + count * size]
     rows = order.reshape(count, size)
-    looks = due if due.any() else None
+    looks = None
+    if due:
+        looks = np.zeros(count, bool)
+        looks[np.array(due) - session.step] = True
     found, seen = program.run_steps(plan.rows.arrays, rows, LOGGED, SECONDS, looks)
-    steps = 1 + session.step + np.flatnonzero(due)[: len(seen)]
     places = program.places
-    looked = [Look(step, places, one) for step, one in zip(steps.tolist(), seen, strict=True)]
+    looked = [Look(step + 1, places, one) for step, one in zip(due, seen, strict=False)]
     return (found, looked) if len(found) else None
 
 
