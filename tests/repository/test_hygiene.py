@@ -122,3 +122,22 @@ def test_an_unsafe_source_is_seen(source: str) -> None:
 
 def test_a_safe_source_passes() -> None:
     assert faults_of_source("network.eval()\nnp.load(path, allow_pickle=False)\n") == []
+
+
+def test_nothing_that_was_only_made_here_lies_at_the_top() -> None:
+    """What examples and trials write is no part of the repository."""
+    ours = {
+        *(
+            ".ci",
+            ".clang-format",
+            ".gitignore",
+            "CHANGELOG.md",
+            "CMakeLists.txt",
+            "CONTRIBUTING.md",
+        ),
+        *("LICENSE", "Makefile", "README.md", "benchmarks", "conftest.py", "docs", "examples"),
+        *("native", "pyproject.toml", "src", "tests"),
+    }
+    hidden = {p.name for p in ROOT.iterdir() if p.name.startswith(".")}
+    found = {p.name for p in ROOT.iterdir()} - hidden - MADE - {"runs"}
+    assert not found - ours
