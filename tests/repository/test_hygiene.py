@@ -140,4 +140,4 @@ def test_nothing_that_was_only_made_here_lies_at_the_top() -> None:
     }
     hidden = {p.name for p in ROOT.iterdir() if p.name.startswith(".")}
     found = {p.name for p in ROOT.iterdir()} - hidden - MADE - {"runs"}
-    assert not found - ours
+    assert sorted(found - ours) == []
