@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import pullback as pb
 from pullback.errors import DataError, DtypeError, LabelError, ShapeError, TraceError
-from pullback.graph import Node, placeholder
+from pullback.graph import Node, constant, placeholder
 from pullback.graph.dtypes import SUPPORTED, promote
 
 DTYPES = [dtype.name for dtype in SUPPORTED]
@@ -412,3 +412,11 @@ def test_a_known_value_cannot_be_made_writeable(make: Callable[[], Node]) -> Non
         x.value[...] = 7
     np.testing.assert_array_equal(x.numpy(), before)
     assert before.flags.writeable, "a copy is the caller's own"
+
+
+def test_numbers_are_shared_but_for_the_sign_of_zero() -> None:
+    zeros = [constant(x, "float32").numpy() for x in (0.0, -0.0)]
+    assert [bool(np.signbit(zero)) for zero in zeros] == [False, True]
+    assert np.isnan(constant(float("nan"), "float32").numpy())
+    with pytest.raises(DataError, match="must fit in its dtype"):
+        constant(1e39, "float32")

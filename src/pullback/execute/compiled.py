@@ -27,6 +27,7 @@ from pullback.execute.seen import Seen
 from pullback.execute.state import State, writes, written
 from pullback.execute.strands import find_strands
 from pullback.execute.updates import in_place
+from pullback.graph.collecting import collector_paused
 from pullback.graph.dtypes import Array, is_float
 from pullback.memory import must_be_held, there_is
 from pullback.plan.layout import Layout
@@ -48,6 +49,7 @@ class NativeExecutor:
         ShapeError: The values do not fit into memory.
     """
 
+    @collector_paused()
     def __init__(self, program: Program, state: State) -> None:
         self.program = program
         self.state = state

@@ -21,7 +21,6 @@ from pullback.execute.state import State, written
 from pullback.graph.code import coded, run
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Node, Placeholder, Slot
-from pullback.graph.order import topological
 from pullback.memory import must_be_held, too_large, too_large_together
 from pullback.plan import Program, Step
 from pullback.plan.program import check_feeds
@@ -182,7 +181,7 @@ class ReferenceExecutor:
     def __init__(self, step: Step, state: State) -> None:
         self.step = step
         self.state = state
-        self._order = topological(step.roots())
+        self._order = step.order
         self._seen: Seen | None = None
         self._feeds = {
             node.op.label: (node.shape, node.dtype)

@@ -24,6 +24,8 @@ from pullback.plan.program import Instruction
 DTYPES = {np.dtype(name): n for n, name in enumerate(("float32", "float64", "int64", "bool"))}
 """The module's numbers of the dtypes."""
 
+Row = tuple[str, int, int, list[float]]
+"""An elementwise operation for the module: name, dtypes read and made, attributes."""
 
 MOST_AXES = 12
 """How many axes an array of the module has at most."""
@@ -111,9 +113,7 @@ def new_program(arena: Any, state: Any) -> Any:
     return _native().Program(instruction_set(), arena, state)
 
 
-def elementwise_row(
-    instruction: Instruction, dtypes: Sequence[Dtype]
-) -> tuple[str, int, int, list[float]] | None:
+def elementwise_row(instruction: Instruction, dtypes: Sequence[Dtype]) -> Row | None:
     """Name, dtypes and attributes of an elementwise operation; None if it is none, or unknown.
 
     Args:

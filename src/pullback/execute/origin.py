@@ -14,7 +14,6 @@ from pullback.execute.state import State
 from pullback.graph.cause import Place
 from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, Placeholder, Slot
-from pullback.graph.order import topological
 from pullback.plan import Step
 
 
@@ -86,7 +85,7 @@ def find_origin(
     Returns:
         None when every value that must be finite is.
     """
-    order = topological(step.roots())
+    order = step.order
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
         for node in order:

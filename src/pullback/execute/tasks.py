@@ -146,6 +146,7 @@ class Tasks:
         self.numbers = numbers
         self.tasks: list[Task] = []
         self._dtypes: dict[int, Dtype] = {}
+        self._rows: dict[int, lowering.Row | None] = {}  # by the value's number
         self._ordered: dict[Layout, int] = {}  # the copy of a view, row by row
 
     def extend(self, instructions: Sequence[Instruction]) -> None:
@@ -162,13 +163,15 @@ class Tasks:
         self.tasks.append(Task("copy", (), (source, target)))
         return target
 
-    def row(self, instruction: Instruction) -> tuple[str, int, int, list[float]] | None:
+    def row(self, instruction: Instruction) -> lowering.Row | None:
         """The elementwise operation that an instruction is, if it is one."""
-        laid_out = self.layouts
-        dtypes = [
-            laid_out[x].dtype if x in laid_out else self._dtypes[x] for x in instruction.inputs
-        ]
-        return lowering.elementwise_row(instruction, dtypes)
+        if instruction.output not in self._rows:
+            laid_out = self.layouts
+            dtypes = [
+                laid_out[x].dtype if x in laid_out else self._dtypes[x] for x in instruction.inputs
+            ]
+            self._rows[instruction.output] = lowering.elementwise_row(instruction, dtypes)
+        return self._rows[instruction.output]
 
     def kernel(self, one: Instruction) -> Kernel | None:
         """The kernel that computes an instruction, if there is one."""

@@ -6,7 +6,9 @@ name, so this file knows no operation but the leaves. `pullback.execute` says ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, Union, runtime_checkable
 
 import numpy as np
@@ -27,6 +29,7 @@ class HasNode(Protocol):
 
 Operand = Union["Node", HasNode, float, int, bool, "Array", Sequence[Any], np.generic]
 
+_LARGEST = float(np.finfo(DEFAULT_FLOAT).max)
 _FUNCTIONS: dict[str, Callable[..., Node]] = {}
 _EVALUATOR: list[Callable[[Sequence[Node]], list[Array]]] = []
 
@@ -224,7 +227,7 @@ class Node(Operators):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -327,6 +330,10 @@ def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Nod
         DataError: It is not made of numbers, its rows differ in length, or a number does not fit.
     """
     wanted = None if dtype is None else as_dtype(dtype)
+    if type(value) is float and wanted == DEFAULT_FLOAT and not abs(value) > _LARGEST:
+        return Node(
+            Constant(label), (), (), wanted, here(), _number(value, math.copysign(1, value))
+        )
     try:
         with np.errstate(over="raise"):
             known = as_array(value) if hasattr(value, "__dlpack__") else value
@@ -348,6 +355,12 @@ def constant(value: Any, dtype: DTypeLike | None = None, label: str = "") -> Nod
         array = array.astype(DEFAULT_FLOAT)
     array = array.astype(as_dtype(array.dtype), copy=False)
     return Node(Constant(label), (), array.shape, array.dtype, here(), read_only(array))
+
+
+@lru_cache(maxsize=256)
+def _number(value: float, sign: float) -> Array:
+    """A number as an array that all constants of it share; zeros have a sign."""
+    return read_only(np.array(value, DEFAULT_FLOAT))
 
 
 def read_only(array: Array) -> Array:

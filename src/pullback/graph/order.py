@@ -27,17 +27,21 @@ def topological(
         ['constant', 'mul']
     """
     order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(node, False) for node in reversed(list(outputs))]
+    listed: dict[Node, bool] = {}  # False while what the node needs is being listed
+    stack: list[Node] = [*outputs]
+    stack.reverse()
     while stack:
-        node, inputs_done = stack.pop()
-        if inputs_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
+        node = stack[-1]
+        known = listed.get(node)
+        if known is None:
+            listed[node] = False
             if stop is None or not stop(node):
-                stack.extend((i, False) for i in reversed(needs(node)) if i not in seen)
+                stack.extend([x for x in reversed(needs(node)) if x not in listed])
+            continue
+        stack.pop()
+        if not known:
+            listed[node] = True
+            order.append(node)
     return order
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +101,7 @@ def here() -> Origin:
     if known is None:
         return Origin(source=user_line())
     if known.source is None:
-        return replace(known, source=user_line())
+        return Origin(known.path, user_line(), known.role, known.pullback_of, known.cotangent_of)
     return known
 
 
@@ -108,10 +109,27 @@ def user_line() -> Source | None:
     """The innermost line on the stack of neither library nor NumPy; None on the command line."""
     frame = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        if code.co_filename.startswith(_COMMAND_LINE):
+        file = frame.f_code.co_filename
+        whose = _OWNERS.get(file) or _OWNERS.setdefault(file, _owner(file))
+        if whose == "command line":
             return None
-        if not code.co_filename.startswith(_NOT_THE_USER):
-            return Source(code.co_filename, frame.f_lineno, code.co_name)
+        if whose == "user":
+            return _source(file, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back  # type: ignore[assignment]  # the loop ends on None
     return None
+
+
+_OWNERS: dict[str, str] = {}  # by file: every node that is made asks for several
+
+
+def _owner(file: str) -> str:
+    """Who wrote a file: the user, a library, or the command line."""
+    if file.startswith(_COMMAND_LINE):
+        return "command line"
+    return "library" if file.startswith(_NOT_THE_USER) else "user"
+
+
+@lru_cache(maxsize=1024)
+def _source(file: str, line: int, function: str) -> Source:
+    """One record for all nodes of a line."""
+    return Source(file, line, function)

@@ -51,6 +51,9 @@ def broadcast_shape(name: str, nodes: Sequence[Node]) -> Shape:
 
 def numbers(op: type[Elementwise], operands: Sequence[Operand]) -> list[Node]:
     """`operands` as nodes of one dtype that `op` takes; a Python number is weak."""
+    ready = [x for x in operands if isinstance(x, Node) and x.dtype == DEFAULT_FLOAT]
+    if len(ready) == len(operands) and op.takes != "bool":
+        return ready  # what is ordinary should cost little
     weak = [isinstance(x, (bool, int, float)) for x in operands]
     strong = [as_node(x) for x, w in zip(operands, weak, strict=True) if not w]
     dtype = promote(BOOL, *(node.dtype for node in strong))
@@ -84,7 +87,8 @@ def same_shape(op: Op, nodes: Sequence[Node]) -> list[Node]:
     shape = nodes[0].shape
     if all(node.shape == shape for node in nodes):
         return list(nodes)
-    shape = broadcast_shape(op.name, nodes)
+    others = {node.shape for node in nodes if node.shape}
+    shape = others.pop() if len(others) == 1 else broadcast_shape(op.name, nodes)
     return [node if node.shape == shape else node.broadcast_to(shape) for node in nodes]
 
 

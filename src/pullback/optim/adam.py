@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 from pullback import ops
@@ -117,6 +118,7 @@ class AdamW(Adam):
     weight_decay: float = 1e-2
 
 
+@lru_cache(maxsize=16)
 def collected(beta: float, step: Node) -> Node:
     r"""$1 - \beta^s$, the share of gradients in a running mean that started at 0.
 
@@ -129,6 +131,11 @@ def collected(beta: float, step: Node) -> Node:
 def corrected(mean: Node, beta: float, step: Node) -> Node:
     r"""$m / (1 - \beta^s)$: a running mean that started at 0, as if it had not.
 
-    As a product: one division then serves all elements.
+    As a product: one division then serves all elements, and all parameters of a dtype.
     """
-    return mean * ops.reciprocal(collected(beta, step))
+    return mean * _correction(beta, step)
+
+
+@lru_cache(maxsize=16)
+def _correction(beta: float, step: Node) -> Node:
+    return ops.reciprocal(collected(beta, step))

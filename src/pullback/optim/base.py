@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -165,7 +166,7 @@ class Optimizer(named.Named):
                 "Differentiate with respect to this parameter.",
             )
         rate = learning_rate.astype(parameter.dtype)
-        count = step.astype(parameter.dtype)
+        count = _counted(step, parameter.dtype)
         strength = self.weight_decay if decay else 0.0
         return self.moved(parameter, gradient.astype(parameter.dtype), slots, rate, count, strength)
 
@@ -194,6 +195,12 @@ class Optimizer(named.Named):
         All nodes have the parameter's dtype, `step` too.
         """
         raise TypeError(f"{type(self).__name__} must define direction(gradient, slots, step)")
+
+
+@lru_cache(maxsize=16)
+def _counted(step: Node, dtype: Dtype) -> Node:
+    """The number of a step as a real number, once for all parameters of a dtype."""
+    return step.astype(dtype)
 
 
 def registry() -> dict[str, type[Optimizer]]:

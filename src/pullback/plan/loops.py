@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import is_
 
 from pullback.graph.body import Body
 from pullback.graph.node import Constant, Node, placeholder
 from pullback.graph.op import apply
-from pullback.graph.order import topological
 from pullback.ops.loops import Scan
 from pullback.ops.shaping import BroadcastTo, Full
 from pullback.ops.slicing import Slice
@@ -61,8 +61,8 @@ def rebuilt(node: Node, new: dict[Node, Node]) -> Node:
     """The node on its new inputs; itself where they are the old ones, or its value is known."""
     if node.value is not None:
         return node
-    inputs = tuple(new[x] for x in node.inputs)
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+    inputs = tuple([new[x] for x in node.inputs])
+    if all(map(is_, inputs, node.inputs)):
         return node
     return Node(node.op, inputs, node.shape, node.dtype, node.origin)
 
@@ -72,9 +72,8 @@ def merge_loops(step: Step) -> Step:
 
     A pullback asks for the loop once more, with further values of the same body handed out.
     """
-    order = topological(step.roots())
     widest: dict[object, Node] = {}
-    loops = [node for node in order if isinstance(node.op, Scan)]
+    loops = [node for node in step.order if isinstance(node.op, Scan)]
     for node in loops:
         best = widest.setdefault(_kind(node), node)
         if _outputs(node) > _outputs(best):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from pullback.errors import ConfigError, unknown
+from pullback.graph.collecting import collector_paused
 from pullback.graph.dtypes import Dtype, Shape, is_float
 from pullback.graph.node import Leaf, Node, Placeholder, Slot
 from pullback.graph.op import Op
@@ -17,6 +18,7 @@ from pullback.plan.rewrites import REWRITES, Rewrite
 REMOVE_DEAD = "remove_dead"
 
 
+@collector_paused()
 def plan(step: Step, without: Collection[str] = ()) -> Program:
     """Plan a step: the same values, by fewer and cheaper instructions.
 
@@ -36,13 +38,13 @@ def plan(step: Step, without: Collection[str] = ()) -> Program:
     for rewrite in used:
         step = rewrite.prepare(step)
     rewritten, made = _rewritten(step, used)
-    order = _early(rewritten) if REMOVE_DEAD not in without else made
+    order = _early(rewritten, made) if REMOVE_DEAD not in without else made
     kept = tuple(name for name in known if name not in without)
     return _numbered(rewritten, order, kept)
 
 
-def _early(step: Step) -> list[Node]:
-    """The nodes of a step in an order in which few values are alive at one time.
+def _early(step: Step, made: Sequence[Node]) -> list[Node]:
+    """The nodes that a step needs, of all that were made, so that few values are alive at a time.
 
     What takes the fewest operations one after another comes first: the gradients of the last layer
     before those of the first, so that what they are computed from is soon needed no more. New
@@ -50,7 +52,7 @@ def _early(step: Step) -> list[Node]:
     """
     others = Step(step.outputs, {}, step.guard, step.finite).roots()
     depth: dict[Node, int] = {}
-    for node in topological(step.roots()):
+    for node in made:
         depth[node] = 1 + max((depth[x] for x in node.inputs), default=0)
     first = sorted(others, key=depth.__getitem__)
     return topological([*first, *step.assigns.values()])
@@ -75,7 +77,7 @@ def _rewritten(step: Step, used: list[type[Rewrite]]) -> tuple[Step, list[Node]]
     new: dict[Node, Node] = {}
     made: dict[Node, None] = {}
     leaves: dict[Op, Node] = {}
-    for node in topological(step.roots()):
+    for node in step.order:
         if isinstance(node.op, (Placeholder, Slot)):  # one value, whatever is switched off
             new[node] = _same(leaves.setdefault(node.op, node), node)
             made[new[node]] = None

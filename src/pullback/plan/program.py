@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pullback.graph.body import listing
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node
 from pullback.graph.op import Op
+from pullback.graph.order import topological
 from pullback.graph.origin import Origin
 from pullback.graph.printing import call
 from pullback.ops.loops import Scan
@@ -63,6 +65,11 @@ class Step:
         """Every node that the step must compute."""
         guard = [] if self.guard is None else [self.guard]
         return [*self.outputs.values(), *guard, *(self.finite or ()), *self.assigns.values()]
+
+    @cached_property
+    def order(self) -> list[Node]:
+        """All of its nodes, each after those it needs."""
+        return topological(self.roots())
 
     def mapped(self, new: Mapping[Node, Node]) -> Step:
         """The step with each of its nodes replaced; sites at others are left out."""

@@ -46,13 +46,14 @@ class FoldConstants(Rewrite):
     name = "fold_constants"
 
     def visit(self, node: Node) -> Node:
+        for x in node.inputs:
+            if x.value is None:
+                return node
         if isinstance(node.op, (Leaf, Random, BroadcastTo)):
             return node
         if isinstance(node.op, Full) and node.size > 1:
             return node
         if node.size * node.dtype.itemsize > _FOLDED_BYTES:
-            return node
-        if any(x.value is None for x in node.inputs):
             return node
         with np.errstate(all="ignore"):
             value = np.asarray(node.op.forward(*(x.value for x in node.inputs)), node.dtype)
@@ -145,8 +146,12 @@ class ElideBroadcasts(Rewrite):
     def visit(self, node: Node) -> Node:
         if not isinstance(node.op, Elementwise) or node.op.arity < 2:
             return node
+        if not any(isinstance(x.op, (BroadcastTo, Full)) for x in node.inputs):
+            return node
         slim = [_source(x) for x in node.inputs]
         for i, whole in enumerate(node.inputs):  # which may be slim themselves: the next one, then
+            if any(x.shape == node.shape for x in slim):
+                break
             if np.broadcast_shapes(*(x.shape for x in slim)) == node.shape:
                 break
             slim[i] = whole
@@ -178,10 +183,13 @@ class MergeCommon(Rewrite):
             return (node.shape, node.dtype, node.value.tobytes())
         if isinstance(node.op, Leaf):
             return node.op
+        inputs = tuple(map(id, node.inputs))
+        attributes = vars(node.op)
+        if not attributes:
+            return (type(node.op), inputs)
         # Equal attributes are the same but for zeros, which have a sign.
-        zeros = [v for v in vars(node.op).values() if isinstance(v, float) and v == 0]
-        signs = tuple(math.copysign(1, zero) for zero in zeros)
-        return (node.op, signs, tuple(map(id, node.inputs)))
+        zeros = [v for v in attributes.values() if isinstance(v, float) and v == 0]
+        return (node.op, tuple([math.copysign(1, zero) for zero in zeros]), inputs)
 
 
 def _is(x: Node, number: float) -> bool:

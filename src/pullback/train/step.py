@@ -14,6 +14,7 @@ import numpy as np
 
 from pullback import losses, ops, optim
 from pullback.autodiff import gradient
+from pullback.graph.collecting import collector_paused
 from pullback.graph.dtypes import Array, Dtype, Shape
 from pullback.graph.node import Node, placeholder, slot
 from pullback.graph.origin import scope
@@ -122,6 +123,7 @@ class Recipe:
             state[PART_WEIGHT] = np.zeros((), dtype)
         return state
 
+    @collector_paused()
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
         tracing = Tracing(self, training=True)
