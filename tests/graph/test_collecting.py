@@ -20,12 +20,18 @@ def _as_before():
 @pytest.mark.parametrize("on", [True, False])
 def test_what_was_is_restored(on: bool) -> None:
     gc.enable() if on else gc.disable()
-    with pytest.raises(KeyError), collector_paused():
+    with collector_paused():
         with collector_paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
-        raise KeyError
     assert gc.isenabled() is on
+
+
+def test_an_error_inside_restores_too() -> None:
+    gc.enable()
+    with pytest.raises(ValueError, match="inside"), collector_paused():
+        raise ValueError("inside")
+    assert gc.isenabled()
 
 
 def test_the_last_of_overlapping_threads_restores() -> None:
