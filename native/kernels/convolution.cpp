@@ -9,12 +9,15 @@
 // the image is copied with its padding (patch.hpp), and tiles read what their positions see as runs
 // of it (run_tile.hpp); the kernel is packed into strips once. The transpose is the same sum with
 // other taps: for a stride of s an axis has s phases, each a convolution of stride 1 whose outputs
-// lie s apart (sliding.hpp).
+// lie s apart (sliding.hpp). Two kinds are computed in another way: where images fill vectors
+// better than channels (convolution_choice.hpp), and where each channel is by itself
+// (depthwise.hpp).
 
 #include <tuple>
 
 #include "convolution_choice.hpp"
 #include "copying.hpp"
+#include "depthwise.hpp"
 #include "table.hpp"
 
 namespace pullback::PULLBACK_ISA {
@@ -258,6 +261,9 @@ namespace {
 
 template <class T>
 std::size_t workspace_as(const Convolving& of) {
+    if (is_depthwise<T>(of.groups, of.inner(), of.outer())) {
+        return static_cast<std::size_t>(Depthwise<T>(of, nullptr, {}).size()) * sizeof(T);
+    }
     if (by_images<T>(of)) return ImageConvolution<T>(of, nullptr, {}).bytes();
     return static_cast<std::size_t>(Strips<T>(of, nullptr, channel_strip<T>(of.outer())).size()) *
            sizeof(T);
@@ -266,6 +272,9 @@ std::size_t workspace_as(const Convolving& of) {
 template <class T>
 void run_as(const Convolving& of, const Pool& pool, std::byte* workspace, Epilogue epilogue) {
     const T* from = of.from.as<const T>();
+    if (is_depthwise<T>(of.groups, of.inner(), of.outer())) {
+        return Depthwise<T>(of, reinterpret_cast<T*>(workspace), epilogue).run(from, pool);
+    }
     if (by_images<T>(of)) return ImageConvolution<T>(of, workspace, epilogue).run(from, pool);
     Convolution<T>(of, from, reinterpret_cast<T*>(workspace), epilogue).run(pool);
 }

@@ -12,6 +12,7 @@
 
 #include "convolution_kernel_images.hpp"
 #include "copying.hpp"
+#include "depthwise_kernel.hpp"
 #include "gemm_plan.hpp"
 #include "packing.hpp"
 #include "patch.hpp"
@@ -90,25 +91,11 @@ class KernelGradient {
                       parts + slice * kernel_.size(), unit > slice * together_);
             }
         });
-        if (slices_ > 1) add_slices(parts, pool);
+        if (slices_ > 1) add_slices(parts, slices_, kernel_, pool);
     }
 
  private:
     static constexpr Index enough = 24, most_kept = 1 << 22, least_work = 1 << 18;
-
-    void add_slices(const T* parts, const Pool& pool) const {
-        constexpr Index each = 1 << 11;
-        const Index size = kernel_.size();
-        pool.run(ceiling(size, each), [&](Index piece) {
-            const Index begin = piece * each, count = std::min(each, size - begin);
-            T* to = kernel_.as<T>() + begin;
-            std::copy_n(parts + begin, count, to);
-            for (Index slice = 1; slice < slices_; ++slice) {
-                const T* from = parts + slice * size + begin;
-                for (Index i = 0; i < count; ++i) to[i] += from[i];
-            }
-        });
-    }
 
     std::vector<Rows> rows_of(const Patch<T>& patch, Index channel, Index channels) const {
         std::vector<Rows> rows;
@@ -265,6 +252,8 @@ std::size_t workspace(const Call& call) {
     settled(y, room);
     return with_type(x.dtype, [&]<class T>(T*) {
         const auto by_images = image_gradient<T>(call);
+        const DepthwiseKernel<T> depthwise(x, y, kernel, call.integers.subspan(1));
+        if (depthwise.chosen(groups)) return room.used + depthwise.workspace();
         if (by_images.chosen(groups)) return room.used + by_images.workspace();
         return room.used +
                KernelGradient<T>(x, y, kernel, groups, call.integers.subspan(1)).workspace();
@@ -282,6 +271,10 @@ Fault run(const Call& call) {
     with_type(x.dtype, [&]<class T>(T*) {
         const T *from = x_place.as<const T>(), *to = y_place.as<const T>();
         const auto by_images = image_gradient<T>(call);
+        const DepthwiseKernel<T> depthwise(x, y, kernel, call.integers.subspan(1));
+        if (depthwise.chosen(groups)) {
+            return depthwise.run(from, to, *call.pool, call.workspace + room.used);
+        }
         if (by_images.chosen(groups)) {
             return by_images.run(from, to, *call.pool, call.workspace + room.used);
         }

@@ -72,6 +72,13 @@ def strided(x: Node, w: Node, b: Node) -> dict[str, Node]:
     return {"y": pb.tanh(pb.conv(x, w, stride=2, groups=2) + b)}
 
 
+def by_itself(x: Node, w: Node, b: Node) -> dict[str, Node]:
+    """Each channel has a kernel of its own."""
+    y = pb.relu(pb.conv(x, w, padding=1, groups=x.shape[-1]) + b)
+    bars = pb.gradient((y * y).sum(), [x, w, b])
+    return {"y": y, **{f"bar{i}": bar for i, bar in enumerate(bars)}}
+
+
 def averaged(x: Node, w: Node, b: Node) -> dict[str, Node]:
     y = pb.tanh(pb.avg_pool(pb.relu(x * w), 2) + b)
     return {"y": y, "bar": pb.gradient((y * y).sum(), [x])[0]}
@@ -108,6 +115,7 @@ FORMS: Forms = {
     "largest of windows": (largest, [(70, 10, 8, 6), (6,), (6,)], []),
     "images side by side": (convolved, [(35, 9, 8, 3), (3, 3, 3, 5), (5,)], []),
     "groups side by side": (strided, [(50, 9, 9, 4), (3, 3, 2, 6), (6,)], ["conv add tanh"]),
+    "each channel by itself": (by_itself, [(3, 9, 8, 20), (3, 3, 1, 20), (20,)], []),
     "groups": (strided, [(2, 9, 9, 4), (3, 3, 2, 6), (6,)], ["conv add tanh"]),
 }
 

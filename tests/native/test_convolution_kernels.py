@@ -70,7 +70,16 @@ FORMS: list[Form] = [
     (2, (5, 6, 7), (3, 18), (2, 3, 2), (1, 2, 1), ((1, 0), (1, 1), (0, 2)), (2, 1, 1), 1),
     (0, (4, 4), (2, 3), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     (2, (4, 4), (0, 3), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    # Each channel by itself: whole vectors and parts of one, long lines, strides, mostly padding.
+    (3, (7, 150), (64, 64), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 64),
+    (9, (11, 8), (70, 70), (5, 5), (2, 1), ((2, 2), (3, 1)), (1, 2), 70),
+    (2, (3, 4, 5), (16, 16), (2, 2, 3), (1, 2, 1), ((1, 0), (1, 1), (0, 2)), (1, 1, 2), 16),
+    (2, (30,), (9, 9), (5,), (1,), ((2, 2),), (3,), 9),
+    (2, (2, 2), (24, 24), (3, 3), (1, 1), ((4, 3), (5, 2)), (1, 1), 24),
+    (2, (9, 9), (32, 32), (2, 2), (3, 4), ((0, 0), (1, 0)), (1, 1), 32),
+    (0, (4, 4), (16, 16), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 16),
 ]
+DEPTHWISE = [form for form in FORMS if form[2] == (form[7], form[7]) and form[7] > 1]
 
 
 class Case:
@@ -129,8 +138,9 @@ def test_convolutions(isa: str, dtype: str, form: Form) -> None:
 
 
 @EVERY_ISA
-def test_inputs_need_not_be_contiguous(isa: str) -> None:
-    case = Case(FORMS[3], "float32")
+@pytest.mark.parametrize("form", [FORMS[3], DEPTHWISE[-6]], ids=str)
+def test_inputs_need_not_be_contiguous(isa: str, form: Form) -> None:
+    case = Case(form, "float32")
     for name, inputs in case.given.items():
         views = [np.repeat(x, 2, axis=1)[:, ::2].copy(order="F") for x in inputs]
         wanted = call(isa, name, inputs, case.meaning[name][0].shape, case.integers)
@@ -140,7 +150,9 @@ def test_inputs_need_not_be_contiguous(isa: str) -> None:
 
 @EVERY_ISA
 @pytest.mark.parametrize(
-    "form", [FORMS[0], FORMS[4], FORMS[13], FORMS[17], FORMS[21], FORMS[25]], ids=str
+    "form",
+    [FORMS[0], FORMS[4], FORMS[13], FORMS[17], FORMS[21], FORMS[25], *DEPTHWISE[-7:-5]],
+    ids=str,
 )
 def test_bits_never_depend_on_the_number_of_threads(isa: str, form: Form) -> None:
     case = Case((33, *form[1:]), "float32")
