@@ -54,6 +54,15 @@ class Look(pb.Callback):
         self.seen.append(session.plan.feeds(session.step - 1)["x"][:, 0])
 
 
+@pytest.mark.parametrize("prefetch", [0, 1, 4])
+def test_what_is_loaded_ahead_changes_nothing(prefetch: int) -> None:
+    parts = [lambda part=part: part for part in pieces(X, Y)]
+    ahead = pb.data.Stream(parts, window=10, prefetch=prefetch)
+    found, wanted = (pb.fit(network(), data, **SETTINGS) for data in (ahead, loaders()))
+    for path, value in wanted.network.state().items():
+        assert value.numpy().tobytes() == found.network.state()[path].numpy().tobytes(), path
+
+
 def test_without_shuffling_a_stream_is_the_array() -> None:
     whole = pb.fit(network(), (X, Y), shuffle=False, **SETTINGS)
     for stream in (loaders(), made()):

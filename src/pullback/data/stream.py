@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pullback.data.ahead import loaded_ahead
 from pullback.errors import ConfigError, DataError
 
 
@@ -17,10 +18,13 @@ class Stream:
             iterated anew: their order stays. Or an iterator, which is taken once: one epoch, not
             shuffled, that cannot be resumed.
         window: How many rows are held at a time and shuffled among each other.
+        prefetch: How many chunks are loaded ahead, by a thread of their own, while the rows before
+            them are trained on. 0 loads each when it is needed, in the thread that trains; so does
+            an iterator, which would lose what is loaded in vain.
 
     Raises:
         DataError: It cannot be iterated.
-        ConfigError: The window is no positive whole number.
+        ConfigError: The window is no positive whole number, or `prefetch` is negative.
 
     Example:
         >>> import numpy as np
@@ -29,10 +33,14 @@ class Stream:
         [2, 0, 1]
     """
 
-    def __init__(self, chunks: Any, *, window: int = 10_000) -> None:
+    def __init__(self, chunks: Any, *, window: int = 10_000, prefetch: int = 1) -> None:
         if not hasattr(window, "__index__") or isinstance(window, bool) or window < 1:
             raise ConfigError(
                 "the window of a stream is a positive number of rows", repr(window), "Use 10_000."
+            )
+        if not hasattr(prefetch, "__index__") or isinstance(prefetch, bool) or prefetch < 0:
+            raise ConfigError(
+                "a stream loads a number of chunks ahead, at least 0", repr(prefetch), "Use 1."
             )
         if not callable(chunks) and not hasattr(chunks, "__iter__"):
             raise DataError(
@@ -42,6 +50,7 @@ class Stream:
             )
         self.chunks = chunks
         self.window = int(window)
+        self.prefetch = int(prefetch)
 
     @property
     def once(self) -> bool:
@@ -54,11 +63,14 @@ class Stream:
         return len(self.chunks) if isinstance(self.chunks, Sequence) else None
 
     def passed(self, order: Sequence[int] | None = None) -> Iterator[tuple[int, Any]]:
-        """One pass over the chunks, each with its number.
+        """One pass over the chunks, each with its number, some loaded ahead.
 
         Args:
             order: The numbers in the order wanted, where chunks can be reached in any order.
         """
+        return loaded_ahead(self._loaded(order), 0 if self.once else self.prefetch)
+
+    def _loaded(self, order: Sequence[int] | None) -> Iterator[tuple[int, Any]]:
         if isinstance(self.chunks, Sequence):
             for number in range(len(self.chunks)) if order is None else order:
                 chunk = self.chunks[number]
