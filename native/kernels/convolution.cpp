@@ -15,6 +15,7 @@
 
 #include <tuple>
 
+#include "../flushing.hpp"
 #include "convolution_choice.hpp"
 #include "copying.hpp"
 #include "depthwise.hpp"
@@ -163,6 +164,7 @@ class Convolution {
         const Index channels = outer_ * of_.groups;
         T* to = of_.to.as<T>() + group * outer_;
         for (Index c = 0; c < std::max<Index>(inner_, 1); c += part.block.channels) {
+            const Flushing flushing;
             const Index some = std::min(part.block.channels, inner_ - c);
             const Box box =
                 seen(part.phases, {d, h, w}, {1, lines, positions}, group * inner_ + c, some);

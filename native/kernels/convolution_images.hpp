@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "../flushing.hpp"
 #include "convolution_strips.hpp"
 #include "image_tile.hpp"
 #include "images.hpp"
@@ -127,6 +128,7 @@ class ImageConvolution {
     }
 
     void sum_line(const Unit& of, Index line) const {
+        const Flushing flushing;
         const Phase& widths = *of.part.phases[2];
         const Index width = blocks_.width(of.block), channels = outer_ * of_.groups;
         const Index bytes = outer_ * width * static_cast<Index>(sizeof(T));

@@ -86,6 +86,7 @@ class KernelGradient {
             const Index slice = piece / (groups_ * across), group = piece / across % groups_;
             const Index column = piece % across * column_block_;
             const Index end = std::min(units_, (slice + 1) * together_);
+            const Flushing flushing;
             for (Index unit = slice * together_; unit < end; ++unit) {
                 block(unit, group, column, std::min(column_block_, outer_ - column),
                       parts + slice * kernel_.size(), unit > slice * together_);

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include "../flushing.hpp"
 #include "convolution.hpp"
 #include "images.hpp"
 #include "patch.hpp"
@@ -103,6 +104,7 @@ class ImageKernelGradient {
         pool.run(slices_, [&](Index slice) {
             Vector<T>* own = sums + slice * kernel_.size();
             std::fill_n(own, kernel_.size(), Vector<T>{});
+            const Flushing flushing;
             const Index end = std::min(units_, (slice + 1) * together_);
             for (Index unit = slice * together_; unit < end; ++unit) {
                 add_line(turned, y, unit, own);

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "../flushing.hpp"
 #include "convolution_strips.hpp"
 #include "partial.hpp"
 
@@ -109,7 +110,16 @@ class Depthwise {
         const T* x = from + ((entry * from_[0] + d * depths->move) * from_[1] + h * heights->move) *
                                 from_[2] * channels();
         T* y = of_.to.as<T>() + row * channels();
+        sum(part, d, h, x, y, taps);
+        finish(*widths, row);
+    }
+
+    using Range = std::pair<Index, Index>;
+
+    void sum(const Part& part, Index d, Index h, const T* x, T* y, std::vector<Seen>& taps) const {
+        const auto& [depths, heights, widths] = part.phases;
         const std::array<Range, 2> lines{depths->inside(d, from_[0]), heights->inside(h, from_[1])};
+        const Flushing flushing;
         for (Index w = 0; w < widths->count;) {
             const Range across = widths->inside(w, from_[2]);
             Index end = w + 1;  // of the positions that see the image through the same taps
@@ -119,10 +129,7 @@ class Depthwise {
             positions(taps, x + w * move, move, y + w * next, next, end - w);
             w = end;
         }
-        finish(*widths, row);
     }
-
-    using Range = std::pair<Index, Index>;
 
     void find(const Part& part, const std::array<Range, 2>& lines, const Range& across,
               std::vector<Seen>& taps) const {

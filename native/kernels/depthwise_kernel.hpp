@@ -40,6 +40,7 @@ class DepthwiseKernel {
         pool.run(slices_, [&](Index slice) {
             T* sums = parts + slice * kernel_.size();
             std::fill_n(sums, kernel_.size(), T{});
+            const Flushing flushing;
             const Index end = std::min(lines_, (slice + 1) * together_);
             for (Index line = slice * together_; line < end; ++line) add(x, y, line, sums);
         });

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <tuple>
 
+#include "../flushing.hpp"
 #include "column.hpp"
 #include "gemm_plan.hpp"
 #include "packed.hpp"
@@ -67,6 +68,7 @@ struct Product {
                std::int64_t rows, std::int64_t first, std::int64_t last, std::int64_t start,
                std::int64_t end, bool add, const Packed<T>* packed, std::int64_t slab_row,
                std::int64_t slab_start) const {
+        const Flushing flushing;
         alignas(64) T own[most_depth * strip_columns<T>];
         for (std::int64_t p = start; p < end || p == start; p += plan.chunk) {
             const std::int64_t depth = std::min(plan.chunk, end - p);

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _COMMAND_LINE = os.path.join(_PACKAGE, "cli") + os.sep
 # NumPy's own functions ask a tensor for its value: np.linalg.norm(tensor).
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-_NOT_THE_USER = (_PACKAGE, _NUMPY, "<frozen")
+# What stands between a function and its decorator.
+_DECORATING = (contextlib.__file__, functools.__file__)
+_OF_A_RECORD = ("<string>", "__init__")  # what a data class makes for itself
+_NOT_THE_USER = (_PACKAGE, _NUMPY, "<frozen", *_DECORATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def user_line() -> Source | None:
         whose = _OWNERS.get(file) or _OWNERS.setdefault(file, _owner(file))
         if whose == "command line":
             return None
-        if whose == "user":
+        if whose == "user" and (file, frame.f_code.co_name) != _OF_A_RECORD:
             return _source(file, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back  # type: ignore[assignment]  # the loop ends on None
     return None
@@ -129,7 +132,7 @@ def _owner(file: str) -> str:
     return "library" if file.startswith(_NOT_THE_USER) else "user"
 
 
-@lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def _source(file: str, line: int, function: str) -> Source:
     """One record for all nodes of a line."""
     return Source(file, line, function)
