@@ -42,6 +42,15 @@ class Part:
 class Recording:
     """The program of a step that hands out everything and writes nothing.
 
+    It hands out all that training computes on its way to the update. The cotangents of inputs are
+    no part of that, and left to whoever asks for them.
+
+    Attributes:
+        parts: The nodes of all places, by name.
+        state: The slots that the program reads.
+        kind: The executor that runs it.
+        nbytes: How large what it hands out is.
+
     Args:
         inside: What lies within the step.
         state: The slots that it reads.
@@ -75,7 +84,11 @@ class Recording:
             name: Part(node, bars.get(name), new.get(name), samples.get(name))
             for name, node in inside.places.items()
         }
-        nodes = dict.fromkeys(node for part in self.parts.values() for node in part.nodes())
+        nodes = dict.fromkeys(
+            node
+            for name, part in self.parts.items()
+            for node in (part.nodes() if inside.kinds.get(name) != "input" else [part.value])
+        )
         self._known = {n: n.value for n in nodes if isinstance(n.op, Leaf) and n.value is not None}
         self._made = {n: str(i) for i, n in enumerate(nodes) if not isinstance(n.op, Leaf)}
         leaves = [n for n in topological([inside.loss, *inside.places.values()]) if not n.inputs]
@@ -83,12 +96,8 @@ class Recording:
         self._slots = {n: n.op.label for n in leaves if isinstance(n.op, Slot)}
         wanted = {name: node for node, name in self._made.items()}
         self._executor = executor(Step(wanted, name="everything"), state, kind)
+        self.nbytes = sum(node.size * node.dtype.itemsize for node in self._made)
         self._subject = Subject(inside.loss, inside.places, {}, inside.kinds, rows, title)
-
-    @property
-    def nbytes(self) -> int:
-        """How large what it hands out is."""
-        return sum(node.size * node.dtype.itemsize for node in self._made)
 
     def run(
         self, feeds: Mapping[str, Array], slots: Mapping[str, Array]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pullback.errors import unknown
+from pullback.execute import evaluate
 from pullback.graph.dtypes import Array
-from pullback.graph.node import Slot
+from pullback.graph.node import Node, Slot
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explained
 from pullback.insight.recording import Recording
@@ -62,6 +63,9 @@ class Seen:
 class Trace(Mapping[str, Seen]):
     """The values and cotangents of all places of one step, by name.
 
+    They are those of the executor. The cotangents of inputs, which no training computes, are found
+    when they are asked for, operation by operation on NumPy.
+
     Printed, it is a table: of each place its shape, the mean and the deviation of its values, and
     the norms of its cotangent and its update.
     """
@@ -78,8 +82,14 @@ class Trace(Mapping[str, Seen]):
         if part is None:
             raise unknown("place", place, self._parts)
         others = (part.cotangent, part.after, part.per_sample)
-        found = (None if node is None else self._values[node] for node in others)
-        return Seen(place, self._values[part.value], *found)
+        found = (None if node is None else self._value(node) for node in others)
+        return Seen(place, self._value(part.value), *found)
+
+    def _value(self, node: Node) -> Array:
+        """What the program handed out; the cotangent of an input is computed from that."""
+        if node not in self._values:
+            (self._values[node],) = evaluate([node], self._values)
+        return self._values[node]
 
     def __contains__(self, place: object) -> bool:
         return place in self._parts

@@ -55,7 +55,12 @@ class NetworkStep:
         total_steps: int | None,
         per_sample: bool,
     ) -> None:
-        check_network(network)
+        if not isinstance(network, Module):
+            raise ConfigError(
+                "what is traced is a network, or a step of a pb.Training",
+                type(network).__name__,
+                "Pass a pb.nn.Module.",
+            )
         if loss is None:
             raise ConfigError(
                 "a step of a network is traced with a loss", "none", 'Pass for instance loss="mse".'
@@ -96,6 +101,7 @@ class NetworkStep:
 
     def recorded(self, feeds: Feeds, form: Any, kind: str) -> Recording:
         """A program for arrays like these."""
+        check_network(self.of)
         rule = self.optimizer or optim.SGD()
         check_patterns(rule, (), self.of.parameters())
         recipe = Recipe(self.of, self.objective, rule, self.total_steps)

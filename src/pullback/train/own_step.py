@@ -18,6 +18,7 @@ from pullback.execute import Executor, executor, find_origin
 from pullback.graph.dtypes import FLOAT32, INT64, SUPPORTED, Array, is_float
 from pullback.graph.node import Node, constant, placeholder, slot
 from pullback.graph.origin import scope
+from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import inside
 from pullback.nn.observing import Output, outputs_seen, outside_loops
@@ -154,7 +155,7 @@ class OwnStep:
     ) -> tuple[dict[str, Array], Form]:
         """The arrays that are fed, and the form of all arguments, for which a program is made."""
         given = inspect.signature(self.function).bind(*values, **named)
-        dtype = next((p.dtype for p in self.training.networks.parameters().values()), FLOAT32)
+        dtype = dtype_of(self.training.networks)
         feeds: dict[str, Array] = {}
         form: list[Any] = []
         flat = [*((str(i), v) for i, v in enumerate(given.args)), *given.kwargs.items()]
