@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pullback import ops
 from pullback.autodiff.reverse import backward, gradient
@@ -12,6 +12,7 @@ from pullback.execute.state import written
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Leaf, Node, Placeholder, Slot
 from pullback.graph.order import depends_on, topological
+from pullback.insight.records import SPARE, Record, Records
 from pullback.insight.subject import Subject
 from pullback.plan import Step
 from pullback.train.inside import Inside
@@ -49,7 +50,8 @@ class Recording:
         parts: The nodes of all places, by name.
         state: The slots that the program reads.
         kind: The executor that runs it.
-        nbytes: How large what it hands out is.
+        leaves: The nodes from whose values all others follow.
+        subject: What is computed, without values.
 
     Args:
         inside: What lies within the step.
@@ -59,7 +61,7 @@ class Recording:
         rows: How many rows the batch has; None where that is not known.
         updated: Whether new values are computed too.
         per_sample: Whether the gradients of rows are computed too.
-        brought: Gives the present values of slots, which are written before each run.
+        bring: Writes the present values of slots into the state, before each run.
     """
 
     def __init__(
@@ -72,14 +74,14 @@ class Recording:
         rows: int | None = None,
         updated: bool = False,
         per_sample: bool = False,
-        brought: Callable[[], dict[str, Array]] = dict,
+        bring: Callable[[State], None] = lambda state: None,
     ) -> None:
         bars = _cotangents(inside)
         new = inside.moved(_gradients(inside, bars)) if updated else {}
         samples = inside.samples() if per_sample and inside.samples is not None else {}
         self.state = state
         self.kind = kind
-        self._brought = brought
+        self._bring = bring
         self.parts = {
             name: Part(node, bars.get(name), new.get(name), samples.get(name))
             for name, node in inside.places.items()
@@ -89,36 +91,42 @@ class Recording:
             for name, part in self.parts.items()
             for node in (part.nodes() if inside.kinds.get(name) != "input" else [part.value])
         )
-        self._known = {n: n.value for n in nodes if isinstance(n.op, Leaf) and n.value is not None}
         self._made = {n: str(i) for i, n in enumerate(nodes) if not isinstance(n.op, Leaf)}
-        leaves = [n for n in topological([inside.loss, *inside.places.values()]) if not n.inputs]
+        known = topological([inside.loss, *inside.places.values()])
+        leaves = [n for n in dict.fromkeys((*known, *nodes)) if isinstance(n.op, Leaf)]
         self._fed = {n: n.op.label for n in leaves if isinstance(n.op, Placeholder)}
         self._slots = {n: n.op.label for n in leaves if isinstance(n.op, Slot)}
         wanted = {name: node for node, name in self._made.items()}
         self._executor = executor(Step(wanted, name="everything"), state, kind)
-        self.nbytes = sum(node.size * node.dtype.itemsize for node in self._made)
-        self._subject = Subject(inside.loss, inside.places, {}, inside.kinds, rows, title)
+        self._records = Records([*self._made, *self._fed, *self._slots])
+        self.leaves = [*self._fed, *self._slots]
+        self.subject = Subject(inside.loss, inside.places, {}, inside.kinds, rows, title)
 
-    def run(
-        self, feeds: Mapping[str, Array], slots: Mapping[str, Array]
-    ) -> tuple[Subject, dict[Node, Array]]:
-        """The step once: what was computed from which values, and the value of every node.
+    @property
+    def nbytes(self) -> int:
+        """How much memory it may keep, about: what it makes, and what records are made in."""
+        return self._records.nbytes * (1 + SPARE)
+
+    def run(self, feeds: Mapping[str, Array], slots: Mapping[str, Array]) -> Record:
+        """The step once.
 
         Args:
-            feeds: Of the shapes and dtypes that it was planned for; they are handed out too.
+            feeds: Of the shapes and dtypes that it was planned for.
             slots: Values of slots that hold for this run, beside those that are brought.
         """
-        given = {**self._brought(), **slots}
-        for label, value in given.items():
+        self._bring(self.state)
+        for label, value in slots.items():
             self.state.writable(label)[...] = value
         written()
-        made = self._executor.run_again(feeds)
-        read = {label: given.get(label) for label in self._slots.values()}
-        kept = {x: self.state[x].copy() if value is None else value for x, value in read.items()}
-        values = {node: feeds[label] for node, label in self._fed.items()}
-        values |= {node: kept[label] for node, label in self._slots.items()}
-        found = {node: made[name] for node, name in self._made.items()}
-        return replace(self._subject, values=values), {**values, **self._known, **found}
+        made = self._executor.run_again(feeds, copied=False)
+        record = self._records.take()
+        for node, name in self._made.items():
+            record.values[node][...] = made[name]
+        for node, label in self._fed.items():
+            record.values[node][...] = feeds[label]
+        for node, label in self._slots.items():
+            record.values[node][...] = self.state.writable(label)
+        return record
 
 
 def _cotangents(inside: Inside) -> dict[str, Node]:

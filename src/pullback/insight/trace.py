@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,33 +15,40 @@ from pullback.graph.dtypes import Array
 from pullback.graph.node import Node, Slot
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explained
-from pullback.insight.recording import Recording
-from pullback.insight.subject import LOSS, split_place
+from pullback.insight.recording import Part, Recording
+from pullback.insight.subject import LOSS, Subject, split_place
 
 WIDTH = 100
 
 
-@dataclass(frozen=True)
 class Seen:
     r"""What was seen at one place.
 
-    Attributes:
+    Each array is a copy, made when it is asked for.
+
+    Args:
         name: The place: `0.weight`, `1.output`, `x`, `loss`.
-        value: Its value.
-        cotangent: The derivative of the loss with respect to it: of a parameter, its gradient.
-            None where no derivative arrives, as at labels.
-        after: The value that the step gives it, to the bit what training writes: of parameters,
-            and of what else a step writes, as running statistics. None where it gives none.
-        per_sample: The gradient of each row's own loss, $g_i = \partial (w_i l_i) / \partial
-            \theta$, (rows, *shape), of parameters; None where it was not asked for. With the mean
-            of a loss, the gradient is $\sum_i g_i / \sum_i w_i$.
+        part: Its nodes.
+        value_of: Gives the value of a node.
     """
 
-    name: str
-    value: Array
-    cotangent: Array | None
-    after: Array | None = None
-    per_sample: Array | None = None
+    def __init__(self, name: str, part: Part, value_of: Callable[[Node], Array]) -> None:
+        self.name = name
+        self._part = part
+        self._value_of = value_of
+
+    @property
+    def value(self) -> Array:
+        """Its value."""
+        return self._value_of(self._part.value)
+
+    @property
+    def cotangent(self) -> Array | None:
+        """The derivative of the loss with respect to it: of a parameter, its gradient.
+
+        None where no derivative arrives, as at labels.
+        """
+        return self._if_any(self._part.cotangent)
 
     @property
     def gradient(self) -> Array | None:
@@ -49,15 +56,43 @@ class Seen:
         return self.cotangent
 
     @property
+    def after(self) -> Array | None:
+        """The value that the step gives it, to the bit what training writes.
+
+        So it is of parameters, and of what else a step writes, as running statistics. None where
+        it gives none.
+        """
+        return self._if_any(self._part.after)
+
+    @property
     def update(self) -> Array | None:
-        """By how much the step changes it; None where the step gives it no value."""
-        return None if self.after is None else self.after - self.value
+        """By how much the step changes it, `after - value`; None where it gives it no value."""
+        after = self.after
+        return None if after is None else after - self.value
+
+    @property
+    def per_sample(self) -> Array | None:
+        r"""The gradient of each row's own loss, of parameters, where it was asked for.
+
+        $g_i = \partial (w_i l_i) / \partial \theta$, (rows, *shape). With the mean of a loss, the
+        gradient is $\sum_i g_i / \sum_i w_i$.
+        """
+        return self._if_any(self._part.per_sample)
 
     @property
     def per_sample_norms(self) -> Array | None:
-        """The norm of each row's gradient, (rows,); None where these were not asked for."""
+        """The norm of each row's gradient, (rows,), where these were asked for."""
         each = self.per_sample
         return None if each is None else np.linalg.norm(each.reshape(len(each), -1), axis=1)
+
+    def _if_any(self, node: Node | None) -> Array | None:
+        return None if node is None else self._value_of(node)
+
+    def __repr__(self) -> str:
+        named = ("cotangent", "after", "per_sample")
+        there = [name for name in named if getattr(self._part, name) is not None]
+        value = self._part.value
+        return f"Seen({self.name}: {value.dtype} {value.shape}; {', '.join(['value', *there])})"
 
 
 class Trace(Mapping[str, Seen]):
@@ -75,21 +110,25 @@ class Trace(Mapping[str, Seen]):
     ) -> None:
         self.executor = recording.kind
         self._parts = recording.parts
-        self.subject, self._values = recording.run(feeds, slots)
+        self._of = recording.subject, recording.leaves
+        self._record = recording.run(feeds, slots)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What was computed, from which values."""
+        subject, leaves = self._of
+        return replace(subject, values={node: self._value(node) for node in leaves})
 
     def __getitem__(self, place: str) -> Seen:
         part = self._parts.get(place)
         if part is None:
             raise unknown("place", place, self._parts)
-        others = (part.cotangent, part.after, part.per_sample)
-        found = (None if node is None else self._value(node) for node in others)
-        return Seen(place, self._value(part.value), *found)
+        return Seen(place, part, self._value)
 
     def _value(self, node: Node) -> Array:
-        """What the program handed out; the cotangent of an input is computed from that."""
-        if node not in self._values:
-            (self._values[node],) = evaluate([node], self._values)
-        return self._values[node]
+        """A copy of what the program handed out; the cotangent of an input follows from that."""
+        known = self._record.values
+        return np.array(known[node] if node in known else evaluate([node], known)[0])
 
     def __contains__(self, place: object) -> bool:
         return place in self._parts
@@ -154,7 +193,7 @@ class Trace(Mapping[str, Seen]):
         if all(part.after is None for part in self._parts.values()):
             rows = [row[:-1] for row in rows]
         wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [self.subject.title]
+        lines = [self._of[0].title]
         for name, shape, *numbers in rows:
             rest = "  ".join(f"{n:>{w}}" for n, w in zip(numbers, wide[2:], strict=True))
             lines.append(f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {rest}".rstrip())

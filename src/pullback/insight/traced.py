@@ -116,7 +116,7 @@ class NetworkStep:
             rows=rows,
             updated=self.optimizer is not None,
             per_sample=self.per_sample,
-            brought=_present(recipe),
+            bring=_bringing(recipe),
         )
 
 
@@ -203,8 +203,8 @@ def _rule(given: optim.Optimizer | str) -> optim.Optimizer:
     return rule
 
 
-def _present(recipe: Recipe) -> Callable[[], dict[str, Array]]:
-    """What gives the present values of a network, and of slots that begin with them.
+def _bringing(recipe: Recipe) -> Callable[[State], None]:
+    """What writes the present values of a network, and of slots that begin with them.
 
     It must not keep the network alive.
     """
@@ -212,14 +212,14 @@ def _present(recipe: Recipe) -> Callable[[], dict[str, Array]]:
     rules = {path: rule for path, rule in update.rules.items() if _follows_values(rule)}
     labels = {path: update.remembered(path) for path in rules}
 
-    def present() -> dict[str, Array]:
-        found = {path: value.numpy() for path, value in values.items()}
+    def bring(state: State) -> None:
+        for path, value in values.items():
+            value.read_into(state.writable(path))
         for path, rule in rules.items():
-            first = rule.initial(found[path])
-            found |= {f"{labels[path]}.{name}": array for name, array in first.items()}
-        return found
+            for name, first in rule.initial(state[path]).items():
+                state.writable(f"{labels[path]}.{name}")[...] = first
 
-    return present
+    return bring
 
 
 def _follows_values(rule: optim.Optimizer) -> bool:
