@@ -193,11 +193,18 @@ class Trace(Mapping[str, Seen]):
         if all(part.after is None for part in self._parts.values()):
             rows = [row[:-1] for row in rows]
         wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
         lines = [self._of[0].title]
         for name, shape, *numbers in rows:
             rest = "  ".join(f"{n:>{w}}" for n, w in zip(numbers, wide[2:], strict=True))
-            lines.append(f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {rest}".rstrip())
+            lines.append(f"{_end(name, wide[0])}  {shape:<{wide[1]}}  {rest}".rstrip())
         return "\n".join(line[:WIDTH] for line in lines)
+
+
+def _end(name: str, most: int) -> str:
+    """A name in so many columns; of one that is too long, the end."""
+    most = max(most, 8)
+    return f"{name if len(name) <= most else f'...{name[3 - most :]}':<{most}}"
 
 
 def _row(seen: Seen) -> tuple[str, ...]:
