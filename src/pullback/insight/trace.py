@@ -110,13 +110,13 @@ class Trace(Mapping[str, Seen]):
     ) -> None:
         self.executor = recording.kind
         self._parts = recording.parts
-        self._of = recording.subject, recording.leaves
+        self._recorded = recording.subject, recording.leaves
         self._record = recording.run(feeds, slots)
 
     @cached_property
     def subject(self) -> Subject:
         """What was computed, from which values."""
-        subject, leaves = self._of
+        subject, leaves = self._recorded
         return replace(subject, values={node: self._value(node) for node in leaves})
 
     def __getitem__(self, place: str) -> Seen:
@@ -194,7 +194,7 @@ class Trace(Mapping[str, Seen]):
             rows = [row[:-1] for row in rows]
         wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
         wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
-        lines = [self._of[0].title]
+        lines = [self._recorded[0].title]
         for name, shape, *numbers in rows:
             rest = "  ".join(f"{n:>{w}}" for n, w in zip(numbers, wide[2:], strict=True))
             lines.append(f"{_end(name, wide[0])}  {shape:<{wide[1]}}  {rest}".rstrip())

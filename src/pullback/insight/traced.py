@@ -169,7 +169,7 @@ class TrainingStep:
     def recorded(self, feeds: Feeds, form: Any, kind: str) -> Recording:
         """A program for arrays like these."""
         training = self.of.training
-        title = f"step {self.of.count + 1} of {self.of.name!r}"
+        title = f"the next step of {self.of.name!r}"
         return Recording(self.of.inside(form[0]), training.state, kind, title=title, updated=True)
 
 

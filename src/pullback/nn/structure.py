@@ -90,7 +90,9 @@ def _is_settled(setting: Any) -> bool:
         return all(map(_is_settled, setting))
     if isinstance(setting, Named):
         return _is_ours(type(setting)) and all(map(_is_settled, _fields(setting)))
-    return isinstance(setting, (Module, Value)) or _is_plain(setting)
+    if isinstance(setting, Value):
+        return _is_ours(type(setting))
+    return isinstance(setting, Module) or _is_plain(setting)
 
 
 def key_of(setting: Any) -> Hashable | None:
