@@ -249,6 +249,15 @@ def test_a_changed_network_is_never_an_old_one(change: str, own: bool, planned: 
     assert seen[0] != seen[1]
 
 
+@pytest.mark.parametrize("rule", ["schedule_free_adamw", "sam", "adam"])
+def test_what_begins_with_the_weights_begins_with_those_of_now(rule: str) -> None:
+    network, batch = stack(), rows()
+    settings: dict[str, Any] = {"loss": "cross_entropy", "optimizer": rule}
+    pb.trace_step(network, batch, **settings)
+    network.initialise(seed=7, overwrite=True)
+    equal(pb.trace_step(network, batch, **settings), fresh(network, batch, **settings))
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
