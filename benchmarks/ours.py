@@ -1,4 +1,4 @@
-"""Pullback's runners: `fit` for whole epochs, and a training step called from a loop of one's own.
+"""Pullback's runners: `fit` for whole epochs, a step called from one's own loop, a step recorded.
 
 What is timed of `fit` is all that it does from the end of its first epoch to the end of its last:
 batches, steps, records, epochs. Before lies the planning, which `further.py` measures.
@@ -142,6 +142,26 @@ class Step(Runner):
             self.step(x, y)
 
 
+class Traced(Step):
+    """A step recorded with everything in it, updates too, for one batch after the other.
+
+    The network keeps its weights in that; the first losses are those of plain steps.
+    """
+
+    def __init__(self, workload: Workload, inputs: Inputs, executor: str) -> None:
+        super().__init__(workload, inputs, executor)
+        self.tracer = pb.Tracer(
+            network(workload, inputs),
+            loss=workload.loss,
+            optimizer=optimizer(workload),
+            executor=executor,
+        )
+
+    def epoch(self) -> None:
+        for batch in self.batches:
+            self.tracer(batch)
+
+
 def runner(
     workload: Workload,
     inputs: Inputs,
@@ -150,10 +170,10 @@ def runner(
     dtype: str = "float32",
     probes: Any = None,
 ) -> Runner:
-    """The runner of that kind, `fit` or `step`; it computes in `dtype`.
+    """The runner of that kind, `fit`, `step` or `trace`; it computes in `dtype`.
 
     `probes` are what `fit` looks at on the way.
     """
     if kind == "fit":
         return Fit(workload, inputs.astype(dtype), executor, probes)
-    return Step(workload, inputs.astype(dtype), executor)
+    return (Traced if kind == "trace" else Step)(workload, inputs.astype(dtype), executor)

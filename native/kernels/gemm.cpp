@@ -115,8 +115,15 @@ struct Product {
     // One small product after the other, several on one thread.
     void small() const {
         const auto one = [&](std::int64_t entry) {
-            small_product(matrix<const T>(a, entry), matrix<const T>(b, entry), matrix<T>(c, entry),
-                          plan.rows, plan.columns, plan.inner);
+            const auto left = matrix<const T>(a, entry), right = matrix<const T>(b, entry);
+            const auto to = matrix<T>(c, entry);
+            if (plan.columns == 1 && left.column == 1) {
+                // As a larger one is: how many rows there are must not change a row's bits.
+                T own[most_depth];
+                column_product(plan.inner, left, right, to.data, plan.rows, false, own);
+            } else {
+                small_product(left, right, to, plan.rows, plan.columns, plan.inner);
+            }
             epilogue(entry * plan.rows, 0, plan.rows, plan.columns);
         };
         if (plan.stack == 1) return one(0);

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pullback.insight.noise import NoiseScale, noise_scale
     from pullback.insight.replay import Replay, replay
     from pullback.insight.report import report
-    from pullback.insight.trace import Trace, trace_step
+    from pullback.insight.trace import Trace
+    from pullback.insight.tracer import Tracer, trace_step
     from pullback.insight.weights import weights_at
     from pullback.ops import *
     from pullback.tensors import Tensor, tensor
@@ -76,6 +77,7 @@ _HOMES = {
             "NoiseScale",
             "Replay",
             "Trace",
+            "Tracer",
             "check_gradients",
             "curvature",
             "explain",

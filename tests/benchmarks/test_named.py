@@ -85,9 +85,11 @@ def test_probes_train_to_the_same_losses() -> None:
 
 def test_probes_say_whether_what_is_asked_holds() -> None:
     looking = [entry(name, 10.0 + i / 2) for i, name in enumerate(probes.LOOKS)]
-    said = probes.lines([row(entry("Pullback, no probes", 10.0), *looking)])
+    steps = entry("a step by itself", 30.0), entry("a step recorded", 59.0)
+    said = probes.lines([row(entry("Pullback, no probes", 10.0), *looking, *steps)])
     verdicts = [line.rpartition(" ")[2] for line in said if "asked" in line]
-    assert verdicts == ["holds", "holds", "holds", "holds", "MISSED"]
+    assert verdicts == ["holds", "holds", "holds", "holds", "MISSED", "holds"]
+    assert said[-1].endswith("5.90x a step of fit")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are pinned on Linux only")

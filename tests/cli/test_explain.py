@@ -90,6 +90,21 @@ def test_trace_shows_every_layer(run: Path) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+def test_trace_shows_the_updates_of_the_runs_optimizer(run: Path) -> None:
+    result = pullback("trace", run, "penguins", "--rows", "0:8", "--updates")
+    assert result.exit_code == 0
+    assert "update's norm" in result.stdout.splitlines()[1]
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    found = {one["name"]: one for one in plain("trace", run, "penguins", "--updates")["places"]}
+    assert found["0.weight"]["update_norm"] > 0
+    assert found["0.output"]["update_norm"] is None
+    refused = pullback(
+        "trace", run / "model.safetensors", "penguins", "--loss", "cross_entropy", "--updates"
+    )
+    assert refused.exit_code == 2
+    assert "known from its run" in " ".join(refused.output.split())
+
+
 def test_check_finds_nothing_wrong(run: Path) -> None:
     for extra in ((), ("--training",)):
         result = pullback("check", run, "penguins", "--rows", "0:4", *extra)

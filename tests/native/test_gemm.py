@@ -111,6 +111,20 @@ def test_what_is_large_is_done_in_slabs(isa: str, dtype: str) -> None:
 
 @EVERY_ISA
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [1, 2, 8, 16, 17, 33, 64])
+def test_a_row_has_the_same_bits_among_however_many(isa: str, dtype: str, columns: int) -> None:
+    """Rows are cut among strands, in one program so and in another otherwise."""
+    for inner in (1, 3, 8, 15, 16, 17, 31, 33, 64, 129, 385):
+        a, b = numbers((128, inner), dtype, 1), numbers((inner, columns), dtype, 2)
+        for left, right in ((a, b), (np.asfortranarray(a), b), (a, np.asfortranarray(b))):
+            whole = product(isa, left, right)
+            for rows in (16, 32, 33, 64):
+                part = product(isa, left[:rows], right)
+                np.testing.assert_array_equal(part, whole[:rows], err_msg=f"{inner}, {rows}")
+
+
+@EVERY_ISA
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "shape", [(64, 784, 128), (128, 64, 64), (27, 9000, 32), (300, 300, 900)], ids=str
 )

@@ -100,16 +100,12 @@ def _bounds(text: str, count: int) -> tuple[int, int]:
 
 def _loss(model: str, name: str | None) -> Any:
     """The loss that is named, or that of the run."""
-    from pullback.document import read_document
     from pullback.losses import get
-    from pullback.runs.store import RUN
     from pullback.train.objective import Objective
 
     if name is not None:
         return get(name)
-    record = Path(model) / RUN
-    training = read_document(record, kind="run").get("training", {}) if record.is_file() else {}
-    known = training.get("loss")
+    known = _training(model).get("loss")
     if known is None:
         raise ConfigError(
             "the loss of a network is known from its run",
@@ -117,3 +113,31 @@ def _loss(model: str, name: str | None) -> Any:
             "Name it: --loss cross_entropy.",
         )
     return Objective.from_config(known)
+
+
+def optimizer_of(model: str) -> tuple[Any, int | None]:
+    """The optimizer of the run, and how many steps its schedule spans.
+
+    Raises:
+        ConfigError: It is no run's folder.
+    """
+    from pullback.optim import get
+
+    training = _training(model)
+    if "optimizer" not in training:
+        raise ConfigError(
+            "the optimizer of a network is known from its run",
+            f"{model}, which is no run's folder",
+            "Leave out --updates, or trace the step in Python: pb.trace_step(..., optimizer=...).",
+        )
+    return get(training["optimizer"]), training.get("total_steps")
+
+
+def _training(model: str) -> dict[str, Any]:
+    """How a run was trained; nothing for what is no run's folder."""
+    from pullback.document import read_document
+    from pullback.runs.store import RUN
+
+    record = Path(model) / RUN
+    found = read_document(record, kind="run").get("training", {}) if record.is_file() else {}
+    return dict(found)

@@ -145,10 +145,13 @@ class NativeExecutor:
         self.program.check_feeds(feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+    def run_again(
+        self, feeds: Mapping[str, Array], *, look: bool = False, copied: bool = True
+    ) -> Outputs:
         """`run`, with feeds of shapes and dtypes that are known to be right.
 
-        With `look`, its sites are seen: `seen` tells what was.
+        With `look`, its sites are seen: `seen` tells what was. Outputs that are not `copied` hold
+        until the next run, or until slots are written.
         """
         for label, array in self._feeds:
             array[...] = feeds[label]
@@ -161,7 +164,8 @@ class NativeExecutor:
                 for refused in self._assembly.added[faulty]:
                     if refused.kind != "chain":
                         self._assembly.host(refused)()  # says in words what the kernel refused
-        return {name: array.copy() for name, array in self._outputs.items()}
+        outputs = self._outputs
+        return {name: array.copy() for name, array in outputs.items()} if copied else {**outputs}
 
     @property
     def places(self) -> tuple[str, ...]:

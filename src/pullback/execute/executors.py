@@ -64,10 +64,13 @@ class NumpyExecutor:
         self.program.check_feeds(feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+    def run_again(
+        self, feeds: Mapping[str, Array], *, look: bool = False, copied: bool = True
+    ) -> Outputs:
         """`run`, with feeds of shapes and dtypes that are known to be right.
 
-        With `look`, its sites are seen: `seen` tells what was.
+        With `look`, its sites are seen: `seen` tells what was. Outputs that are not `copied` hold
+        until the next run, or until slots are written.
         """
         values = self._known.copy()
         for label, number in self._feeds:
@@ -81,7 +84,7 @@ class NumpyExecutor:
                 raise
             except MemoryError:
                 raise out_of_memory(self.program) from None
-            outputs = {name: np.array(values[number]) for name, number in self._outputs}
+            outputs = {name: np.array(values[n], copy=copied or None) for name, n in self._outputs}
             if self._allows(values):
                 self._write(values)
         return outputs
@@ -198,10 +201,13 @@ class ReferenceExecutor:
         check_feeds(self.step.name, self._feeds, feeds)
         return self.run_again(feeds)
 
-    def run_again(self, feeds: Mapping[str, Array], *, look: bool = False) -> Outputs:
+    def run_again(
+        self, feeds: Mapping[str, Array], *, look: bool = False, copied: bool = True
+    ) -> Outputs:
         """`run`, with feeds of shapes and dtypes that are known to be right.
 
-        With `look`, its sites are seen: `seen` tells what was.
+        With `look`, its sites are seen: `seen` tells what was. Outputs that are not `copied` hold
+        until the next run, or until slots are written.
         """
         step = self.step
         values: dict[Node, Array] = {}
@@ -211,7 +217,9 @@ class ReferenceExecutor:
             if look:
                 there = (step.sites[place] for place in self.places)
                 self._seen = seen_of((s, _less(values[s.node], s.before, values)) for s in there)
-            outputs = {name: values[node].copy() for name, node in step.outputs.items()}
+            outputs = {name: values[node] for name, node in step.outputs.items()}
+            if copied:
+                outputs = {name: array.copy() for name, array in outputs.items()}
             new = {label: values[node].copy() for label, node in step.assigns.items()}
             allowed = step.guard is None or bool(values[step.guard])
             if allowed and step.finite is not None:

@@ -10,7 +10,8 @@ from pullback.insight.landscape import Landscape, landscape
 from pullback.insight.noise import NoiseScale, noise_scale
 from pullback.insight.replay import Replay, replay
 from pullback.insight.report import report
-from pullback.insight.trace import Trace, trace_step
+from pullback.insight.trace import Trace
+from pullback.insight.tracer import Tracer, trace_step
 from pullback.insight.weights import weights_at
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NoiseScale",
     "Replay",
     "Trace",
+    "Tracer",
     "check_gradients",
     "curvature",
     "explain",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError
-from pullback.insight.subject import of_step
+from pullback.graph.dtypes import Array
+from pullback.insight.recording import Recording
+from pullback.insight.subject import title_of
 from pullback.insight.trace import Trace
 from pullback.metrics import MetricLike
 from pullback.runs.store import RunStore
+from pullback.train.forward import Forward
+from pullback.train.loop import Session
 from pullback.train.resume import as_fit_wrote_it, resumed_session
 from pullback.train.run import Run
+from pullback.train.step import Batch
 
 
 class Replay(Trace):
@@ -56,7 +61,8 @@ def replay(
 
     The run's folder is only read. The nearest checkpoint before the step is loaded and the steps
     behind it are taken again, with the same batches and random numbers; then the step itself is
-    recorded rather than taken: its values, cotangents and gradients are those before its update.
+    recorded rather than taken: its values, cotangents and gradients are those before its update,
+    and the updates those that it made.
 
     Args:
         run: A run that was saved, or its folder.
@@ -122,10 +128,22 @@ def replay(
         session.advance(int(step) - 1)
         losses = dict(zip(taken.tolist(), history["loss"].tolist(), strict=True))
     feeds = session.plan.feeds(int(step) - 1)
-    subject = of_step(session.recipe, feeds, session.state.snapshot())
-    found = Replay(subject, session.settings.executor)
+    found = Replay(_recording(session, feeds), feeds, {})
     found.step, found.start, found.recorded = int(step), start, losses.get(int(step))
     # The run records the loss without penalties, as its own step computes it.
     outputs = session.programs.step(feeds).run_again(feeds)
     found._mean = float(outputs["loss"])
     return found
+
+
+def _recording(session: Session, feeds: Mapping[str, Array]) -> Recording:
+    """The next step of a session, from its state, with everything in it."""
+    recipe, rows = session.recipe, len(next(iter(feeds.values())))
+    return Recording(
+        Forward.of(recipe, Batch.of_feeds(feeds)).inside(),
+        session.state,
+        session.settings.executor,
+        title=title_of(recipe.objective, rows),
+        rows=rows,
+        updated=True,
+    )

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pullback.errors import ConfigError, DifferentiationError, ShapeError, unknown
 from pullback.graph.dtypes import Array, is_float
-from pullback.graph.node import Leaf, Node, Placeholder, Slot, as_node, placeholder, slot
+from pullback.graph.node import Leaf, Node, as_node, placeholder, slot
 from pullback.graph.order import topological
 from pullback.graph.origin import scope
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module
 from pullback.nn.observing import outputs_seen, outside_loops
-from pullback.nn.parameter import Parameter, Value, bound
+from pullback.nn.parameter import bound
 from pullback.nn.several import labelled, outputs_by_name, unlabelled
 from pullback.train.given import feeds_of
+from pullback.train.inside import kinds_of
 from pullback.train.objective import Objective, check_targets
-from pullback.train.step import Batch, Recipe
-from pullback.train.tracing import Tracing
 
 LOSS = "loss"
 
@@ -85,16 +84,7 @@ def of_network(
         DataError: The data is no batch of numbers.
         ShapeError: The targets do not fit the outputs.
     """
-    if not isinstance(network, Module):
-        raise ConfigError(
-            "what is looked into is a network", type(network).__name__, "Pass a pb.nn.Module."
-        )
-    if not network.is_initialised:
-        raise ConfigError(
-            "a network needs values before it can be looked into",
-            "parameters that were never initialised",
-            "Fit it, load it, or call network.initialise(seed=0).",
-        )
+    check_network(network)
     feeds = feeds_of(network, data)
     state = network.state()
     nodes = {value: slot(path, value.shape, value.dtype) for path, value in state.items()}
@@ -118,8 +108,26 @@ def of_network(
     values = {given[label]: array for label, array in feeds.items()}
     values |= {nodes[value]: value.numpy() for value in state.values()}
     rows = len(next(iter(feeds.values())))
-    title = f"{_title(objective)} of {rows} row{'s' * (rows != 1)}"
-    return Subject(total, places, values, _kinds(given, state), rows, title)
+    title = title_of(objective, rows)
+    return Subject(total, places, values, kinds_of(given, state), rows, title)
+
+
+def check_network(network: Any) -> None:
+    """Refuse what is no network with values.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(network, Module):
+        raise ConfigError(
+            "what is looked into is a network", type(network).__name__, "Pass a pb.nn.Module."
+        )
+    if not network.is_initialised:
+        raise ConfigError(
+            "a network needs values before it can be looked into",
+            "parameters that were never initialised",
+            "Fit it, load it, or call network.initialise(seed=0).",
+        )
 
 
 def of_tensor(loss: Node, wrt: Mapping[str, Node]) -> Subject:
@@ -142,49 +150,10 @@ def _label(node: Node) -> str:
     return str(node.op.attributes().get("label") or "")
 
 
-def of_step(recipe: Recipe, feeds: Mapping[str, Array], state: Mapping[str, Array]) -> Subject:
-    """The objective of a training step, penalties included, with the state as it was before.
-
-    Args:
-        recipe: What is trained, and by which rule.
-        feeds: Those of the step.
-        state: Every slot.
-    """
-    tracing = Tracing(recipe, training=True)
-    batch = Batch.of_feeds(feeds)
-    with tracing:
-        outputs, y, weights = tracing.forward(batch)
-        with scope(path=LOSS):
-            mean, _ = recipe.objective.mean(outputs, y, weights)
-            total = tracing.with_penalty(mean)
-    named = recipe.network.state()
-    places = {path: tracing.nodes[value] for path, value in named.items()}
-    seen = {place: node for place, (_, node) in tracing.outputs.items()}
-    order = topological([total, *seen.values()])
-    leaves = [n for n in order if not n.inputs]
-    fed = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Placeholder)}
-    slots = {str(n.op.attributes()["label"]): n for n in leaves if isinstance(n.op, Slot)}
-    given = {label: node for label, node in fed.items() if label in feeds}
-    values = {node: feeds[label] for label, node in given.items()}
-    values |= {node: state[label] for label, node in slots.items()}
-    values |= {node: state[path] for path, node in places.items()}
-    places = {**given, **places, **seen, **labelled("output", outputs)}
-    rows = len(next(iter(feeds.values())))
-    title = f"{_title(recipe.objective)} of {rows} row{'s' * (rows != 1)}"
-    return Subject(total, {**places, LOSS: total}, values, _kinds(given, named), rows, title)
-
-
-def _kinds(given: Iterable[str], state: Mapping[str, Value]) -> dict[str, str]:
-    kinds = dict.fromkeys(given, "input")
-    for path, value in state.items():
-        known = value.trainable if isinstance(value, Parameter) else None
-        kinds[path] = "buffer" if known is None else "parameter" if known else "frozen"
-    return kinds
-
-
-def _title(objective: Objective) -> str:
-    """The names of the losses: `cross_entropy`, or `age mse, city cross_entropy`."""
-    return ", ".join(f"{name} {loss.name}".strip() for name, loss in objective.losses.items())
+def title_of(objective: Objective, rows: int) -> str:
+    """What is computed: `cross_entropy of 32 rows`, or `age mse, city cross_entropy of 1 row`."""
+    names = ", ".join(f"{name} {loss.name}".strip() for name, loss in objective.losses.items())
+    return f"{names} of {rows} row{'s' * (rows != 1)}"
 
 
 def split_place(text: str) -> tuple[str, tuple[int, ...] | None]:

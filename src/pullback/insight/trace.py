@@ -1,94 +1,147 @@
-"""`pb.trace_step`: one step with everything in it."""
+"""What was seen in one step, by place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from pullback import ops
-from pullback.autodiff.reverse import backward
 from pullback.errors import unknown
-from pullback.execute import default_executor
-from pullback.graph.dtypes import Array, is_float
-from pullback.graph.node import Slot
-from pullback.graph.order import depends_on, topological
+from pullback.execute import evaluate
+from pullback.graph.dtypes import Array
+from pullback.graph.node import Node, Slot
 from pullback.insight.derivation import Derivation
 from pullback.insight.explain import explained
-from pullback.insight.subject import LOSS, Subject, of_network, split_place
-from pullback.insight.values import computed
-from pullback.nn.module import Module
+from pullback.insight.recording import Part, Recording
+from pullback.insight.subject import LOSS, Subject, split_place
 
 WIDTH = 100
 
 
-@dataclass(frozen=True)
 class Seen:
-    """What was seen at one place.
+    r"""What was seen at one place.
 
-    Attributes:
+    Each array is a copy, made when it is asked for.
+
+    Args:
         name: The place: `0.weight`, `1.output`, `x`, `loss`.
-        value: Its value.
-        cotangent: The derivative of the loss with respect to it: of a parameter, its gradient.
-            None where no derivative arrives, as at labels.
+        part: Its nodes.
+        value_of: Gives the value of a node.
     """
 
-    name: str
-    value: Array
-    cotangent: Array | None
+    def __init__(self, name: str, part: Part, value_of: Callable[[Node], Array]) -> None:
+        self.name = name
+        self._part = part
+        self._value_of = value_of
+
+    @property
+    def value(self) -> Array:
+        """Its value."""
+        return self._value_of(self._part.value)
+
+    @property
+    def cotangent(self) -> Array | None:
+        """The derivative of the loss with respect to it: of a parameter, its gradient.
+
+        None where no derivative arrives, as at labels.
+        """
+        return self._if_any(self._part.cotangent)
 
     @property
     def gradient(self) -> Array | None:
         """The cotangent, as it is called at a parameter."""
         return self.cotangent
 
+    @property
+    def after(self) -> Array | None:
+        """The value that the step gives it, to the bit what training writes.
+
+        So it is of parameters, and of what else a step writes, as running statistics. None where
+        it gives none.
+        """
+        return self._if_any(self._part.after)
+
+    @property
+    def update(self) -> Array | None:
+        """By how much the step changes it, `after - value`; None where it gives it no value."""
+        after = self.after
+        return None if after is None else after - self.value
+
+    @property
+    def per_sample(self) -> Array | None:
+        r"""The gradient of each row's own loss, of parameters, where it was asked for.
+
+        $g_i = \partial (w_i l_i) / \partial \theta$, (rows, *shape). With the mean of a loss, the
+        gradient is $\sum_i g_i / \sum_i w_i$.
+        """
+        return self._if_any(self._part.per_sample)
+
+    @property
+    def per_sample_norms(self) -> Array | None:
+        """The norm of each row's gradient, (rows,), where these were asked for."""
+        each = self.per_sample
+        return None if each is None else np.linalg.norm(each.reshape(len(each), -1), axis=1)
+
+    def _if_any(self, node: Node | None) -> Array | None:
+        return None if node is None else self._value_of(node)
+
+    def __repr__(self) -> str:
+        named = ("cotangent", "after", "per_sample")
+        there = [name for name in named if getattr(self._part, name) is not None]
+        value = self._part.value
+        return f"Seen({self.name}: {value.dtype} {value.shape}; {', '.join(['value', *there])})"
+
 
 class Trace(Mapping[str, Seen]):
     """The values and cotangents of all places of one step, by name.
 
+    They are those of the executor. The cotangents of inputs, which no training computes, are found
+    when they are asked for, operation by operation on NumPy.
+
     Printed, it is a table: of each place its shape, the mean and the deviation of its values, and
-    the norm of its cotangent.
+    the norms of its cotangent and its update.
     """
 
-    def __init__(self, subject: Subject, kind: str | None = None) -> None:
-        self.subject = subject
-        self.executor = kind or default_executor()
-        self._seen = self._run()
+    def __init__(
+        self, recording: Recording, feeds: Mapping[str, Array], slots: Mapping[str, Array]
+    ) -> None:
+        self.executor = recording.kind
+        self._parts = recording.parts
+        self._recorded = recording.subject, recording.leaves
+        self._record = recording.run(feeds, slots)
 
-    def _run(self) -> dict[str, Seen]:
-        """One run of the engine that hands out everything."""
-        subject, places = self.subject, self.subject.places
-        order = topological([subject.loss])
-        active = set(order) & depends_on(order, [n for n in places.values() if is_float(n.dtype)])
-        real = {name: n for name, n in places.items() if n in active and is_float(n.dtype)}
-        found = backward([subject.loss], [ops.full_like(subject.loss, 1.0)], [*real.values()])
-        bars = {name: bar for name, bar in zip(real, found, strict=True) if bar is not None}
-        made = computed([*places.values(), *bars.values()], subject.values, self.executor)
-        return {
-            name: Seen(name, made[node], made[bars[name]] if name in bars else None)
-            for name, node in places.items()
-        }
+    @cached_property
+    def subject(self) -> Subject:
+        """What was computed, from which values."""
+        subject, leaves = self._recorded
+        return replace(subject, values={node: self._value(node) for node in leaves})
 
     def __getitem__(self, place: str) -> Seen:
-        if place not in self._seen:
-            raise unknown("place", place, self._seen)
-        return self._seen[place]
+        part = self._parts.get(place)
+        if part is None:
+            raise unknown("place", place, self._parts)
+        return Seen(place, part, self._value)
+
+    def _value(self, node: Node) -> Array:
+        """A copy of what the program handed out; the cotangent of an input follows from that."""
+        known = self._record.values
+        return np.array(known[node] if node in known else evaluate([node], known)[0])
 
     def __contains__(self, place: object) -> bool:
-        return place in self._seen
+        return place in self._parts
 
     def get(self, place: str, default: Any = None) -> Any:
         """What was seen at a place, or `default` where there is no such place."""
-        return self._seen.get(place, default)
+        return default if self._parts.get(place) is None else self[place]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._seen)
+        return iter(self._parts)
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._parts)
 
     @property
     def loss(self) -> float:
@@ -98,9 +151,17 @@ class Trace(Mapping[str, Seen]):
     @cached_property
     def gradients(self) -> dict[str, Array]:
         """The gradient of every parameter, by path."""
-        slots = [name for name, n in self.subject.places.items() if isinstance(n.op, Slot)]
-        found = {name: self[name].cotangent for name in slots}
-        return {name: bar for name, bar in found.items() if bar is not None}
+        return self._of_slots("cotangent")
+
+    @cached_property
+    def updates(self) -> dict[str, Array]:
+        """By how much the step changes each parameter, and what else it writes, by path."""
+        return self._of_slots("update")
+
+    def _of_slots(self, what: str) -> dict[str, Array]:
+        slots = [name for name, part in self._parts.items() if isinstance(part.value.op, Slot)]
+        found = {name: getattr(self[name], what) for name in slots}
+        return {name: array for name, array in found.items() if array is not None}
 
     def explain(
         self, place: str, *, learning_rate: float | None = None, open_fused: bool = False
@@ -124,26 +185,36 @@ class Trace(Mapping[str, Seen]):
 
     def to_json(self) -> list[dict[str, Any]]:
         """What stands in the table, as plain data."""
-        return [_plain(seen) for seen in self._seen.values()]
+        return [_plain(seen) for seen in self.values()]
 
     def __repr__(self) -> str:
-        head = ("place", "shape", "mean", "deviation", "cotangent's norm")
-        rows = [head, *(self._row(seen) for seen in self._seen.values())]
-        wide = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        lines = [self.subject.title]
+        head = ("place", "shape", "mean", "deviation", "cotangent's norm", "update's norm")
+        rows = [head, *(_row(seen) for seen in self.values())]
+        if all(part.after is None for part in self._parts.values()):
+            rows = [row[:-1] for row in rows]
+        wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        wide[0] = min(wide[0], WIDTH - sum(wide[1:]) - 2 * (len(wide) - 1))
+        lines = [self._recorded[0].title]
         for name, shape, *numbers in rows:
             rest = "  ".join(f"{n:>{w}}" for n, w in zip(numbers, wide[2:], strict=True))
-            lines.append(f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {rest}".rstrip())
+            lines.append(f"{_end(name, wide[0])}  {shape:<{wide[1]}}  {rest}".rstrip())
         return "\n".join(line[:WIDTH] for line in lines)
 
-    @staticmethod
-    def _row(seen: Seen) -> tuple[str, ...]:
-        value, bar = seen.value, seen.cotangent
-        shape = " x ".join(map(str, value.shape)) or "-"
-        if not value.size or value.dtype.kind not in "fiu":
-            return seen.name, shape, "", "", ""
-        norm = "" if bar is None else f"{np.linalg.norm(bar.ravel()):.4g}"
-        return seen.name, shape, f"{value.mean():.4g}", f"{value.std():.4g}", norm
+
+def _end(name: str, most: int) -> str:
+    """A name in so many columns; of one that is too long, the end."""
+    most = max(most, 8)
+    return f"{name if len(name) <= most else f'...{name[3 - most :]}':<{most}}"
+
+
+def _row(seen: Seen) -> tuple[str, ...]:
+    """What stands in the table of one place."""
+    value = seen.value
+    shape = " x ".join(map(str, value.shape)) or "-"
+    if not _is_numbers(value):
+        return seen.name, shape, "", "", "", ""
+    norms = ("" if x is None else f"{_norm(x):.4g}" for x in (seen.cotangent, seen.update))
+    return (seen.name, shape, f"{value.mean():.4g}", f"{value.std():.4g}", *norms)
 
 
 def _plain(seen: Seen) -> dict[str, Any]:
@@ -152,56 +223,22 @@ def _plain(seen: Seen) -> dict[str, Any]:
     def finite(x: Any) -> float | None:
         return float(x) if np.isfinite(x) else None
 
-    value, bar = seen.value, seen.cotangent
-    numbers = value.size > 0 and value.dtype.kind in "fiu"
+    value, bar, update = seen.value, seen.cotangent, seen.update
+    numbers = _is_numbers(value)
     with np.errstate(all="ignore"):
         return {
             "name": seen.name,
             "shape": list(value.shape),
             "mean": finite(value.mean()) if numbers else None,
             "deviation": finite(value.std()) if numbers else None,
-            "cotangent_norm": None if bar is None else finite(np.linalg.norm(bar.ravel())),
+            "cotangent_norm": None if bar is None else finite(_norm(bar)),
+            "update_norm": None if update is None else finite(_norm(update)),
         }
 
 
-def trace_step(
-    network: Module,
-    data: Any,
-    *,
-    loss: Any,
-    training: bool = False,
-    seed: int = 0,
-    step: int = 0,
-    executor: str | None = None,
-) -> Trace:
-    """One step of a network with everything in it: values and cotangents, by place.
+def _is_numbers(value: Array) -> bool:
+    return value.size > 0 and value.dtype.kind in "fiu"
 
-    Nothing about the network is changed, and no hooks are needed: the step is traced, and a
-    program that also hands out what lies between is run once.
 
-    Args:
-        network: With values.
-        data: The batch, `(X, y)` or `(X, y, weights)`.
-        loss: A loss or its name; a dict of them for several outputs.
-        training: Whether the network is called as in training: dropout drops.
-        seed: Keys the random numbers of that.
-        step: The number of the training step, which keys them too.
-        executor: By which engine; None takes the default.
-
-    Returns:
-        A `Trace`: `trace["0.output"].cotangent`, `trace["0.weight"].gradient`.
-
-    Raises:
-        ConfigError: The network has no values.
-        DataError: The data is no batch of numbers.
-        UnknownNameError: A place is asked for that is not there; the nearest is named.
-
-    Example:
-        >>> import pullback as pb
-        >>> network = pb.nn.Sequential(pb.nn.Linear(1, 1), "tanh").initialise(seed=0)
-        >>> seen = pb.trace_step(network, ([[1.0], [2.0]], [[0.0], [0.0]]), loss="mse")
-        >>> seen["1.output"].value.shape, seen["0.weight"].gradient.shape
-        ((2, 1), (1, 1))
-    """
-    subject = of_network(network, data, loss, training=training, seed=seed, step=step)
-    return Trace(subject, executor)
+def _norm(array: Array) -> Any:
+    return np.linalg.norm(array.ravel())

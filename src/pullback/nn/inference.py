@@ -112,7 +112,8 @@ def rows_by_label(x: Any, network: Module) -> dict[str, Array | Lazy]:
 
 def dtype_of(network: Module) -> Dtype:
     """The dtype in which a network computes: that of its parameters."""
-    return next((p.dtype for p in network.parameters().values()), np.dtype(np.float32))
+    found = (p.dtype for _, module in network.modules() for p in module._parameters.values())
+    return next(found, np.dtype(np.float32))
 
 
 def takes_indices(network: Module) -> bool:

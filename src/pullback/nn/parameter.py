@@ -79,6 +79,18 @@ class Value(Operators):
             TraceError: A step is traced, in which the value is not known yet: taken out, it would
                 stay what it is now, and no derivative would reach it.
         """
+        return self._present().copy()
+
+    def read_into(self, array: Array) -> None:
+        """Write the present value into an array of its shape.
+
+        Raises:
+            TraceError: As for `numpy`.
+        """
+        array[...] = self._present()
+
+    def _present(self) -> Array:
+        """The present value itself."""
         if self._bound() is not None:
             raise TraceError(
                 f"a {self.kind}'s value must be known before Python can use it",
@@ -86,7 +98,7 @@ class Value(Operators):
                 "is traced",
                 f"Use pb operations on the {self.kind} itself: pb.norm(w), not np.linalg.norm(w).",
             )
-        return self._known().copy()
+        return self._known()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)

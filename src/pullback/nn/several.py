@@ -7,13 +7,13 @@ tuple. In a step, arrays are labelled `x` and `y`, or `x.NAME` and `y.NAME`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pullback.errors import ConfigError, DataError, unknown
 from pullback.graph.node import Node
 from pullback.nn.module import Module
+from pullback.nn.sizes import signature_of
 
 T = TypeVar("T")
 ONE = ""
@@ -87,7 +87,7 @@ def inputs_by_name(network: Module, given: Any) -> dict[str, Any]:
 def _arguments(network: Module) -> tuple[list[str], list[str], bool]:
     """The names of forward's arguments, of those without a default, and whether it takes more."""
     known, required, open_ended = [], [], False
-    for name, rule in [*inspect.signature(type(network).forward).parameters.items()][1:]:
+    for name, rule in [*signature_of(type(network).forward).parameters.items()][1:]:
         if rule.kind is rule.VAR_POSITIONAL:
             open_ended = True
         elif rule.kind is not rule.VAR_KEYWORD:

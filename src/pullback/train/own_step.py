@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,14 @@ from pullback.execute import Executor, executor, find_origin
 from pullback.graph.dtypes import FLOAT32, INT64, SUPPORTED, Array, is_float
 from pullback.graph.node import Node, constant, placeholder, slot
 from pullback.graph.origin import scope
+from pullback.nn.inference import dtype_of
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import inside
+from pullback.nn.observing import Output, outputs_seen, outside_loops
 from pullback.nn.parameter import Value, bound
 from pullback.plan import Program, Step, plan
 from pullback.train import held_back
+from pullback.train.inside import Inside, kinds_of
 from pullback.train.update import RATE, Update, check_patterns
 
 if TYPE_CHECKING:
@@ -31,6 +35,18 @@ SEED = "seed"
 LOSS = "loss"
 VALUE = "value/"
 Form = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Called:
+    """A call of a step's function: its loss and other values, and what it was called with."""
+
+    loss: Node
+    values: Mapping[str, Node]
+    here: Mode
+    nodes: Mapping[Value, Node]
+    given: Mapping[str, Node]
+    seen: Mapping[str, Output]
 
 
 class OwnStep:
@@ -117,7 +133,7 @@ class OwnStep:
             NonFiniteError: A loss, gradient or new value is NaN or infinite; nothing is written.
             ShapeError: The function's loss is no scalar, or shapes do not fit.
         """
-        feeds, form = self._taken(values, named)
+        feeds, form = self.taken(values, named)
         program = self._made.get(form)
         if program is None:
             program = executor(self._traced(form), self.training.state, self.training.executor)
@@ -132,14 +148,14 @@ class OwnStep:
 
     def program(self, *values: Any, **named: Any) -> Program:
         """The planned program for arguments like these: print it to read the step."""
-        return plan(self._traced(self._taken(values, named)[1]))
+        return plan(self._traced(self.taken(values, named)[1]))
 
-    def _taken(
+    def taken(
         self, values: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[dict[str, Array], Form]:
         """The arrays that are fed, and the form of all arguments, for which a program is made."""
         given = inspect.signature(self.function).bind(*values, **named)
-        dtype = next((p.dtype for p in self.training.networks.parameters().values()), FLOAT32)
+        dtype = dtype_of(self.training.networks)
         feeds: dict[str, Array] = {}
         form: list[Any] = []
         flat = [*((str(i), v) for i, v in enumerate(given.args)), *given.kwargs.items()]
@@ -152,52 +168,88 @@ class OwnStep:
             form.append((label, array.shape, feeds[label].dtype))
         return feeds, tuple(form)
 
-    def _arguments(self, form: Form) -> tuple[list[Any], dict[str, Any]]:
-        """A placeholder for each array of a form, and all else as it is."""
-        placed, named = [], {}
+    def _arguments(self, form: Form) -> tuple[list[Any], dict[str, Any], dict[str, Node]]:
+        """The arguments of a form, by place and by name, and those of them that are arrays.
+
+        A placeholder stands for each array; all else is as it is.
+        """
+        placed, named, given = [], {}, {}
         for label, *what in form:
-            node = what[0] if len(what) == 1 else placeholder(label, *what)
+            node = what[0]
+            if len(what) > 1:
+                node = given[label] = placeholder(label, *what)
             if label.isdigit():
                 placed.append(node)
             else:
                 named[label] = node
-        return placed, named
+        return placed, named, given
 
     def _traced(self, form: Form) -> Step:
-        placed, named = self._arguments(form)
-        self.training.build(lambda: self.function(*placed, **named))
-        networks, update = self.training.networks, self.update
-        nodes: dict[Value, Node] = {
-            v: slot(path, v.shape, v.dtype) for path, v in networks.state().items()
-        }
-        trained = [nodes[p] for p in update.trainable.values()]
-        loss, values, here = self._forward(form, nodes)
-        gradients = gradient(loss, trained)
-        points = update.optimizer.ascended(trained, gradients)
-        if points is not None:
-            moved = nodes | dict(zip(update.trainable.values(), points, strict=True))
-            gradients = gradient(self._forward(form, moved)[0], points)
-        with scope(role="update"):
-            bars, norm = update.clipping(gradients)
-            now = slot(self._counter, (), INT64) + 1
-            buffers = networks.buffers().items()
-            assigns = {path: here.assigned[b] for path, b in buffers if b in here.assigned}
-            assigns |= {self._counter: now, **update.assigns(bars, update.rates(now), now)}
-        outputs = {LOSS: loss, **{f"{VALUE}{k}": v for k, v in values.items()}}
+        called = self._called(form)
+        gradients = gradient(called.loss, self._trained(called))
+        followed, norm, assigns = self._moved(form, called, gradients)
+        outputs = {LOSS: called.loss, **{f"{VALUE}{k}": v for k, v in called.values.items()}}
         return Step(
             outputs,
             assigns,
-            finite=[loss, *gradients, *([] if norm is None else [norm])],
+            finite=[called.loss, *followed, *([] if norm is None else [norm])],
             name=self.name,
         )
 
-    def _forward(
-        self, form: Form, nodes: Mapping[Value, Node]
-    ) -> tuple[Node, dict[str, Node], Mode]:
-        """The function's loss and other values, with the networks at `nodes`."""
+    def inside(self, form: Form) -> Inside:
+        """What lies within the step, for arguments of a form."""
+        called, state = self._called(form), self.training.networks.state()
+        nodes = {path: called.nodes[value] for path, value in state.items()}
+        given = dict(zip(self._names(form), called.given.values(), strict=True))
+        seen = outside_loops(called.seen, {*given.values(), *nodes.values()})
+        outputs = {place: node for place, (_, node) in seen.items()}
+        return Inside(
+            called.loss,
+            {**given, **nodes, **outputs, LOSS: called.loss},
+            kinds_of(given, state),
+            {path: nodes[path] for path in self.update.trainable},
+            lambda gradients: self._moved(form, called, gradients)[2],
+        )
+
+    def _names(self, form: Form) -> list[str]:
+        """What the arrays of a form are called: as the function calls them, if it does."""
+        rules = inspect.signature(self.function).parameters.values()
+        by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        known = [rule.name for rule in rules if rule.kind in by_place]
+        labels = (label for label, *what in form if len(what) > 1)
+        placed = {str(i): name for i, name in enumerate(known)}
+        return [placed.get(label, label) for label in labels]
+
+    def _trained(self, called: _Called) -> list[Node]:
+        return [called.nodes[p] for p in self.update.trainable.values()]
+
+    def _moved(
+        self, form: Form, called: _Called, gradients: Sequence[Node]
+    ) -> tuple[Sequence[Node], Node | None, dict[str, Node]]:
+        """The gradients that the update follows, their norm if they are clipped, the new values."""
+        update, trained = self.update, self._trained(called)
+        points = update.optimizer.ascended(trained, gradients)
+        if points is not None:
+            at = dict(called.nodes)
+            at |= dict(zip(update.trainable.values(), points, strict=True))
+            gradients = gradient(self._called(form, at).loss, points)
+        with scope(role="update"):
+            bars, norm = update.clipping(gradients)
+            now = slot(self._counter, (), INT64) + 1
+            buffers, new = self.training.networks.buffers().items(), called.here.assigned
+            assigns = {path: new[b] for path, b in buffers if b in new}
+            assigns |= {self._counter: now, **update.assigns(bars, update.rates(now), now)}
+        return gradients, norm, assigns
+
+    def _called(self, form: Form, at: Mapping[Value, Node] | None = None) -> _Called:
+        """The function called on placeholders, with the networks' values at their slots or `at`."""
+        placed, named, given = self._arguments(form)
+        networks = self.training.networks
+        self.training.build(lambda: self.function(*placed, **named))
+        state = networks.state().items()
+        nodes = {v: slot(path, v.shape, v.dtype) for path, v in state} if at is None else at
         here = Mode(True, slot(SEED, (), INT64), slot(self._counter, (), INT64))
-        placed, named = self._arguments(form)
-        with bound(nodes), mode(here), inside(self.training.networks):
+        with bound(nodes), mode(here), inside(networks), outputs_seen() as seen:
             found = self.function(*placed, **named)
         loss, values = found if isinstance(found, tuple) and len(found) == 2 else (found, {})
         sound = isinstance(loss, Node) and loss.shape == () and is_float(loss.dtype)
@@ -209,7 +261,7 @@ class OwnStep:
                 "Reduce the loss with .mean(), and return loss, {'name': value}.",
             )
         as_nodes = {str(k): v if isinstance(v, Node) else constant(v) for k, v in values.items()}
-        return loss, as_nodes, here
+        return _Called(loss, as_nodes, here, nodes, given, seen)
 
     def _held_back(self, form: Form, feeds: Mapping[str, Array]) -> NonFiniteError:
         """The error for a step whose numbers are not finite; the state is still that before."""

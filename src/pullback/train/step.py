@@ -6,7 +6,7 @@ the planner and the executor do the rest. It is traced once for each shape of ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from pullback.nn.module import Module
 from pullback.nn.parameter import Value
 from pullback.nn.several import ONE, labelled
 from pullback.plan import Step
+from pullback.train.forward import Forward
 from pullback.train.objective import Objective, average
 from pullback.train.parts import Arrays, Rows
 from pullback.train.probes import SAMPLE_NORMS, Probes
@@ -126,24 +127,17 @@ class Recipe:
     @collector_paused()
     def training_step(self, batch: Batch) -> Step:
         """The whole step for one shape of batch."""
-        tracing = Tracing(self, training=True)
-        with tracing:
-            outputs, y, weights = tracing.forward(batch)
-            with scope(path=LOSS):
-                data_loss, weight = self.objective.mean(outputs, y, weights)
-                objective = tracing.with_penalty(data_loss)
+        forward = Forward.of(self, batch)
+        tracing = forward.tracing
         self.probes.check(tracing.outputs, tracing.trainable)
-        gradients, cotangents = tracing.gradients(objective)
-        points = self.optimizer.ascended(tracing.trained, gradients)
-        if points is not None:
-            gradients = self._gradients_at(points, batch)
+        gradients, cotangents = tracing.gradients(forward.objective)
         norms = None
         if self.probes.samples:  # of a mean: the sum's are so many times as large
-            norms = tracing.sample_norms(data_loss, weight)
+            norms = tracing.sample_norms(forward.loss, forward.weight)
         return tracing.updated(
-            data_loss,
-            weight,
-            gradients,
+            forward.loss,
+            forward.weight,
+            forward.followed(gradients),
             tracing.statistics(),
             "training step",
             cotangents,
@@ -160,36 +154,20 @@ class Recipe:
         at: dict[Value, Node] = {
             p: placeholder(f"{AT}{path}", p.shape, p.dtype) for path, p in parameters
         }
-        tracing = Tracing(self, training=True, at=at)
-        with tracing:
-            outputs, y, weights = tracing.forward(batch)
-            with scope(path=LOSS):
-                loss, weight = self.objective.mean(outputs, y, weights)
-                objective = tracing.with_penalty(loss)
-                for path, p in parameters:
-                    strength = self.update.rules[path].weight_decay
-                    if strength:
-                        decay = optim.penalty([at[p]], l2=0.5 * strength)
-                        objective = objective + decay.astype(objective.dtype)
-        found = {"loss": loss, "weight": weight, "objective": objective}
-        bars = gradient(objective, tracing.trained)
+        forward = Forward.of(self, batch, at=at)
+        objective = forward.objective
+        with scope(path=LOSS):
+            for path, p in parameters:
+                strength = self.update.rules[path].weight_decay
+                if strength:
+                    decay = optim.penalty([at[p]], l2=0.5 * strength)
+                    objective = objective + decay.astype(objective.dtype)
+        found = {"loss": forward.loss, "weight": forward.weight, "objective": objective}
+        bars = gradient(objective, forward.tracing.trained)
         found |= {f"gradient/{path}": g for (path, _), g in zip(parameters, bars, strict=True)}
-        found |= {f"statistics/{path}": new for path, new in tracing.statistics().items()}
+        statistics = forward.tracing.statistics()
+        found |= {f"statistics/{path}": new for path, new in statistics.items()}
         return Step(found, name="gradient")
-
-    def _gradients_at(self, points: Sequence[Node], batch: Batch) -> tuple[Node, ...]:
-        """The gradients where the trainable parameters have other values, on the same batch.
-
-        The network is traced once more; dropout draws the same numbers, since their keys are the
-        same, and running statistics stay those of the first pass.
-        """
-        at: dict[Value, Node] = dict(zip(self.update.trainable.values(), points, strict=True))
-        tracing = Tracing(self, training=True, at=at)
-        with tracing:
-            outputs, y, weights = tracing.forward(batch)
-            with scope(path=LOSS):
-                loss = tracing.with_penalty(self.objective.mean(outputs, y, weights)[0])
-        return gradient(loss, tracing.trained)
 
     def part_step(self, batch: Batch) -> Step:
         """One micro-batch: adds its sums of losses, weights and gradients to the state's.

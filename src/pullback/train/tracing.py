@@ -22,7 +22,7 @@ from pullback.nn.parameter import Value, bound
 from pullback.nn.several import outputs_by_name, unlabelled
 from pullback.plan import Site, Step
 from pullback.train.objective import check_targets
-from pullback.train.per_sample import check_samples, norms_by_rows
+from pullback.train.per_sample import check_samples, gradients_of_samples, norms_by_rows
 from pullback.train.probes import SAMPLE_NORMS
 from pullback.train.sample_norms import Traced, squared_norms
 from pullback.train.update import RATE
@@ -64,7 +64,7 @@ class Tracing:
             self.nodes |= {b: self.so_far(path, b) for path, b in self.buffers.items()}
         self._within = contextlib.ExitStack()
         self._seen: dict[str, Output] = {}
-        self._given: dict[str, Node] = {}
+        self.given: dict[str, Node] = {}
 
     def __enter__(self) -> None:
         self._within.enter_context(mode(self._here))
@@ -77,12 +77,12 @@ class Tracing:
     @property
     def outputs(self) -> dict[str, Output]:
         """The layers that were called, with their outputs, by place."""
-        return outside_loops(self._seen, {*self._given.values(), *self.nodes.values()})
+        return outside_loops(self._seen, {*self.given.values(), *self.nodes.values()})
 
     def forward(self, batch: Batch) -> tuple[dict[str, Node], dict[str, Node], Node | None]:
         """The network's outputs for a batch, with its targets by output, and its weights."""
         given = batch.placeholders()
-        self._given = given
+        self.given = given
         outputs = outputs_by_name(self.recipe.network, unlabelled("x", given))
         targets = unlabelled("y", given)
         check_targets(outputs, targets)
@@ -133,18 +133,28 @@ class Tracing:
         """
         network = self.recipe.network
         check_samples(network, training=True)
-        rows = next(iter(self._given.values())).shape[0]
+        rows = next(iter(self.given.values())).shape[0]
         found = squared_norms(Traced(loss, self.trained, rows), self._larger(rows + 1))
         if found is not None:
             norms = ops.sqrt(found)
             return norms if weight is None else norms * weight.astype(norms.dtype)
-        return norms_by_rows(network, self.recipe.objective, self.nodes, self._given, self._here)
+        return norms_by_rows(network, self.recipe.objective, self.nodes, self.given, self._here)
+
+    def sample_gradients(self) -> dict[str, Node]:
+        """The gradient of each row's own loss, penalties not counted, (rows, *shape), by path.
+
+        Raises:
+            ConfigError: An output for one row depends on the others.
+        """
+        network, here = self.recipe.network, self._here
+        check_samples(network, training=here.training)
+        return gradients_of_samples(network, self.recipe.objective, self.nodes, self.given, here)
 
     def _larger(self, rows: int) -> Traced:
         """The loss of a batch of so many rows."""
         given = {
             label: placeholder(label, (rows, *a.shape[1:]), a.dtype)
-            for label, a in self._given.items()
+            for label, a in self.given.items()
         }
         here = Mode(True, self._here.seed, self._here.step, self._here.row)
         with bound(self.nodes), mode(here):
