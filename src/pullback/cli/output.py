@@ -119,33 +119,6 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
-def number(value: float | None) -> str:
-    """A score as people write it; a dash where there is none.
-
-    Example:
-        >>> number(0.97561), number(1234567.8), number(float("nan")), number(0.000012)
-        ('0.9756', '1,234,568', '-', '1.2e-05')
-    """
-    if value is None or math.isnan(value):
-        return "-"
-    size = abs(value)
-    if size == 0 or math.isinf(value) or size < 1e-3:
-        return f"{value:.3g}"
-    if size >= 1e5:
-        return f"{value:,.0f}" if size < 1e12 else f"{value:.4g}"
-    return f"{value:.{5 - max(1, len(str(int(size))))}f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    Example:
-        >>> counted(1, "row"), counted(1200, "row")
-        ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def emit(schema: str, content: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output: the only thing that `--json` prints there."""
     whole = {"schema": f"pullback/{schema}", "version": VERSION, **content}

@@ -12,6 +12,7 @@ import numpy as np
 from pullback.cli import output
 from pullback.cli.choices import described, optimizer_text
 from pullback.cli.closing import class_tables, scores_table, visible
+from pullback.writing import counted, score
 
 if TYPE_CHECKING:
     from pullback.metrics import ClassReport
@@ -33,7 +34,7 @@ def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
     blocks: list[Any] = [
         output.heading(f"{store.name}: {status.state}"),
         *([status.reason[:1].upper() + status.reason[1:]] if status.reason else []),
-        f"{output.counted(status.step, 'step')}; created {created} UTC"
+        f"{counted(status.step, 'step')}; created {created} UTC"
         + (f" from {record['file']}" if record.get("file") else ""),
         *(f"warning: {problem}" for problem in store.problems()),
     ]
@@ -131,9 +132,9 @@ def learning(store: RunStore, whole: bool) -> list[Any]:
     for name in names:
         values = found[name][np.isfinite(found[name])]
         if len(values):
-            ends = [output.number(float(values[0])), output.number(float(values[-1]))]
+            ends = [score(float(values[0])), score(float(values[-1]))]
             rows.append((_label(name), ends[0], sparkline(values), ends[1]))
-    epochs = output.counted(int(found["epoch"][-1]), "epoch")
+    epochs = counted(int(found["epoch"][-1]), "epoch")
     table = output.table([f"over {epochs}", "first", "", "last"], rows, right=[1, 3], keep=[0, 2])
     return [table]
 
@@ -149,7 +150,7 @@ def _epoch_table(found: Mapping[str, Any], names: list[str]) -> list[Any]:
     count = len(found["epoch"])
     places = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).round().astype(int))
     rows = [
-        (found["epoch"][i], found["step"][i], *(output.number(float(found[n][i])) for n in shown))
+        (found["epoch"][i], found["step"][i], *(score(float(found[n][i])) for n in shown))
         for i in places
     ]
     headers = ["epoch", "step", *map(_label, shown)]

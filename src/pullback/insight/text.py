@@ -6,6 +6,7 @@ import textwrap
 
 from pullback.insight.derivation import Derivation, Difference, Link, Sum
 from pullback.insight.words import paragraph
+from pullback.writing import counted
 
 WIDTH = 100
 SHOWN = 3  # terms of a sum
@@ -24,16 +25,6 @@ def number(x: float) -> str:
         ('0.1', '-1.23457e+06', '0')
     """
     return f"{x + 0.0:.6g}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A count and its noun.
-
-    Example:
-        >>> counted(1, "term"), counted(1200, "term")
-        ('1 term', '1,200 terms')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def text(found: Derivation) -> str:

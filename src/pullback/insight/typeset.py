@@ -7,8 +7,9 @@ import math
 
 from pullback.graph.printing import escaped
 from pullback.insight.derivation import Derivation, Link, Place, Term
-from pullback.insight.text import SHOWN, counted, number, said
+from pullback.insight.text import SHOWN, number, said
 from pullback.insight.words import paragraph
+from pullback.writing import counted
 
 
 def markdown(found: Derivation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pullback._version import __version__
-from pullback.insight.report.markup import Html, escaped, joined
+from pullback.insight.markup import Html, escaped, joined
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #23272e; --soft: #5d6672;
