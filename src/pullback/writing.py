@@ -1,4 +1,4 @@
-"""Counts and scores as people write them, on every surface alike."""
+"""Counts, scores and texts from elsewhere as people read them, on every surface alike."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ def score(value: float | None, missing: str = "-") -> str:
     if size >= 1e5:
         return f"{value:,.0f}" if size < 1e12 else f"{value:.4g}"
     return f"{value:.{5 - max(1, len(str(int(size))))}f}"
+
+
+def printable(text: str) -> str:
+    r"""Text with its control characters made visible, so that none steers what shows it.
+
+    Example:
+        >>> print(printable("red" + chr(27) + "[31m"))
+        red\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

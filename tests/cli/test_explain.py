@@ -19,6 +19,32 @@ def test_it_derives_a_gradient(run: Path) -> None:
     assert "at a learning rate of 0.1" in " ".join(result.stdout.split())
 
 
+def test_it_prints_in_other_forms(run: Path) -> None:
+    words = ["explain", run, "penguins", "0.weight[0,1]", "--rows", "0:8", "--format"]
+    page = pullback(*words, "html").stdout
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<math" in page
+    assert pullback(*words, "markdown").stdout.startswith("# d loss / d `0.weight[0,1]`")
+    assert pullback(*words, "latex").stdout.startswith("\\begin{align*}")
+    assert pullback(*words, "text").stdout == pullback(*words[:-1]).stdout
+    derived = pullback("replay", run, "--step", 2, "0.weight[0,1]", "--format", "html")
+    assert derived.stdout.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["explain", "RUN", "penguins", "0.weight[0,1]", "--json", "--format", "html"], "JSON is"),
+        (["replay", "RUN", "--step", 2, "--format", "html"], "Name an element"),
+        (["explain", "RUN", "penguins", "0.weight[0,1]", "--format", "pdf"], "markdown"),
+    ],
+)
+def test_bad_forms(run: Path, words: list[object], said: str) -> None:
+    result = pullback(*(run if word == "RUN" else word for word in words))
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
 def test_rows_are_the_batch(run: Path) -> None:
     some = plain("explain", run, "penguins", "0.weight[0,1]", "--rows", "100:107")
     assert some["rows"] == [100, 107]

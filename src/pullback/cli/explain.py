@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import click
 
-from pullback.cli import batches, output
+from pullback.cli import batches, forms, output
 from pullback.cli.options import Command, as_json, option
 
 EXAMPLES = (
     "explain runs/penguins-1 penguins '0.weight[0,3]'",
     "explain runs/penguins-1 penguins '2.output[5,1]' --rows 0:64",
+    "explain runs/penguins-1 penguins '0.bias[1]' --format html > a.html",
 )
 
 
@@ -22,6 +23,7 @@ EXAMPLES = (
 @option("--learning-rate", type=float, metavar="RATE", help="Of the next step, for the words.")
 @option("--open", "open_fused", is_flag=True, help="Open fused operations into their definitions.")
 @batches.options
+@forms.as_form
 @as_json
 def command(
     model: str,
@@ -34,6 +36,7 @@ def command(
     training: bool,
     separator: str | None,
     encoding: str | None,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """Derive the gradient of the loss with respect to one element, by the chain rule.
@@ -45,6 +48,7 @@ def command(
     """
     from pullback.insight import explain
 
+    forms.check(form, as_json)
     batch = batches.batch_of(model, file, rows, loss, separator, encoding)
     found = explain(
         batch.network,
@@ -60,4 +64,4 @@ def command(
         plain = {"model": model, "file": file, "rows": list(batch.rows)}
         output.emit("explain", {**plain, "derivation": found.to_json()})
         return
-    print(output.plain(str(found)))
+    print(forms.written(found, form))

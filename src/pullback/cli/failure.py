@@ -14,6 +14,7 @@ import click
 from pullback.cli import output
 from pullback.errors import DataError, PullbackError
 from pullback.files import storage_error
+from pullback.writing import printable
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
 THEIRS = frozenset(
@@ -112,7 +113,7 @@ def tell(
     lines += [f"  kept: {run}, with the weights before that step"] if run else []
     text = "\n".join(lines)
     width = output.width()
-    shown = "\n".join(_wrapped(output.plain(line), width) for line in text.split("\n"))
+    shown = "\n".join(_wrapped(printable(line), width) for line in text.split("\n"))
     if output.coloured(sys.stderr):
         shown = shown.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
     sys.stdout.flush()
@@ -128,7 +129,7 @@ def warned(
     line: str | None = None,
 ) -> None:
     """Tell of a warning, without the place in the code that it came from."""
-    shown = _wrapped(output.plain(f"note: {message}"), output.width())
+    shown = _wrapped(printable(f"note: {message}"), output.width())
     print(shown, file=sys.stderr, flush=True)
 
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from pullback.writing import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -48,7 +50,7 @@ def show(*parts: RenderableType) -> None:
     out = console()
     with out.capture() as captured:
         for part in parts:
-            out.print(plain(part) if isinstance(part, str) else part)
+            out.print(printable(part) if isinstance(part, str) else part)
     text = captured.get()
     if not out.is_terminal:
         text = "\n".join(line.rstrip() for line in text.split("\n"))
@@ -89,14 +91,14 @@ def table(
     )
     for place, header in enumerate(headers):
         made.add_column(
-            plain(header),
+            printable(header),
             justify="right" if place in right else "left",
             style="dim" if place in dim else "",
             no_wrap=place in keep or place in right,
             overflow="ellipsis" if place in keep else "fold",
         )
     for row in rows:
-        made.add_row(*(plain(str(cell)) for cell in row))
+        made.add_row(*(printable(str(cell)) for cell in row))
     return made
 
 
@@ -104,19 +106,7 @@ def heading(text: str, *, style: str = "bold") -> RenderableType:
     """A line that stands out."""
     from rich.text import Text
 
-    return Text(plain(text), style=style)
-
-
-def plain(text: str) -> str:
-    r"""`text` with its control characters made visible, so that data cannot steer the terminal.
-
-    Example:
-        >>> print(plain("red" + chr(27) + "[31m"))
-        red\x1b[31m
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return Text(printable(text), style=style)
 
 
 def emit(schema: str, content: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option
-from pullback.writing import counted
+from pullback.writing import counted, printable
 
 if TYPE_CHECKING:
     from pullback.cli.predictions import Predicted
@@ -88,4 +88,4 @@ def _tell(found: Predicted, target: str | None) -> None:
     if target is not None:
         notes.append(f"{counted(found.rows, 'prediction')} written to {target}")
     for note in notes:
-        print(output.plain(note), file=sys.stderr)
+        print(printable(note), file=sys.stderr)

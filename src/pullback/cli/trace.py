@@ -6,6 +6,7 @@ import click
 
 from pullback.cli import batches, output
 from pullback.cli.options import Command, as_json
+from pullback.writing import printable
 
 EXAMPLES = ("trace runs/penguins-1 penguins", "trace runs/penguins-1 penguins --rows 0:8")
 
@@ -38,4 +39,4 @@ def command(
         plain = {"model": model, "file": file, "rows": list(batch.rows), "loss": seen.loss}
         output.emit("trace", {**plain, "places": seen.to_json()})
         return
-    print(output.plain(str(seen)))
+    print(printable(str(seen)))

@@ -258,9 +258,15 @@ class Derivation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from pullback.insight.typeset import html
+        from pullback.insight.hypertext import fragment
 
-        return html(self)
+        return fragment(self)
+
+    def to_html(self) -> str:
+        """As a page of HTML, with formulas in MathML, that loads nothing."""
+        from pullback.insight.hypertext import whole_page
+
+        return whole_page(self)
 
     def to_markdown(self) -> str:
         """As Markdown, with formulas in LaTeX."""

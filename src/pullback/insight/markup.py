@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from pullback.writing import printable
+
 DASH = "–"
 
 
@@ -23,10 +25,7 @@ def escaped(text: object) -> Html:
     """
     if isinstance(text, Html):
         return text
-    shown = str(text)
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in shown)
-    return Html(html.escape(shown))
+    return Html(html.escape(printable(str(text))))
 
 
 def element(name: str, *content: object, cls: str = "") -> Html:
@@ -72,14 +71,17 @@ def table(
     def cells(row: Sequence[object], tag: str) -> Html:
         if len(row) == 1 and len(headers) > 1:
             return Html(f'<td class="gap" colspan="{len(headers)}">{escaped(row[0])}</td>')
-        return Html("".join(element(tag, c, cls="n" * (i in numbers)) for i, c in enumerate(row)))
+        kinds = ["n" * (i in numbers) for i in range(len(row))]
+        made = "".join(element(tag, c, cls=kind) for c, kind in zip(row, kinds, strict=True))
+        return Html(made.replace("<th", '<th scope="col"') if tag == "th" else made)
 
     lines = [f"<caption>{escaped(caption)}</caption>"] if caption else []
     if any(headers):
         lines.append(f"<thead><tr>{cells(headers, 'th')}</tr></thead>")
     lines.append("<tbody>")
     for i, row in enumerate(rows):
-        lines.append(f"<tr{' class=marked' * (i in bold)}>{cells(row, 'td')}</tr>")
+        kind = ' class="marked"' * (i in bold)
+        lines.append(f"<tr{kind}>{cells(row, 'td')}</tr>")
     lines.append("</tbody>")
     return Html(f'<div class="wide"><table>{chr(10).join(lines)}</table></div>')
 

@@ -65,14 +65,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: nothing but what it holds."""
 
 
-def page(title: str, content: Iterable[Html], made: str) -> str:
+def page(title: str, content: Iterable[Html], made: str = "") -> str:
     """A whole document.
 
     Args:
         title: Of the window.
         content: Its parts.
-        made: When, as text.
+        made: When, as text; nothing is said of it where it is empty.
     """
+    by = f"pullback {escaped(__version__)}" + (f", {escaped(made)} UTC" if made else "")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -85,7 +86,7 @@ def page(title: str, content: Iterable[Html], made: str) -> str:
 </head>
 <body>
 {joined(content)}
-<footer>Written by pullback {escaped(__version__)}, {escaped(made)} UTC. This page holds everything
+<footer>Written by {by}. This page holds everything
 that it shows and loads nothing.</footer>
 </body>
 </html>
