@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import pullback as pb
+from pullback.errors import ConfigError
 from pullback.graph.op import operation
 from tests.cli.helpers import plain, pullback
 
@@ -106,6 +108,19 @@ def test_bad_replays(run: Path, words: list[str], said: str) -> None:
     result = pullback("replay", run, *words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("extra", [["--accumulate", 2], ["--optimizer", "lbfgs"]])
+def test_a_step_in_parts_is_not_replayed(here: Path, extra: list[object]) -> None:
+    words = ["train", "penguins", "--target", "species", "--steps", 2, *extra]
+    assert pullback(*words).exit_code == 0
+    result = pullback("replay", "runs/penguins-1", "--step", 2)
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert "pullback trace RUN FILE" in said
+    assert "pb." not in said
+    with pytest.raises(ConfigError, match="trace_step"):
+        pb.replay("runs/penguins-1", 2)
 
 
 def test_trace_shows_every_layer(run: Path) -> None:

@@ -26,8 +26,11 @@ THEIRS = frozenset(
 )
 """What the system says of a disk, a path or rights, which no program can mend."""
 _KEYWORD = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
-_CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
-_IN_CALL = re.compile(r"\w\([^()]*$")
+# What the command line has a command for; any other call of Python stays as it is.
+CALLS = {
+    "pb.resume(path, data=...)": "pullback resume RUN --data FILE",
+    "pb.trace_step(network, (X, y), loss=...)": "pullback trace RUN FILE --rows FROM:TO",
+}
 # What the library calls by a Python name and the command line by a flag.
 FLAGS = frozenset(
     """
@@ -145,7 +148,7 @@ def on_command_line(advice: str) -> str:
 
     def flag(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
-        if name not in FLAGS or _IN_CALL.search(advice[: match.start()]):
+        if name not in FLAGS or _in_call(advice[: match.start()]):
             return match[0]
         spelled = f"--{name.replace('_', '-')}"
         if value in (None, "..."):
@@ -154,7 +157,26 @@ def on_command_line(advice: str) -> str:
         value = value.rstrip(".")
         return spelled + dots if value in ("True", "") else f"{spelled} {value}{dots}"
 
-    return _KEYWORD.sub(flag, _CALL.sub("pullback resume RUN --data FILE", advice))
+    for call, command in CALLS.items():
+        advice = advice.replace(call, command)
+    return _KEYWORD.sub(flag, advice)
+
+
+def _in_call(before: str) -> bool:
+    """Whether what comes behind a text is an argument of a call in it.
+
+    Example:
+        >>> _in_call("pb.fit(network, (x, y), "), _in_call("say (for f(x)) "), _in_call("f(x) ")
+        (True, False, False)
+    """
+    depth = 0
+    for place in reversed(range(len(before))):
+        depth += (before[place] == ")") - (before[place] == "(")
+        if depth < 0:
+            if re.fullmatch(r"\w", before[place - 1 : place]):
+                return True
+            depth = 0
+    return False
 
 
 def _wrapped(line: str, width: int) -> str:

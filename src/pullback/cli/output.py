@@ -109,6 +109,15 @@ def heading(text: str, *, style: str = "bold") -> RenderableType:
     return Text(printable(text), style=style)
 
 
+def warn(problems: Iterable[str]) -> None:
+    """Say what is wrong but keeps nothing from going on, on standard error.
+
+    Of a damaged run everything that can be read is shown, and what is lost is said here.
+    """
+    for problem in problems:
+        print(printable(f"warning: {problem}"), file=sys.stderr, flush=True)
+
+
 def emit(schema: str, content: Mapping[str, Any]) -> None:
     """Print one JSON object on standard output: the only thing that `--json` prints there."""
     whole = {"schema": f"pullback/{schema}", "version": VERSION, **content}

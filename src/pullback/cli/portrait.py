@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pullback.metrics import ClassReport
     from pullback.plan import Program
     from pullback.runs import RunStore
+    from pullback.runs.recorded import Recorded
     from pullback.train import Model
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
@@ -27,8 +28,8 @@ ALWAYS = ("batch_size", "epochs", "seed")
 PART_WORDS = {"train": "training"}
 
 
-def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
-    """A whole run."""
+def run(store: RunStore, seen: Recorded, model: Model | None, history: bool) -> list[Any]:
+    """A whole run, of which the telemetry tells what was seen."""
     status, record = store.status, store.record
     created = str(record.get("created", ""))[:16].replace("T", " ")
     blocks: list[Any] = [
@@ -36,7 +37,6 @@ def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
         *([status.reason[:1].upper() + status.reason[1:]] if status.reason else []),
         f"{counted(status.step, 'step')}; created {created} UTC"
         + (f" from {record['file']}" if record.get("file") else ""),
-        *(f"warning: {problem}" for problem in store.problems()),
     ]
     scores = status.summary.get("scores", {})
     if scores:
@@ -48,7 +48,7 @@ def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
             what = f"the {PART_WORDS.get(part, part)} rows"
             blocks += ["", *class_tables(_report(reports[part]), what)]
             break
-    blocks += ["", *learning(store, history)]
+    blocks += ["", *learning(seen, history)]
     if model is not None:
         blocks += ["", *network_tables(model)]
     blocks += ["", *settings(record.get("training", {}))]
@@ -120,14 +120,16 @@ def settings(config: Mapping[str, Any]) -> list[Any]:
     return [output.heading("Settings"), output.table(["", ""], rows)]
 
 
-def learning(store: RunStore, whole: bool) -> list[Any]:
+def learning(seen: Recorded, whole: bool) -> list[Any]:
     """How the metrics went: a line of bars each, or a table with a row an epoch."""
-    found = store.telemetry.metrics()
+    found = seen.epochs
+    if seen.lost:
+        return ["How it learned is lost with the telemetry."]
     names = [name for name in found if name not in ("epoch", "step")]
     if not len(found["epoch"]):
         return ["No epoch has ended yet."]
     if whole:
-        return [*_epoch_table(found, names), "", *_events(store)]
+        return [*_epoch_table(found, names), "", *_events(seen)]
     rows = []
     for name in names:
         values = found[name][np.isfinite(found[name])]
@@ -160,7 +162,7 @@ def _epoch_table(found: Mapping[str, Any], names: list[str]) -> list[Any]:
     return blocks
 
 
-def _events(store: RunStore) -> Iterable[Any]:
+def _events(seen: Recorded) -> Iterable[Any]:
     rows = [
         (
             datetime.datetime.fromtimestamp(event.time, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"),
@@ -168,7 +170,7 @@ def _events(store: RunStore) -> Iterable[Any]:
             event.kind,
             event.text,
         )
-        for event in store.telemetry.events()
+        for event in seen.events
     ]
     return [output.table(["when (UTC)", "step", "event", ""], rows, right=[1], keep=[0, 1, 2])]
 

@@ -44,6 +44,8 @@ def command(
     forms.check(form, as_json, element is not None)
     found = replay(run, step)
     derived = None if element is None else found.explain(element, open_fused=open_fused)
+    problems = [found.lost] if found.lost else []
+    output.warn(problems)
     if as_json:
         plain: dict[str, Any] = {
             "run": run,
@@ -53,6 +55,7 @@ def command(
             "loss": found.loss,
             "places": found.to_json(),
             "derivation": None if derived is None else derived.to_json(),
+            "problems": problems,
         }
         output.emit("replay", plain)
         return

@@ -12,6 +12,7 @@ from pullback.errors import ConfigError
 from pullback.insight.subject import of_step
 from pullback.insight.trace import Trace
 from pullback.metrics import MetricLike
+from pullback.runs.recorded import recorded
 from pullback.runs.store import RunStore
 from pullback.train.resume import as_fit_wrote_it, resumed_session
 from pullback.train.run import Run
@@ -24,11 +25,13 @@ class Replay(Trace):
         step: Which step, counted from 1.
         start: The checkpoint from which it was computed again.
         recorded: The loss that the run recorded for that step; None where it recorded none.
+        lost: What became of the run's telemetry, if it cannot be read; else empty.
     """
 
     step: int = 0
     start: int = 0
     recorded: float | None = None
+    lost: str = ""
     _mean: float = 0.0
 
     @property
@@ -39,7 +42,7 @@ class Replay(Trace):
     def __repr__(self) -> str:
         said = "to the bit" if self.is_exact else "NOT to the bit"
         if self.recorded is None:
-            said = "of which the run recorded no loss"
+            said = f"of which the run recorded {'a loss that is lost' if self.lost else 'no loss'}"
         return f"step {self.step}, {said}, from checkpoint {self.start}\n{super().__repr__()}"
 
 
@@ -92,9 +95,11 @@ def replay(
             'Train with pb.fit(..., save="runs").',
         )
     with RunStore.open(path) as store:
-        history = store.telemetry.history()
-        taken = history["step"]
+        seen = recorded(store)
+        taken = seen.steps["step"]
         last = int(taken.max(initial=0))
+        if seen.lost:
+            last = max(store.status.step, *store.checkpoints())
         if (
             isinstance(step, bool)
             or not isinstance(step, (int, np.integer))
@@ -117,14 +122,15 @@ def replay(
             raise ConfigError(
                 "a step that is looked into is one forward and one backward pass",
                 "micro-batches" if session.driving is None else type(session.driving).__name__,
-                "Look into a batch with pb.trace_step(network, (X, y), loss=...).",
+                "Look into a batch: pb.trace_step(network, (X, y), loss=...).",
             )
         session.advance(int(step) - 1)
-        losses = dict(zip(taken.tolist(), history["loss"].tolist(), strict=True))
+        losses = dict(zip(taken.tolist(), seen.steps["loss"].tolist(), strict=True))
     feeds = session.plan.feeds(int(step) - 1)
     subject = of_step(session.recipe, feeds, session.state.snapshot())
     found = Replay(subject, session.settings.executor)
     found.step, found.start, found.recorded = int(step), start, losses.get(int(step))
+    found.lost = seen.lost
     # The run records the loss without penalties, as its own step computes it.
     outputs = session.programs.step(feeds).run_again(feeds)
     found._mean = float(outputs["loss"])

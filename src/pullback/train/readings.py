@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from pullback.errors import ConfigError, unknown
 from pullback.execute.seen import STATISTICS, Seen
 from pullback.graph.dtypes import Array
 from pullback.runs.store import RunStore
+from pullback.runs.telemetry import Looked
 from pullback.train.probes import GRADIENT, SAMPLE_NORMS, UPDATE
 
 
@@ -125,7 +125,8 @@ class Readings(Mapping[str, Reading]):
                 type(path).__name__,
                 "Pass the path of the folder; of a run at hand, take run.probes.",
             )
-        return cls(looks_of(Path(path)))
+        with RunStore.open(path) as store:
+            return cls(looks_of(store.telemetry.looks()))
 
     def get(self, place: str, default: Any = None) -> Any:
         """What was seen at a place, or `default` where it was not looked at."""
@@ -250,14 +251,8 @@ class Readings(Mapping[str, Reading]):
         return f"Readings({len(self)} places, {steps} step{'s' * (steps != 1)})"
 
 
-def looks_of(path: Path) -> list[Look]:
-    """What probes saw in a run that was saved.
-
-    Raises:
-        FileFormatError: There is no run, or its telemetry is damaged.
-    """
-    with RunStore.open(path) as store:
-        found = store.telemetry.looks()
+def looks_of(found: Iterable[Looked]) -> list[Look]:
+    """What probes saw in a run that was saved, from what its telemetry holds."""
     return [Look(one.step, one.places, Seen(one.statistics, one.bins)) for one in found]
 
 
