@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pullback as pb
@@ -19,6 +20,50 @@ def test_it_derives_a_gradient(run: Path) -> None:
     assert max(map(len, lines)) <= 100
     assert lines[0] == "d loss / d 0.weight[0,1]"
     assert "at a learning rate of 0.1" in " ".join(result.stdout.split())
+
+
+def test_losses_have_settings_as_for_train(run: Path) -> None:
+    words = ["explain", run, "penguins", "0.bias[0]", "--rows", "0:8", "--loss"]
+    mild, sharp, bare = (
+        plain(*words, loss)["derivation"]["gradient"]
+        for loss in (
+            "cross_entropy, label_smoothing=0",
+            "cross_entropy, label_smoothing=0.5",
+            "cross_entropy",
+        )
+    )
+    assert mild == pytest.approx(bare, rel=1e-5)
+    assert sharp != pytest.approx(bare, rel=1e-2)
+    result = pullback(*words, "cross_entropy, label_smoothing=x")
+    assert result.exit_code == 2
+    assert "label_smoothing" in result.stderr
+    assert pullback(*words, "cross_entropy smoothing").exit_code == 2
+
+
+def test_rows_have_the_weights_that_they_had_in_the_run(here: Path) -> None:
+    lines = pb.datasets.path("penguins").read_text().splitlines()
+    weights = ["w", *("5" if i == 0 else "1" for i in range(len(lines) - 1))]
+    text = "\n".join(f"{line},{w}" for line, w in zip(lines, weights, strict=True))
+    (here / "w.csv").write_text(text + "\n")
+    words = ["train", "w.csv", "--target", "species", "--weight", "w", "--steps", 2, "--quiet"]
+    assert pullback(*words).exit_code == 0
+    words = ["explain", "runs/w-1", "w.csv", "0.bias[0]", "--rows", "0:4"]
+
+    def gradient(*extra: object) -> float:
+        return float(plain(*words, *extra)["derivation"]["gradient"])
+
+    model = pb.load("runs/w-1")
+    x, y = model.encoder.examples("w.csv")
+    for extra, w in (((), [5, 1, 1, 1]), (("--weight", "none"), [1, 1, 1, 1])):
+        data = x[:4], y[:4], np.array(w, np.float32)
+        found = pb.explain(model.network, data, "0.bias[0]", loss="cross_entropy")
+        assert gradient(*extra) == found.gradient
+    assert gradient() == gradient("--weight", "w")
+    assert gradient() != gradient("--weight", "none")
+    for name in ("nothing", "island"):
+        result = pullback(*words, "--weight", name)
+        assert result.exit_code == 2
+        assert name in result.stderr
 
 
 def test_it_prints_in_other_forms(run: Path) -> None:

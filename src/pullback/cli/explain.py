@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -23,6 +24,7 @@ EXAMPLES = (
 @option("--learning-rate", type=float, metavar="RATE", help="Of the next step, for the words.")
 @option("--open", "open_fused", is_flag=True, help="Open fused operations into their definitions.")
 @batches.options
+@batches.weight
 @forms.as_form
 @as_json
 def command(
@@ -32,10 +34,11 @@ def command(
     learning_rate: float | None,
     open_fused: bool,
     rows: str,
-    loss: str | None,
+    loss: dict[str, Any] | None,
     training: bool,
     separator: str | None,
     encoding: str | None,
+    weight: str | None,
     form: str | None,
     as_json: bool,
 ) -> None:
@@ -49,7 +52,7 @@ def command(
     from pullback.insight import explain
 
     forms.check(form, as_json)
-    batch = batches.batch_of(model, file, rows, loss, separator, encoding)
+    batch = batches.batch_of(model, file, rows, loss, separator, encoding, weight)
     found = explain(
         batch.network,
         batch.data,
