@@ -66,6 +66,31 @@ def test_rows_have_the_weights_that_they_had_in_the_run(here: Path) -> None:
         assert name in result.stderr
 
 
+def test_the_next_step_is_told(run: Path) -> None:
+    words = ["explain", run, "penguins", "0.bias[0]", "--rows", "0:8"]
+    own = plain(*words)["derivation"]
+    assert own["move"]["optimizer"] == "adamw"
+    assert "of the training (adamw, learning rate" in own["words"]
+    rule = "--optimizer", "sgd, learning_rate=0.5"
+    other = plain(*words, "--training", *rule)["derivation"]  # as the step itself: dropout drops
+    assert other["move"]["step"] == 1
+    assert other["move"]["by"] == pytest.approx(-0.5 * other["gradient"], rel=1e-4)
+    assert plain(*words, "--learning-rate", 0.1)["derivation"]["move"] is None
+    both = pullback(*words, "--learning-rate", 0.1, "--optimizer", "sgd")
+    assert both.exit_code == 2
+    replayed = plain("replay", run, "--step", 2, "0.bias[0]")["derivation"]["move"]
+    assert replayed["step"] == 2
+
+
+def test_without_checkpoints_the_rest_is_told(run: Path) -> None:
+    for file in (run / "checkpoints").iterdir():
+        file.unlink()
+    result = pullback("explain", run, "penguins", "0.bias[0]", "--rows", "0:8")
+    assert result.exit_code == 0
+    assert "warning: the next step of the run is not known" in result.stderr
+    assert "plain gradient descent" in " ".join(result.stdout.split())
+
+
 def test_it_prints_in_other_forms(run: Path) -> None:
     words = ["explain", run, "penguins", "0.weight[0,1]", "--rows", "0:8", "--format"]
     page = pullback(*words, "html").stdout

@@ -9,6 +9,7 @@ import numpy as np
 
 from pullback.graph.dtypes import Array
 from pullback.insight.columns import Index
+from pullback.insight.upcoming import Move
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ class Derivation:
             term belongs to no row alone, or rows act on each other.
         first_row: The number of the first row of the batch, as it is called in words.
         kind: What the element belongs to: `parameter`, `frozen`, `buffer`, `input` or `value`.
-        learning_rate: That of the next step, where one was given.
+        learning_rate: That of the next step of plain gradient descent, where one was given.
+        move: What the next step of a training makes of the element, where one was given.
 
     References:
         D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
@@ -228,6 +230,7 @@ class Derivation:
     first_row: int = 0
     kind: str = "value"
     learning_rate: float | None = None
+    move: Move | None = None
 
     @property
     def total(self) -> float:

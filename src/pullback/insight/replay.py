@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError
+from pullback.insight.derivation import Derivation
 from pullback.insight.subject import of_step
 from pullback.insight.trace import Trace
+from pullback.insight.upcoming import Upcoming, next_step
 from pullback.metrics import MetricLike
 from pullback.runs.recorded import recorded
 from pullback.runs.store import RunStore
@@ -26,18 +29,30 @@ class Replay(Trace):
         start: The checkpoint from which it was computed again.
         recorded: The loss that the run recorded for that step; None where it recorded none.
         lost: What became of the run's telemetry, if it cannot be read; else empty.
+        upcoming: The step itself, to tell what it makes of an element.
     """
 
     step: int = 0
     start: int = 0
     recorded: float | None = None
     lost: str = ""
+    upcoming: Upcoming | None = None
     _mean: float = 0.0
 
     @property
     def is_exact(self) -> bool:
         """Whether the loss is that of the run, to the bit."""
         return self.recorded == self._mean
+
+    def explain(
+        self, place: str, *, learning_rate: float | None = None, open_fused: bool = False
+    ) -> Derivation:
+        """The derivation of one element's gradient, and what the step made of the element."""
+        found = super().explain(place, learning_rate=learning_rate, open_fused=open_fused)
+        name, index = found.place.name, found.place.index
+        if learning_rate is not None or self.upcoming is None or not self.upcoming.moves(name):
+            return found
+        return replace(found, move=self.upcoming.of(name, index))
 
     def __repr__(self) -> str:
         said = "to the bit" if self.is_exact else "NOT to the bit"
@@ -127,8 +142,10 @@ def replay(
         session.advance(int(step) - 1)
         losses = dict(zip(taken.tolist(), seen.steps["loss"].tolist(), strict=True))
     feeds = session.plan.feeds(int(step) - 1)
-    subject = of_step(session.recipe, feeds, session.state.snapshot())
-    found = Replay(subject, session.settings.executor)
+    state, kind = session.state.snapshot(), session.settings.executor
+    subject = of_step(session.recipe, feeds, state)
+    found = Replay(subject, kind)
+    found.upcoming = next_step(session.recipe, state, feeds, kind)
     found.step, found.start, found.recorded = int(step), start, losses.get(int(step))
     found.lost = seen.lost
     # The run records the loss without penalties, as its own step computes it.
