@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback.document import read_document, write_document
 from pullback.errors import ConfigError
 from pullback.graph.op import operation
 from tests.cli.helpers import plain, pullback
@@ -89,6 +90,18 @@ def test_without_checkpoints_the_rest_is_told(run: Path) -> None:
     assert result.exit_code == 0
     assert "warning: the next step of the run is not known" in result.stderr
     assert "plain gradient descent" in " ".join(result.stdout.split())
+
+
+def test_a_run_by_an_optimizer_of_ones_own_is_explained(run: Path) -> None:
+    record = read_document(run / "run.json", kind="run")
+    record["training"]["optimizer"]["name"] = "mine"
+    write_document(run / "run.json", record, kind="run")
+    result = pullback("explain", run, "penguins", "0.bias[0]", "--rows", "0:8")
+    assert result.exit_code == 0
+    assert "warning: the next step of the run is not known: 'mine'" in result.stderr
+    mistyped = pullback("explain", run, "penguins", "0.bais[0]", "--rows", "0:8")
+    assert mistyped.exit_code == 2
+    assert "warning" not in mistyped.stderr
 
 
 def test_it_prints_in_other_forms(run: Path) -> None:

@@ -184,6 +184,31 @@ def test_what_is_not_trained_does_not_move(here: Path) -> None:
     assert pb.explain(*data, "x[0,1]", loss="cross_entropy", optimizer="adam").move is None
 
 
+class Halved(optim.SGD):
+    """Gradient descent of one's own."""
+
+    name = "halved"
+
+    def direction(self, gradient: Any, slots: Any, step: Any) -> Any:
+        """Half the gradient."""
+        return 0.5 * gradient, {}
+
+    def slots(self, shape: Any, dtype: Any) -> dict[str, float]:
+        """Nothing is remembered."""
+        return {}
+
+
+def test_an_optimizer_of_ones_own(here: Path) -> None:
+    path = trained(Halved(0.5))
+    data = at(path, LAST - 1), (X, Y), PLACE
+    move = pb.explain(*data, loss="cross_entropy", run=path, custom=[Halved]).move
+    assert move is not None
+    assert move.after == float(slots(path, LAST)["0.weight"][2, 1])
+    with pytest.raises(errors.UnknownNameError, match="halved") as caught:
+        pb.explain(*data, loss="cross_entropy", run=path)
+    assert "custom=[...]" in caught.value.do
+
+
 def test_bad_input(here: Path) -> None:
     data = network(), (X, Y), PLACE
     with pytest.raises(errors.ConfigError, match="of a learning rate, of an optimizer or of a run"):

@@ -30,16 +30,17 @@ def _is_run(model: str) -> bool:
 
 def _explained(batch: batches.Batch, element: str, told: dict[str, Any], **how: Any) -> Derivation:
     """The derivation, and if it can be read from the run what its next step would be."""
-    from pullback.errors import FileFormatError
+    from pullback.errors import FileFormatError, UnknownNameError
     from pullback.insight import explain
 
     try:
         return explain(batch.network, batch.data, element, loss=batch.loss, **told, **how)
-    except FileFormatError as error:
+    except (FileFormatError, UnknownNameError) as error:  # also an optimizer of the user's own
         if "run" not in told:
             raise
+        found = explain(batch.network, batch.data, element, loss=batch.loss, **how)
         output.warn([f"the next step of the run is not known: {error.received}"])
-        return explain(batch.network, batch.data, element, loss=batch.loss, **how)
+        return found
 
 
 @click.command("explain", cls=Command, examples=EXAMPLES)

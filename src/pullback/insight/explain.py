@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pullback.autodiff.reverse import gradient
@@ -34,6 +34,7 @@ def explain(
     learning_rate: float | None = None,
     optimizer: Any = None,
     run: Run | str | os.PathLike[str] | None = None,
+    custom: Iterable[Any] = (),
     open_fused: bool = False,
     training: bool = False,
     seed: int = 0,
@@ -63,6 +64,7 @@ def explain(
         run: Or a run that was saved, or its folder, to say how far its next step would: by its own
             optimizer, with the memory that this has, its schedule, clipping, penalties and
             constraints, called as in training.
+        custom: Optimizer classes of one's own that the run was made with.
         open_fused: Whether fused operations (softmax, normalisation, attention) are opened into
             their definitions.
         training: Whether the network is called as in training: dropout drops.
@@ -104,7 +106,7 @@ def explain(
         _one_of({"learning_rate": learning_rate, "optimizer": optimizer, "run": run})
         kind = executor or default_executor()
         if run is not None:
-            upcoming = step_of_run(run, of, data, loss, kind)
+            upcoming = step_of_run(run, of, data, loss, kind, custom)
         elif optimizer is not None:
             upcoming = first_step(of, data, loss, optimizer, seed, kind)
         name, index = split_place(str(place))

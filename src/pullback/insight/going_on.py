@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pullback import named, optim
-from pullback.errors import ConfigError, FileFormatError
+from pullback.errors import ConfigError, FileFormatError, UnknownNameError
 from pullback.graph.dtypes import Array
 from pullback.insight.upcoming import Upcoming, next_step
 from pullback.nn.module import Module
@@ -38,9 +38,9 @@ def step_of_run(
     them, since the weights of the best epoch were put back, that of the last one.
 
     Raises:
-        ConfigError: The run was not saved.
+        ConfigError: The run was not saved, or the network is not that of the run.
         FileFormatError: It is damaged, or no training.
-        ShapeError: The network is not of that run.
+        UnknownNameError: An optimizer of one's own was not passed.
     """
     path = run.path if isinstance(run, Run) else run
     if path is None:
@@ -56,7 +56,7 @@ def step_of_run(
                 f"{store.path} must be the run of a training", "no settings", "Train again."
             )
         with as_fit_wrote_it(store.path):
-            rule = named.get(optim.Optimizer, config["optimizer"], tuple(custom))
+            rule = _rule(config["optimizer"], tuple(custom))
             last = store.load_checkpoint()
             settings = Settings.from_config({**config["settings"], **last.state.get("changed", {})})
             total = _total(config, settings)
@@ -68,6 +68,14 @@ def step_of_run(
     state = dict(found.tensors) if whole else {**found.tensors, **known}
     memory = "" if whole else f"the optimizer's memory is that of step {found.step:,}"
     return next_step(recipe, state, feeds_of(network, data), kind, memory)
+
+
+def _rule(config: Any, custom: tuple[Any, ...]) -> optim.Optimizer:
+    try:
+        return named.get(optim.Optimizer, config, custom)
+    except UnknownNameError as error:
+        error.do = "Pass its class: pb.explain(..., run=..., custom=[...])."
+        raise
 
 
 def _total(config: Mapping[str, Any], settings: Settings) -> int | None:
