@@ -52,9 +52,11 @@ class Probe {
     // Places for so many parts, in order; returns the number of the first.
     std::int64_t reserve(std::int64_t parts);
     // A part that has a place; `bins` is null without a histogram.
-    void put(std::int64_t place, const Statistics& part, const Bins* bins);
-    // One that has none, and begins at that element.
-    void add(std::int64_t start, const Statistics& part, const Bins* bins);
+    void put(std::int64_t place, const Statistics& part, const Bins* bins) noexcept;
+    // One that has none, and begins at that element. Where no memory is left for it the probe saw
+    // nothing in this run: what ends a look must not throw, and part of an array is not its
+    // numbers.
+    void add(std::int64_t start, const Statistics& part, const Bins* bins) noexcept;
 
     // What all parts are together, and nothing is known any more.
     Statistics take(std::span<std::int64_t> bins);
@@ -65,12 +67,13 @@ class Probe {
         Statistics part;
     };
 
-    void count(const Bins* bins);
+    void count(const Bins* bins) noexcept;
 
     double low_, high_;
     std::vector<Place> places_;
     std::atomic_flag taken_;  // held for a few instructions, so others spin
     std::vector<std::pair<std::int64_t, Statistics>> parts_;
+    bool lost_ = false;  // a part found no memory
     std::vector<std::int64_t> counted_;
 };
 

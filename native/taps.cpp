@@ -1,6 +1,7 @@
 #include "taps.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pullback {
 
@@ -8,6 +9,10 @@ namespace {
 
 // Lanes add up in the array's own dtype: so many numbers, and they are put into a sum of doubles.
 constexpr std::int64_t together = 1 << 13;
+
+// A look tells the probes what it saw when it ends, so that nothing of it may throw.
+static_assert(noexcept(std::declval<Probe&>().put(0, Statistics{}, nullptr)));
+static_assert(noexcept(std::declval<Probe&>().add(0, Statistics{}, nullptr)));
 
 }  // namespace
 

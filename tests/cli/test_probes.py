@@ -48,6 +48,34 @@ def test_nothing_is_looked_at(here: Path) -> None:
     assert "Nothing was looked at" in result.stdout
 
 
+def test_all_is_every_place_in_every_step(here: Path) -> None:
+    words = ("train", "penguins", "--hidden", 4, "--steps", 3)
+    path = plain(*words, "--probe", "all")["outcome"]["path"]
+    assert all(p["step"] == [1, 2, 3] for p in plain("probes", path)["places"])
+    some = plain(*words, "--probe", "none", "--sample-norms")["outcome"]["path"]
+    places = {p["place"] for p in plain("probes", some)["places"]}
+    assert "sample_norms" in places
+    assert not [p for p in places if p != "sample_norms" and not p.endswith(".gradient")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (["--probe", "*.output"], "none with --probe *.output"),
+        (["--probe-every", 5], "none with --probe-every 5"),
+        (["--histograms", "--probe-every", 5], "--probe-every 5 and --histograms"),
+        (["--probe", "*.output", "--sample-norms"], "none with --probe *.output"),
+    ],
+)
+def test_nothing_cannot_be_looked_at_in_a_way(here: Path, extra: list[str], said: str) -> None:
+    result = pullback("train", "penguins", "--probe", "none", *extra)
+    told = " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert said in told
+    assert "Leave out --probe none to look" in told
+    assert not (here / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

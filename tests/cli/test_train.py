@@ -223,6 +223,10 @@ def test_sizes() -> None:
         ("clip the gradient (clip_norm=1)", "clip the gradient (--clip-norm 1)"),
         ("Set momentum=0.9.", "Set momentum=0.9."),
         ("Call pb.fit(x, epochs=3) then.", "Call pb.fit(x, epochs=3) then."),
+        ("Call pb.fit(net, (x, y), loss=2) then.", "Call pb.fit(net, (x, y), loss=2) then."),
+        ("Go on with pb.f(x), or loss=mse.", "Go on with pb.f(x), or --loss mse."),
+        ("Look: pb.trace_step(network, (X, y), loss=...).",
+         "Look: pullback trace RUN FILE --rows FROM:TO."),
     ],
 )  # fmt: skip
 def test_advice_is_given_in_flags(advice: str, expected: str) -> None:

@@ -256,6 +256,34 @@ def looked_at(**settings: Any) -> pb.Readings:
     return pb.fit(network, (x, (x[:, 0] > 0).astype(int)), progress="none", **given).probes
 
 
+@pytest.mark.parametrize("quantity", ["norm", "mean", "zeros", "low"])
+def test_a_quantity_of_one_place_is_drawn(quantity: str) -> None:
+    reading = looked_at()["1.output"]
+    drawn = pb.figure(reading, quantity=quantity)
+    (line,) = drawn.axes[0].lines
+    wanted = getattr(reading, quantity) * (100 if quantity == "zeros" else 1)
+    np.testing.assert_array_equal(line.get_ydata(), wanted)
+    assert quantity in drawn.axes[0].get_ylabel()
+    is_tidy(drawn)
+
+
+def test_what_cannot_be_chosen_of_one_place_or_of_another_result() -> None:
+    readings = looked_at()
+    reading = readings["0.weight"]
+    with pytest.raises(errors.UnknownNameError, match="unknown quantity"):
+        pb.figure(reading, quantity="median")
+    with pytest.raises(errors.ConfigError, match="two places") as caught:
+        pb.figure(reading, quantity="update_ratio")
+    assert "pb.figure(run.probes" in caught.value.do
+    with pytest.raises(errors.ConfigError, match=r"seen of saturated"):
+        pb.figure(reading, quantity="saturated")
+    with pytest.raises(errors.ConfigError, match="chosen of what probes saw"):
+        pb.figure(reading, pattern="*")
+    for chosen in ({"quantity": "mean"}, {"pattern": "*"}):
+        with pytest.raises(errors.ConfigError, match="chosen of what probes saw"):
+            pb.figure("nowhere", **chosen)
+
+
 @pytest.mark.parametrize("quantity", ["norm", "mean", "zeros", "update_ratio"])
 def test_what_probes_saw_is_drawn(quantity: str) -> None:
     readings = looked_at()

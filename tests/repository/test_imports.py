@@ -14,7 +14,7 @@ import pytest
 # Rooms of src/pullback, the lowest first: a room imports from rows above its own only.
 LAYERS = (
     ("errors", "_version", "_native"),
-    ("files", "large", "memory", "datasets", "named"),
+    ("files", "large", "memory", "datasets", "named", "writing"),
     ("document",),
     ("container",),
     ("graph",),

@@ -263,6 +263,19 @@ def test_a_place_that_was_not_looked_at() -> None:
         run.probes.matching("*.gradient")
 
 
+def test_what_has_an_update_ratio_is_said() -> None:
+    looks = trained(probes="*").probes
+    for place in ("0.weight.update", "0.wieght", "0.weight.gradient"):
+        with pytest.raises(UnknownNameError, match="that of a parameter") as caught:
+            looks.update_ratio(place)
+        assert caught.value.do == "Did you mean '0.weight'?"
+    with pytest.raises(UnknownNameError, match="that of a parameter") as caught:
+        looks.update_ratio("0.output")
+    assert "Did you mean '0." in caught.value.do
+    with pytest.raises(UnknownNameError, match="none"):
+        trained(probes="*.output").probes.update_ratio("0.weight")
+
+
 def test_norms_of_samples_are_seen() -> None:
     probes = Probes(every=1, samples=True)
     make = lambda: nn.dense(12, [40, 9], 2, activation="tanh", dropout=0.2)  # noqa: E731

@@ -208,5 +208,5 @@ def test_budget(budget: Budget, reason: str) -> None:
 @pytest.mark.parametrize("name", ["epochs", "steps"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "10", True])
 def test_no_budget(name: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"{name} must be an integer of at least 1"):
+    with pytest.raises(ConfigError, match=f"{name} must be a whole number of at least 1"):
         Budget(**{name: value})

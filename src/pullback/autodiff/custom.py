@@ -14,6 +14,7 @@ from pullback.graph.node import Node, Operand, Slot, as_node, placeholder
 from pullback.graph.op import apply
 from pullback.graph.order import topological
 from pullback.ops.custom import CustomDerivative, Rule
+from pullback.writing import counted
 
 
 def custom_derivative(
@@ -86,14 +87,14 @@ class Stated(Rule):
         if found is None:
             raise DifferentiationError(
                 "a pullback returns the cotangents of its inputs",
-                f"None for {_counted(len(xs), 'input')} ({y.origin})",
+                f"None for {counted(len(xs), 'input')} ({y.origin})",
                 "Return them; (None,) says that an only input has no derivative.",
             )
         bars = found if isinstance(found, (tuple, list)) else (found,)
         if len(bars) != len(xs):
             raise DifferentiationError(
                 "a pullback gives one cotangent for each input",
-                f"{_counted(len(bars), 'cotangent')} for {_counted(len(xs), 'input')} ({y.origin})",
+                f"{counted(len(bars), 'cotangent')} for {counted(len(xs), 'input')} ({y.origin})",
                 "Return a tuple; None stands for an input without derivative.",
             )
         return [self._checked(i, x, bar) for i, (x, bar) in enumerate(zip(xs, bars, strict=True))]
@@ -163,10 +164,6 @@ class OfStack(Rule):
         """The cotangents of all examples, or their sum for an input that all share."""
         whole = bar.broadcast_to((length, *bar.shape)) if stack is None else stack
         return whole if mapped else whole.sum(0)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _check_captured(inner: Node, xs: Sequence[Node]) -> None:

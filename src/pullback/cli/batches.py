@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pullback.cli.options import option
+from pullback.cli.options import OFF, Named, option
 from pullback.errors import ConfigError, DataError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,13 +20,14 @@ class Batch:
 
     Attributes:
         network: The network that they are for.
-        data: Features and targets as a training step takes them.
+        data: Features, targets and, where rows have weights, these, as a training step takes
+            them.
         loss: That of the network.
         rows: The first row, and the one behind the last, from 0.
     """
 
     network: Any
-    data: tuple[Any, Any]
+    data: tuple[Any, ...]
     loss: Any
     rows: tuple[int, int]
 
@@ -35,7 +36,12 @@ def options(command: F) -> F:
     """The options that say which rows are the batch, and what its loss is."""
     added: list[Callable[[F], F]] = [
         option("--rows", default=ROWS, metavar="FROM:TO", help=f"Which rows.  [{ROWS}]"),
-        option("--loss", metavar="NAME", help="Of the network.  [that of the run]"),
+        option(
+            "--loss",
+            type=Named(),
+            metavar="NAME",
+            help="Of the network, such as mse or 'focal, gamma=3'.  [that of the run]",
+        ),
         option("--training", is_flag=True, help="As in a training step: dropout drops."),
         option(
             "--separator", metavar="CHARACTER", help="Between fields of FILE, or 'tab'.  [found]"
@@ -47,10 +53,34 @@ def options(command: F) -> F:
     return command
 
 
+def weight(command: F) -> F:
+    """The option that says which column holds the weights of rows."""
+    made: Callable[[F], F] = option(
+        "--weight", metavar="COLUMN", help="The weight of each row, or none.  [as the run had it]"
+    )
+    return made(command)
+
+
 def batch_of(
-    model: str, file: str, rows: str, loss: str | None, separator: str | None, encoding: str | None
+    model: str,
+    file: str,
+    rows: str,
+    loss: Mapping[str, Any] | str | None,
+    separator: str | None,
+    encoding: str | None,
+    weight: str | None = None,
 ) -> Batch:
     """Read the model and the file.
+
+    Args:
+        model: A run's folder or a file.
+        file: The rows.
+        rows: Which of them, as text.
+        loss: A loss, its name or its settings by name; None takes that of the run.
+        separator: Between fields of the file.
+        encoding: Of the file.
+        weight: The column with the weights of rows, or `none`; None takes that of the run, if it
+            had one and the file has it.
 
     Raises:
         ConfigError: The rows are no range, or the loss is not known.
@@ -63,7 +93,9 @@ def batch_of(
     source = places.read(loaded, file, separator, encoding)
     x, y = _arrays(loaded, source, file)
     first, last = _bounds(rows, len(x))
-    data = x[first:last], y[first:last]
+    weights = _weights(loaded, source, weight, len(x))
+    parts = (x, y) if weights is None else (x, y, weights)
+    data = tuple(part[first:last] for part in parts)
     return Batch(loaded.network, data, _loss(model, loss), (first, last))
 
 
@@ -82,6 +114,29 @@ def _arrays(loaded: Any, source: Any, file: str) -> tuple[Any, Any]:
     return x, y
 
 
+def _weights(loaded: Any, source: Any, asked: str | None, count: int) -> Any:
+    """The weight of each row; None where every row counts the same."""
+    import numpy as np
+
+    from pullback.data import Table
+    from pullback.data.partition import row_weights
+
+    if asked is not None and asked.casefold() in OFF:
+        return None
+    roles = () if loaded.encoder is None else loaded.encoder.roles
+    own = next((role.name for role in roles if role.role == "weight"), None)
+    fits = isinstance(source, Table) and source.rows == count
+    if asked is None and (not fits or own not in source.columns):
+        return None
+    if not fits:
+        raise ConfigError(
+            "weights of rows are a column of a table that has a row for each example",
+            f"--weight {asked} for another kind of data",
+            "Leave --weight out.",
+        )
+    return row_weights(source, asked or own, np.arange(count))
+
+
 def _bounds(text: str, count: int) -> tuple[int, int]:
     """From which row to which."""
     first, colon, last = text.partition(":")
@@ -98,13 +153,13 @@ def _bounds(text: str, count: int) -> tuple[int, int]:
     return bounds[0], min(bounds[1], count)
 
 
-def _loss(model: str, name: str | None) -> Any:
+def _loss(model: str, name: Mapping[str, Any] | str | None) -> Any:
     """The loss that is named, or that of the run."""
     from pullback.losses import get
     from pullback.train.objective import Objective
 
     if name is not None:
-        return get(name)
+        return get(dict(name) if isinstance(name, Mapping) else name)
     known = _training(model).get("loss")
     if known is None:
         raise ConfigError(

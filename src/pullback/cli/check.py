@@ -8,6 +8,7 @@ import click
 
 from pullback.cli import batches, output
 from pullback.cli.options import Command, as_json
+from pullback.writing import printable
 
 EXAMPLES = ("check runs/penguins-1 penguins --rows 0:4",)
 
@@ -42,6 +43,6 @@ def command(
         counts = {"checked": len(found.checked), "kinks": sum(o.kinks for o in found.checked)}
         output.emit("check", {**plain, "right": bool(found), **counts, "wrong": wrong})
     else:
-        print(output.plain(str(found)))
+        print(printable(str(found)))
     if not found:
         raise SystemExit(1)

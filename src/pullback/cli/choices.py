@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pullback.cli import output
 from pullback.cli.closing import duration
+from pullback.writing import counted
 
 if TYPE_CHECKING:
     from pullback.cli.plan import Plan
@@ -22,7 +23,7 @@ def show_choices(plan: Plan) -> None:
     if summary["task_reason"] in ("as asked for", "several target columns"):
         about = f"{summary['task']}, {summary['task_reason']}"
     blocks: list[Any] = [
-        output.heading(f"{summary['source']}: {output.counted(summary['rows'], 'row')}"),
+        output.heading(f"{summary['source']}: {counted(summary['rows'], 'row')}"),
         f"Predict {target}: {about}.",
         "",
         _columns(summary["roles"]),
@@ -69,7 +70,7 @@ def _settings(plan: Plan, summary: dict[str, Any]) -> Any:
         ("optimizer", optimizer_text(s["optimizer"]), "--optimizer --learning-rate --schedule"),
         (
             "batch",
-            f"{output.counted(s['batch_size'], 'row')}; {output.counted(steps, 'step')} an epoch",
+            f"{counted(s['batch_size'], 'row')}; {counted(steps, 'step')} an epoch",
             "--batch-size",
         ),
         ("stops", _stops(s, bool(parts["validation"])), "--until --epochs --patience --time"),
@@ -144,11 +145,11 @@ def _stops(s: dict[str, Any], has_validation: bool) -> str:
         name = s["monitor"]
         if "." not in name:
             name = f"{'validation' if has_validation else 'training'} {name}"
-        found.append(f"after {output.counted(s['patience'], 'epoch')} without a better {name}")
+        found.append(f"after {counted(s['patience'], 'epoch')} without a better {name}")
     if s["epochs"]:
-        found.append(f"after {output.counted(s['epochs'], 'epoch')}")
+        found.append(f"after {counted(s['epochs'], 'epoch')}")
     if s.get("steps"):
-        found.append(f"after {output.counted(s['steps'], 'step')}")
+        found.append(f"after {counted(s['steps'], 'step')}")
     if s.get("time"):
         from pullback.train.rules import seconds
 

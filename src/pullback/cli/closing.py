@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pullback.cli import output
+from pullback.writing import counted, score
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,7 +53,7 @@ def scores_table(scores: dict[str, float]) -> RenderableType:
     parts = [part for part in PARTS if any(key.startswith(f"{part}.") for key in scores)]
     names = list(dict.fromkeys(key.partition(".")[2] for key in scores))
     rows = [
-        [name.replace("_", " "), *(output.number(scores.get(f"{part}.{name}")) for part in parts)]
+        [name.replace("_", " "), *(score(scores.get(f"{part}.{name}")) for part in parts)]
         for name in names
     ]
     headers = ["", *(PARTS[part] for part in parts)]
@@ -64,8 +65,7 @@ def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
     names = [visible(row.name) for row in report.rows]
     rows: list[list[str]] = []
     scores = [
-        [output.number(value) for value in (row.precision, row.recall, row.f1)]
-        + [_count(row.support)]
+        [score(value) for value in (row.precision, row.recall, row.f1)] + [_count(row.support)]
         for row in report.rows
     ]
     headers = ["class", "precision", "recall", "F1", "rows"]
@@ -83,8 +83,8 @@ def class_tables(report: ClassReport, what: str) -> list[RenderableType]:
             output.table(headers, rows, right=range(1, 5)),
             *_confusions(report),
         ]
-    for name, counts, score in zip(names, report.matrix, scores, strict=True):
-        rows.append([name, *map(_count, counts), *score])
+    for name, counts, parts in zip(names, report.matrix, scores, strict=True):
+        rows.append([name, *map(_count, counts), *parts])
     headers = ["actual", *shorter, *headers[1:]]
     return [
         output.heading(
@@ -136,7 +136,7 @@ def _ending(run: Run) -> str:
 
 def _effort(run: Run) -> str:
     epochs = run.epochs[-1].epoch if run.epochs else 0
-    text = f"{output.counted(epochs, 'epoch')}, {output.counted(run.step, 'step')}, "
+    text = f"{counted(epochs, 'epoch')}, {counted(run.step, 'step')}, "
     text += duration(run.elapsed)
     if run.best_step is not None and run.best_step != run.step and run.ending != "interrupted":
         text += f"; the weights of the best epoch (step {run.best_step:,}) were put back"

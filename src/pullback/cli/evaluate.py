@@ -10,6 +10,7 @@ import click
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option, words
 from pullback.errors import DataError
+from pullback.writing import counted, score
 
 
 @click.command("evaluate", cls=Command)
@@ -68,9 +69,9 @@ def command(
         }
         output.emit("evaluate", found)
         return
-    rows = [(name.replace("_", " "), output.number(value)) for name, value in scores.items()]
+    rows = [(name.replace("_", " "), score(value)) for name, value in scores.items()]
     blocks: list[Any] = [
-        output.heading(f"{model} on {file}: {output.counted(len(said), 'row')}"),
+        output.heading(f"{model} on {file}: {counted(len(said), 'row')}"),
         output.table(["", ""], rows, right=[1]),
     ]
     if classes is not None:

@@ -14,6 +14,7 @@ import click
 from pullback.cli import output
 from pullback.errors import DataError, PullbackError
 from pullback.files import storage_error
+from pullback.writing import printable
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130
 THEIRS = frozenset(
@@ -25,8 +26,11 @@ THEIRS = frozenset(
 )
 """What the system says of a disk, a path or rights, which no program can mend."""
 _KEYWORD = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[\w.+-]+)?")
-_CALL = re.compile(r"\bpb\.resume\(path, data=\.\.\.\)")
-_IN_CALL = re.compile(r"\w\([^()]*$")
+# What the command line has a command for; any other call of Python stays as it is.
+CALLS = {
+    "pb.resume(path, data=...)": "pullback resume RUN --data FILE",
+    "pb.trace_step(network, (X, y), loss=...)": "pullback trace RUN FILE --rows FROM:TO",
+}
 # What the library calls by a Python name and the command line by a flag.
 FLAGS = frozenset(
     """
@@ -112,7 +116,7 @@ def tell(
     lines += [f"  kept: {run}, with the weights before that step"] if run else []
     text = "\n".join(lines)
     width = output.width()
-    shown = "\n".join(_wrapped(output.plain(line), width) for line in text.split("\n"))
+    shown = "\n".join(_wrapped(printable(line), width) for line in text.split("\n"))
     if output.coloured(sys.stderr):
         shown = shown.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
     sys.stdout.flush()
@@ -128,7 +132,7 @@ def warned(
     line: str | None = None,
 ) -> None:
     """Tell of a warning, without the place in the code that it came from."""
-    shown = _wrapped(output.plain(f"note: {message}"), output.width())
+    shown = _wrapped(printable(f"note: {message}"), output.width())
     print(shown, file=sys.stderr, flush=True)
 
 
@@ -144,7 +148,7 @@ def on_command_line(advice: str) -> str:
 
     def flag(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
-        if name not in FLAGS or _IN_CALL.search(advice[: match.start()]):
+        if name not in FLAGS or _in_call(advice[: match.start()]):
             return match[0]
         spelled = f"--{name.replace('_', '-')}"
         if value in (None, "..."):
@@ -153,7 +157,26 @@ def on_command_line(advice: str) -> str:
         value = value.rstrip(".")
         return spelled + dots if value in ("True", "") else f"{spelled} {value}{dots}"
 
-    return _KEYWORD.sub(flag, _CALL.sub("pullback resume RUN --data FILE", advice))
+    for call, command in CALLS.items():
+        advice = advice.replace(call, command)
+    return _KEYWORD.sub(flag, advice)
+
+
+def _in_call(before: str) -> bool:
+    """Whether what comes behind a text is an argument of a call in it.
+
+    Example:
+        >>> _in_call("pb.fit(network, (x, y), "), _in_call("say (for f(x)) "), _in_call("f(x) ")
+        (True, False, False)
+    """
+    depth = 0
+    for place in reversed(range(len(before))):
+        depth += (before[place] == ")") - (before[place] == "(")
+        if depth < 0:
+            if re.fullmatch(r"\w", before[place - 1 : place]):
+                return True
+            depth = 0
+    return False
 
 
 def _wrapped(line: str, width: int) -> str:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from pullback.writing import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -48,7 +50,7 @@ def show(*parts: RenderableType) -> None:
     out = console()
     with out.capture() as captured:
         for part in parts:
-            out.print(plain(part) if isinstance(part, str) else part)
+            out.print(printable(part) if isinstance(part, str) else part)
     text = captured.get()
     if not out.is_terminal:
         text = "\n".join(line.rstrip() for line in text.split("\n"))
@@ -89,14 +91,14 @@ def table(
     )
     for place, header in enumerate(headers):
         made.add_column(
-            plain(header),
+            printable(header),
             justify="right" if place in right else "left",
             style="dim" if place in dim else "",
             no_wrap=place in keep or place in right,
             overflow="ellipsis" if place in keep else "fold",
         )
     for row in rows:
-        made.add_row(*(plain(str(cell)) for cell in row))
+        made.add_row(*(printable(str(cell)) for cell in row))
     return made
 
 
@@ -104,46 +106,16 @@ def heading(text: str, *, style: str = "bold") -> RenderableType:
     """A line that stands out."""
     from rich.text import Text
 
-    return Text(plain(text), style=style)
+    return Text(printable(text), style=style)
 
 
-def plain(text: str) -> str:
-    r"""`text` with its control characters made visible, so that data cannot steer the terminal.
+def warn(problems: Iterable[str]) -> None:
+    """Say what is wrong but keeps nothing from going on, on standard error.
 
-    Example:
-        >>> print(plain("red" + chr(27) + "[31m"))
-        red\x1b[31m
+    Of a damaged run everything that can be read is shown, and what is lost is said here.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-
-
-def number(value: float | None) -> str:
-    """A score as people write it; a dash where there is none.
-
-    Example:
-        >>> number(0.97561), number(1234567.8), number(float("nan")), number(0.000012)
-        ('0.9756', '1,234,568', '-', '1.2e-05')
-    """
-    if value is None or math.isnan(value):
-        return "-"
-    size = abs(value)
-    if size == 0 or math.isinf(value) or size < 1e-3:
-        return f"{value:.3g}"
-    if size >= 1e5:
-        return f"{value:,.0f}" if size < 1e12 else f"{value:.4g}"
-    return f"{value:.{5 - max(1, len(str(int(size))))}f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    Example:
-        >>> counted(1, "row"), counted(1200, "row")
-        ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    for problem in problems:
+        print(printable(f"warning: {problem}"), file=sys.stderr, flush=True)
 
 
 def emit(schema: str, content: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pullback import datasets
+from pullback.cli import looks
 from pullback.cli.options import Named, words
 from pullback.errors import ConfigError, DataError, nearest
 
@@ -304,8 +305,8 @@ def _settings(choice: Choice, asked: Asked, prepared: Prepared) -> dict[str, Any
     settings |= {key: asked[key] for key in (*same, *more) if key in asked}
     if "constraints" in asked:
         settings["constraints"] = _constraints(asked["constraints"])
-    if {"probes", "probe_every", "histograms", "sample_norms"} & set(asked):
-        settings["probes"] = _probes(asked)
+    if looks.OPTIONS & set(asked):
+        settings["probes"] = looks.asked_for(asked)
     _check(settings, prepared)
     if "metrics" in asked or choice.metrics is not None:
         settings["metrics"] = words(asked.get("metrics", choice.metrics))
@@ -322,21 +323,6 @@ def _constraints(given: Any) -> Any:
     return constraints.checked(
         {pattern: named.convert(value, None, None) for pattern, value in given}
     )
-
-
-def _probes(asked: Asked) -> dict[str, Any]:
-    """What is looked at, as plain data: patterns that are named are looked at in every step."""
-    from pullback.train.probes import Probes
-
-    patterns = tuple(asked.get("probes", ("*",)))
-    usual = 1 if "probes" in asked else None
-    nothing = patterns == ("none",)
-    return Probes(
-        () if nothing else patterns,
-        asked.get("probe_every", usual),
-        bool(asked.get("histograms", False)),
-        bool(asked.get("sample_norms", False)),
-    ).to_config()
 
 
 def _check(settings: Mapping[str, Any], prepared: Prepared) -> None:

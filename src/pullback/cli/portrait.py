@@ -12,11 +12,13 @@ import numpy as np
 from pullback.cli import output
 from pullback.cli.choices import described, optimizer_text
 from pullback.cli.closing import class_tables, scores_table, visible
+from pullback.writing import counted, score
 
 if TYPE_CHECKING:
     from pullback.metrics import ClassReport
     from pullback.plan import Program
     from pullback.runs import RunStore
+    from pullback.runs.recorded import Recorded
     from pullback.train import Model
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
@@ -26,16 +28,15 @@ ALWAYS = ("batch_size", "epochs", "seed")
 PART_WORDS = {"train": "training"}
 
 
-def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
-    """A whole run."""
+def run(store: RunStore, seen: Recorded, model: Model | None, history: bool) -> list[Any]:
+    """A whole run, of which the telemetry tells what was seen."""
     status, record = store.status, store.record
     created = str(record.get("created", ""))[:16].replace("T", " ")
     blocks: list[Any] = [
         output.heading(f"{store.name}: {status.state}"),
         *([status.reason[:1].upper() + status.reason[1:]] if status.reason else []),
-        f"{output.counted(status.step, 'step')}; created {created} UTC"
+        f"{counted(status.step, 'step')}; created {created} UTC"
         + (f" from {record['file']}" if record.get("file") else ""),
-        *(f"warning: {problem}" for problem in store.problems()),
     ]
     scores = status.summary.get("scores", {})
     if scores:
@@ -47,7 +48,7 @@ def run(store: RunStore, model: Model | None, history: bool) -> list[Any]:
             what = f"the {PART_WORDS.get(part, part)} rows"
             blocks += ["", *class_tables(_report(reports[part]), what)]
             break
-    blocks += ["", *learning(store, history)]
+    blocks += ["", *learning(seen, history)]
     if model is not None:
         blocks += ["", *network_tables(model)]
     blocks += ["", *settings(record.get("training", {}))]
@@ -119,21 +120,23 @@ def settings(config: Mapping[str, Any]) -> list[Any]:
     return [output.heading("Settings"), output.table(["", ""], rows)]
 
 
-def learning(store: RunStore, whole: bool) -> list[Any]:
+def learning(seen: Recorded, whole: bool) -> list[Any]:
     """How the metrics went: a line of bars each, or a table with a row an epoch."""
-    found = store.telemetry.metrics()
+    found = seen.epochs
+    if seen.lost:
+        return ["How it learned is lost with the telemetry."]
     names = [name for name in found if name not in ("epoch", "step")]
     if not len(found["epoch"]):
         return ["No epoch has ended yet."]
     if whole:
-        return [*_epoch_table(found, names), "", *_events(store)]
+        return [*_epoch_table(found, names), "", *_events(seen)]
     rows = []
     for name in names:
         values = found[name][np.isfinite(found[name])]
         if len(values):
-            ends = [output.number(float(values[0])), output.number(float(values[-1]))]
+            ends = [score(float(values[0])), score(float(values[-1]))]
             rows.append((_label(name), ends[0], sparkline(values), ends[1]))
-    epochs = output.counted(int(found["epoch"][-1]), "epoch")
+    epochs = counted(int(found["epoch"][-1]), "epoch")
     table = output.table([f"over {epochs}", "first", "", "last"], rows, right=[1, 3], keep=[0, 2])
     return [table]
 
@@ -149,7 +152,7 @@ def _epoch_table(found: Mapping[str, Any], names: list[str]) -> list[Any]:
     count = len(found["epoch"])
     places = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).round().astype(int))
     rows = [
-        (found["epoch"][i], found["step"][i], *(output.number(float(found[n][i])) for n in shown))
+        (found["epoch"][i], found["step"][i], *(score(float(found[n][i])) for n in shown))
         for i in places
     ]
     headers = ["epoch", "step", *map(_label, shown)]
@@ -159,7 +162,7 @@ def _epoch_table(found: Mapping[str, Any], names: list[str]) -> list[Any]:
     return blocks
 
 
-def _events(store: RunStore) -> Iterable[Any]:
+def _events(seen: Recorded) -> Iterable[Any]:
     rows = [
         (
             datetime.datetime.fromtimestamp(event.time, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"),
@@ -167,7 +170,7 @@ def _events(store: RunStore) -> Iterable[Any]:
             event.kind,
             event.text,
         )
-        for event in store.telemetry.events()
+        for event in seen.events
     ]
     return [output.table(["when (UTC)", "step", "event", ""], rows, right=[1], keep=[0, 1, 2])]
 

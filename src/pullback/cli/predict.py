@@ -9,6 +9,7 @@ import click
 
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option
+from pullback.writing import counted, printable
 
 if TYPE_CHECKING:
     from pullback.cli.predictions import Predicted
@@ -85,6 +86,6 @@ def _tell(found: Predicted, target: str | None) -> None:
         shown = ", ".join(f"{name} {count:,}" for name, count in found.missing.items())
         notes.append(f"missing cells, filled in as in training: {shown}")
     if target is not None:
-        notes.append(f"{output.counted(found.rows, 'prediction')} written to {target}")
+        notes.append(f"{counted(found.rows, 'prediction')} written to {target}")
     for note in notes:
-        print(output.plain(note), file=sys.stderr)
+        print(printable(note), file=sys.stderr)

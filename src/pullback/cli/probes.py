@@ -9,6 +9,7 @@ import click
 
 from pullback.cli import output
 from pullback.cli.options import Command, as_json
+from pullback.writing import counted
 
 if TYPE_CHECKING:
     from pullback.train import Reading, Readings
@@ -60,7 +61,7 @@ def command(run: str, pattern: str, as_json: bool) -> None:
 
 def _table(readings: Readings, found: dict[str, Reading]) -> list[Any]:
     steps = sorted({int(step) for reading in found.values() for step in reading.step})
-    looks = output.counted(len(steps), "look")
+    looks = counted(len(steps), "look")
     title = f"{looks}, from step {steps[0]:,} to step {steps[-1]:,}; numbers of the last"
     headers = ["place", "mean", "deviation", "norm", "zeros", "saturated", "norm, step by step"]
     rows = [

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from pullback.cli import output
+from pullback.cli import forms, output
 from pullback.cli.options import Command, as_json, option
+from pullback.writing import printable
 
 EXAMPLES = (
     "replay runs/penguins-1 --step 40",
@@ -20,8 +21,16 @@ EXAMPLES = (
 @click.argument("element", metavar="[ELEMENT]", required=False)
 @option("--step", type=int, required=True, metavar="N", help="Which step, counted from 1.")
 @option("--open", "open_fused", is_flag=True, help="Open fused operations into their definitions.")
+@forms.as_form
 @as_json
-def command(run: str, element: str | None, step: int, open_fused: bool, as_json: bool) -> None:
+def command(
+    run: str,
+    element: str | None,
+    step: int,
+    open_fused: bool,
+    form: str | None,
+    as_json: bool,
+) -> None:
     """Compute a step of a run again, to the bit, from the nearest checkpoint before it.
 
     It shows the values of every layer and parameter as they were before the update, with the norm
@@ -32,8 +41,11 @@ def command(run: str, element: str | None, step: int, open_fused: bool, as_json:
     from pullback.insight import replay
 
     places.check_there(run)
+    forms.check(form, as_json, element is not None)
     found = replay(run, step)
     derived = None if element is None else found.explain(element, open_fused=open_fused)
+    problems = [found.lost] if found.lost else []
+    output.warn(problems)
     if as_json:
         plain: dict[str, Any] = {
             "run": run,
@@ -43,7 +55,8 @@ def command(run: str, element: str | None, step: int, open_fused: bool, as_json:
             "loss": found.loss,
             "places": found.to_json(),
             "derivation": None if derived is None else derived.to_json(),
+            "problems": problems,
         }
         output.emit("replay", plain)
         return
-    print(output.plain(str(found if derived is None else derived)))
+    print(printable(str(found)) if derived is None else forms.written(derived, form))

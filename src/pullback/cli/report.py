@@ -10,6 +10,7 @@ import click
 from pullback.cli import output
 from pullback.cli.options import Command, as_json, option
 from pullback.errors import unknown
+from pullback.writing import counted
 
 EXAMPLES = (
     "report runs/penguins-1",
@@ -42,6 +43,7 @@ def command(run: str, file: str | None, landscape: bool, force: bool, as_json: b
     from pullback.insight.report import written
 
     made = written(run, target, landscape=landscape, progress="none" if as_json else "auto")
+    output.warn(made.problems)
     if as_json:
         plain: dict[str, Any] = {
             "run": run,
@@ -53,8 +55,5 @@ def command(run: str, file: str | None, landscape: bool, force: bool, as_json: b
         }
         output.emit("report", plain)
         return
-    size = output.counted(made.figures, "figure")
-    output.show(
-        *(f"warning: {problem}" for problem in made.problems),
-        f"report written to {made.path} ({size}, {made.size / 1024:,.0f} KiB)",
-    )
+    size = counted(made.figures, "figure")
+    output.show(f"report written to {made.path} ({size}, {made.size / 1024:,.0f} KiB)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pullback.cli import output
+from pullback.writing import score
 
 if TYPE_CHECKING:
     from pullback.runs import RunSummary
@@ -54,4 +55,4 @@ def _score(run: RunSummary) -> str:
     if run.best is None:
         return "-"
     part, _, name = run.metric.partition(".")
-    return f"{output.number(run.best)} {part} {name.replace('_', ' ')}"
+    return f"{score(run.best)} {part} {name.replace('_', ' ')}"

@@ -354,7 +354,7 @@ TRAINING: list[Decorator] = [
         multiple=True,
         metavar="PATTERN",
         group="Training",
-        help="Look at these places in every step: '*.gradient', '1.output'; none looks at "
+        help="Look at these places in every step: '*.gradient', '1.output', all; none looks at "
         "nothing.  [all, seldom]",
     ),
     option(

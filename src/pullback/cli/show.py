@@ -13,6 +13,7 @@ from pullback.cli.options import Command, as_json, option
 
 if TYPE_CHECKING:
     from pullback.runs import RunStore
+    from pullback.runs.recorded import Recorded
     from pullback.train import Model
 
 
@@ -38,13 +39,17 @@ def command(model: str, history: bool, program: bool, as_json: bool) -> None:
             output.show(output.heading(model), "", *portrait.model(loaded))
         return
     from pullback.runs import RunStore
+    from pullback.runs.recorded import recorded
 
     with RunStore.open(model) as store:
         loaded_or_none = _model_of(model)
+        seen = recorded(store)
+        problems = store.problems(seen)
+        output.warn(problems)
         if as_json:
-            output.emit("show", _run_json(store, loaded_or_none))
+            output.emit("show", _run_json(store, seen, problems, loaded_or_none))
         else:
-            output.show(*portrait.run(store, loaded_or_none, history))
+            output.show(*portrait.run(store, seen, loaded_or_none, history))
 
 
 def _model_of(path: str) -> Model | None:
@@ -73,9 +78,10 @@ def _program(path: str, is_run: bool, as_json: bool) -> None:
         click.echo(text)
 
 
-def _run_json(store: RunStore, model: Model | None) -> dict[str, Any]:
+def _run_json(
+    store: RunStore, seen: Recorded, problems: list[str], model: Model | None
+) -> dict[str, Any]:
     status, record = store.status, store.record
-    columns = store.telemetry.metrics()
     run = {
         "name": store.name,
         "path": str(store.path),
@@ -91,8 +97,8 @@ def _run_json(store: RunStore, model: Model | None) -> dict[str, Any]:
         "training": record.get("training", {}),
         "data": record.get("data", {}),
         "build": record.get("build", {}),
-        "history": columns,
-        "problems": store.problems(),
+        "history": seen.epochs,
+        "problems": problems,
     }
     empty: dict[str, Any] = {"head": None, "network": None, "columns": []}
     return {"run": run, **(empty if model is None else _model_json(model))}

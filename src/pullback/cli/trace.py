@@ -6,6 +6,7 @@ import click
 
 from pullback.cli import batches, output
 from pullback.cli.options import Command, as_json, option
+from pullback.writing import printable
 
 EXAMPLES = (
     "trace runs/penguins-1 penguins",
@@ -53,4 +54,4 @@ def command(
         plain = {"model": model, "file": file, "rows": list(batch.rows), "loss": seen.loss}
         output.emit("trace", {**plain, "places": seen.to_json()})
         return
-    print(output.plain(str(seen)))
+    print(printable(str(seen)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from pullback.graph.dtypes import Array
 from pullback.insight.columns import Index
+from pullback.insight.upcoming import Move
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ class Derivation:
             term belongs to no row alone, or rows act on each other.
         first_row: The number of the first row of the batch, as it is called in words.
         kind: What the element belongs to: `parameter`, `frozen`, `buffer`, `input` or `value`.
-        learning_rate: That of the next step, where one was given.
+        learning_rate: That of the next step of plain gradient descent, where one was given.
+        move: What the next step of a training makes of the element, where one was given.
 
     References:
         D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
@@ -228,6 +230,7 @@ class Derivation:
     first_row: int = 0
     kind: str = "value"
     learning_rate: float | None = None
+    move: Move | None = None
 
     @property
     def total(self) -> float:
@@ -258,9 +261,15 @@ class Derivation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from pullback.insight.typeset import html
+        from pullback.insight.hypertext import fragment
 
-        return html(self)
+        return fragment(self)
+
+    def to_html(self) -> str:
+        """As a page of HTML, with formulas in MathML, that loads nothing."""
+        from pullback.insight.hypertext import whole_page
+
+        return whole_page(self)
 
     def to_markdown(self) -> str:
         """As Markdown, with formulas in LaTeX."""

@@ -12,7 +12,7 @@ from pullback.autodiff.reverse import backward, pullback
 from pullback.graph.dtypes import Array, is_float
 from pullback.graph.node import Leaf, Node, placeholder
 from pullback.graph.order import depends_on, topological
-from pullback.graph.printing import Style, formula, leaf_name
+from pullback.graph.printing import Style, formula
 from pullback.insight.columns import Index, column
 from pullback.insight.derivation import Link, Place, Sum
 from pullback.insight.opening import opened
@@ -230,7 +230,7 @@ def rule(y: Node, place: int, style: Style = "text") -> str:
     )
     # What is one number is written as that: x^2 rather than x^u.
     numbers = {
-        standing: leaf_name(known)
+        standing: formula(known, style=style)
         for standing, x in zip(given, y.inputs, strict=True)
         if (known := _only_number(x)) is not None
     }
@@ -240,5 +240,7 @@ def rule(y: Node, place: int, style: Style = "text") -> str:
     x_bar = pullback(same, y_bar, [i == place for i in range(len(given))])[place]
     if x_bar is None:
         return "0"
+    if style == "latex":
+        called = [f"{letter[0]}_{{{letter[1:]}}}" if letter[1:] else letter for letter in called]
     names = {**dict(zip(given, called, strict=True)), **numbers, same: "y", y_bar: bar}
     return formula(x_bar, names, style)

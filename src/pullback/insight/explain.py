@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pullback.autodiff.reverse import gradient
@@ -14,9 +15,12 @@ from pullback.graph.node import HasNode, Leaf, Node, as_node
 from pullback.insight.derivation import Derivation, Place
 from pullback.insight.derive import Deriver
 from pullback.insight.differences import compared
+from pullback.insight.going_on import step_of_run
 from pullback.insight.subject import Subject, element_of, of_network, of_tensor, split_place
+from pullback.insight.upcoming import Upcoming, first_step
 from pullback.insight.values import computed
 from pullback.nn.module import Module
+from pullback.train.run import Run
 
 
 def explain(
@@ -28,6 +32,9 @@ def explain(
     element: Any = None,
     loss: Any = None,
     learning_rate: float | None = None,
+    optimizer: Any = None,
+    run: Run | str | os.PathLike[str] | None = None,
+    custom: Iterable[Any] = (),
     open_fused: bool = False,
     training: bool = False,
     seed: int = 0,
@@ -52,7 +59,12 @@ def explain(
         element: For a tensor: which element of `wrt`, a whole number or a tuple of them; not
             needed where there is one.
         loss: For a network: a loss or its name; a dict of them for several outputs.
-        learning_rate: Of the next step, to say how far the element will move.
+        learning_rate: Of a step of plain gradient descent, to say how far it moves the element.
+        optimizer: Or an optimizer, or its name, to say how far its first step does.
+        run: Or a run that was saved, or its folder, to say how far its next step would: by its own
+            optimizer, with the memory that this has, its schedule, clipping, penalties and
+            constraints, called as in training.
+        custom: Optimizer classes of one's own that the run was made with.
         open_fused: Whether fused operations (softmax, normalisation, attention) are opened into
             their definitions.
         training: Whether the network is called as in training: dropout drops.
@@ -80,6 +92,7 @@ def explain(
         D. Rumelhart, G. Hinton and R. Williams, 1986, "Learning representations by
         back-propagating errors".
     """
+    upcoming: Upcoming | None = None
     if isinstance(of, Module):
         _refuse("a network", {"wrt": wrt, "element": element})
         missing = [n for n, v in (("data", data), ("place", place), ("loss", loss)) if v is None]
@@ -90,11 +103,18 @@ def explain(
                 'Write pb.explain(network, (X, y), "0.weight[0,0]", loss="mse").',
             )
         subject = of_network(of, data, loss, training=training, seed=seed, step=step)
+        _one_of({"learning_rate": learning_rate, "optimizer": optimizer, "run": run})
+        kind = executor or default_executor()
+        if run is not None:
+            upcoming = step_of_run(run, of, data, loss, kind, custom)
+        elif optimizer is not None:
+            upcoming = first_step(of, data, loss, optimizer, seed, kind)
         name, index = split_place(str(place))
         target = subject.node(name)
     else:
         _must_be_tensor(of)
-        _refuse("a tensor", {"data": data, "place": place, "loss": loss})
+        only = {"data": data, "place": place, "loss": loss, "optimizer": optimizer, "run": run}
+        _refuse("a tensor", only)
         subject, name, target = _of_tensor(of, wrt)
         index = element
     return explained(
@@ -103,9 +123,21 @@ def explain(
         target,
         index,
         learning_rate=learning_rate,
+        upcoming=upcoming,
         open_fused=open_fused,
         kind=executor,
     )
+
+
+def _one_of(given: Mapping[str, Any]) -> None:
+    """Refuse several accounts of the next step."""
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ConfigError(
+            "the next step is that of a learning rate, of an optimizer or of a run",
+            " and ".join(named),
+            "Pass one of them; an optimizer has its own learning rate.",
+        )
 
 
 def _refuse(what: str, given: Mapping[str, Any]) -> None:
@@ -150,6 +182,7 @@ def explained(
     index: Any,
     *,
     learning_rate: float | None = None,
+    upcoming: Upcoming | None = None,
     open_fused: bool = False,
     kind: str | None = None,
 ) -> Derivation:
@@ -185,6 +218,7 @@ def explained(
         rows=deriver.per_row(),
         kind=subject.kinds.get(name, "value"),
         learning_rate=rate,
+        move=None if upcoming is None or not upcoming.moves(name) else upcoming.of(name, element),
     )
 
 

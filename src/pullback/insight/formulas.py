@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pullback import ops
 from pullback.autodiff.reverse import backward
@@ -18,6 +18,7 @@ from pullback.insight.subject import Subject, of_network
 from pullback.nn.module import Module
 
 _WIDTH = 100
+Equations: TypeAlias = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Formulas:
         forward: The outputs of layers, and the loss, each in terms of those before.
         backward: The cotangents of outputs and parameters, each in terms of those above; the
             last ones are the gradients.
+        typeset: Forward and backward, of each what it gives and the whole equation in LaTeX.
     """
 
     forward: Mapping[str, str]
     backward: Mapping[str, str]
+    typeset: tuple[Equations, Equations] = ((), ())
 
     def __str__(self) -> str:
         parts = []
@@ -51,9 +54,25 @@ class Formulas:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        from pullback.insight.hypertext import equations
+
+        return equations(dict(zip(("Forward", "Backward"), self.typeset, strict=True)))
+
 
 def formulas_of(subject: Subject, style: Style = "text") -> Formulas:
     """The equations of a subject."""
+    typeset = _equations(subject, "latex")
+    shown = typeset if style == "latex" else _equations(subject, style)
+    forward, backward = ({name: right for name, _, right in passed} for passed in shown)
+    whole = [[(name, f"{left} = {right}") for name, left, right in passed] for passed in typeset]
+    return Formulas(forward, backward, (whole[0], whole[1]))
+
+
+def _equations(
+    subject: Subject, style: Style
+) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """Forward and backward, of each equation what it gives, its left and its right side."""
     latex = style == "latex"
     called = subject.names()
     names = {
@@ -61,7 +80,8 @@ def formulas_of(subject: Subject, style: Style = "text") -> Formulas:
     }
     order = topological([subject.loss])
     placed = [n for n in order if n in called]
-    forward = {called[n]: _equation(n, names, style) for n in placed if not isinstance(n.op, Leaf)}
+    computed = [n for n in placed if not isinstance(n.op, Leaf)]
+    forward = [(called[n], names[n], _right(n, names, style)) for n in computed]
     targets = {n for n, name in called.items() if name == "y" or name.startswith("y.")}
     leaves = [n for n in placed if is_float(n.dtype) and n not in targets]
     active = depends_on(order, leaves)
@@ -69,16 +89,16 @@ def formulas_of(subject: Subject, style: Style = "text") -> Formulas:
     bars = backward([subject.loss], [ops.full_like(subject.loss, 1.0)], real)
     known = dict(names)
     arrived = [(n, bar) for n, bar in zip(real, bars, strict=True) if bar is not None]
-    found = {}
+    found = []
     for node, bar in reversed(arrived):
         written = "1" if node is subject.loss else printing.formula(bar, known, style)
         name = rf"\overline{{{names[node]}}}" if latex else f"{names[node]}_bar"
-        found[f"{called[node]}_bar"] = written
+        found.append((f"{called[node]}_bar", name, written))
         known[bar] = name
-    return Formulas(forward, found)
+    return forward, found
 
 
-def _equation(node: Node, names: Mapping[Node, str], style: Style) -> str:
+def _right(node: Node, names: Mapping[Node, str], style: Style) -> str:
     """A value in terms of those that have names."""
     return printing.formula(node, {n: name for n, name in names.items() if n is not node}, style)
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from pullback.insight.derivation import Derivation, Difference, Link, Place, Term
+from pullback.insight.upcoming import Move
 from pullback.insight.words import paragraph
 
 
@@ -28,6 +29,7 @@ def plain(found: Derivation, terms: int) -> dict[str, Any]:
         "per_row": None if found.rows is None else [_number(x) for x in found.rows.tolist()],
         "first_row": found.first_row,
         "learning_rate": found.learning_rate,
+        "move": None if found.move is None else _move(found.move),
         "links": [_link(link, terms) for link in found.links],
     }
 
@@ -44,6 +46,22 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "gradient": _number(difference.gradient),
         "verdict": difference.verdict,
         "slopes": None if slopes is None else [_number(x) for x in slopes],
+    }
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "before": _number(move.before),
+        "after": _number(move.after),
+        "by": _number(move.by),
+        "optimizer": move.optimizer,
+        "step": move.step,
+        "learning_rate": _number(move.rate),
+        "weight_decay": move.weight_decay,
+        "clipping": move.clipping,
+        "constraint": move.constraint,
+        "held_back": move.held_back,
+        "memory": move.memory,
     }
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pullback.errors import ConfigError
 from pullback.graph.dtypes import Array
+from pullback.insight.derivation import Derivation
 from pullback.insight.recording import Recording
 from pullback.insight.subject import title_of
 from pullback.insight.trace import Trace
+from pullback.insight.upcoming import Upcoming, next_step
 from pullback.metrics import MetricLike
+from pullback.runs.recorded import recorded
 from pullback.runs.store import RunStore
 from pullback.train.forward import Forward
 from pullback.train.loop import Session
@@ -29,11 +33,15 @@ class Replay(Trace):
         step: Which step, counted from 1.
         start: The checkpoint from which it was computed again.
         recorded: The loss that the run recorded for that step; None where it recorded none.
+        lost: What became of the run's telemetry, if it cannot be read; else empty.
+        upcoming: The step itself, to tell what it makes of an element.
     """
 
     step: int = 0
     start: int = 0
     recorded: float | None = None
+    lost: str = ""
+    upcoming: Upcoming | None = None
     _mean: float = 0.0
 
     @property
@@ -41,10 +49,20 @@ class Replay(Trace):
         """Whether the loss is that of the run, to the bit."""
         return self.recorded == self._mean
 
+    def explain(
+        self, place: str, *, learning_rate: float | None = None, open_fused: bool = False
+    ) -> Derivation:
+        """The derivation of one element's gradient, and what the step made of the element."""
+        found = super().explain(place, learning_rate=learning_rate, open_fused=open_fused)
+        name, index = found.place.name, found.place.index
+        if learning_rate is not None or self.upcoming is None or not self.upcoming.moves(name):
+            return found
+        return replace(found, move=self.upcoming.of(name, index))
+
     def __repr__(self) -> str:
         said = "to the bit" if self.is_exact else "NOT to the bit"
         if self.recorded is None:
-            said = "of which the run recorded no loss"
+            said = f"of which the run recorded {'a loss that is lost' if self.lost else 'no loss'}"
         return f"step {self.step}, {said}, from checkpoint {self.start}\n{super().__repr__()}"
 
 
@@ -98,9 +116,11 @@ def replay(
             'Train with pb.fit(..., save="runs").',
         )
     with RunStore.open(path) as store:
-        history = store.telemetry.history()
-        taken = history["step"]
+        seen = recorded(store)
+        taken = seen.steps["step"]
         last = int(taken.max(initial=0))
+        if seen.lost:
+            last = max(store.status.step, *store.checkpoints())
         if (
             isinstance(step, bool)
             or not isinstance(step, (int, np.integer))
@@ -123,13 +143,16 @@ def replay(
             raise ConfigError(
                 "a step that is looked into is one forward and one backward pass",
                 "micro-batches" if session.driving is None else type(session.driving).__name__,
-                "Look into a batch with pb.trace_step(network, (X, y), loss=...).",
+                "Look into a batch: pb.trace_step(network, (X, y), loss=...).",
             )
         session.advance(int(step) - 1)
-        losses = dict(zip(taken.tolist(), history["loss"].tolist(), strict=True))
+        losses = dict(zip(taken.tolist(), seen.steps["loss"].tolist(), strict=True))
     feeds = session.plan.feeds(int(step) - 1)
     found = Replay(_recording(session, feeds), feeds, {})
+    state, kind = session.state.snapshot(), session.settings.executor
+    found.upcoming = next_step(session.recipe, state, feeds, kind)
     found.step, found.start, found.recorded = int(step), start, losses.get(int(step))
+    found.lost = seen.lost
     # The run records the loss without penalties, as its own step computes it.
     outputs = session.programs.step(feeds).run_again(feeds)
     found._mean = float(outputs["loss"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 
-from pullback.insight.derivation import Derivation, Difference, Link, Sum
+from pullback.insight.derivation import Derivation, Difference, Link, Sum, Term
 from pullback.insight.words import paragraph
+from pullback.writing import counted
 
 WIDTH = 100
 SHOWN = 3  # terms of a sum
 FEW = 12  # steps at each end
-_LEGEND = (
+LEGEND = (
     "In each step, x is the element, y what it goes into, and a bar the derivative of {of} with "
     "respect to it. A term is dy/dx times y_bar; of each sum the step above follows the largest."
 )
@@ -26,24 +27,14 @@ def number(x: float) -> str:
     return f"{x + 0.0:.6g}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A count and its noun.
-
-    Example:
-        >>> counted(1, "term"), counted(1200, "term")
-        ('1 term', '1,200 terms')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def text(found: Derivation) -> str:
     """The whole derivation."""
     lines = [*_wrapped(f"d {found.of} / d {found.place}", "")]
     lines += [*_wrapped(f"{found.title}, {found.dtype}", ""), ""]
-    lines += checks(found)
+    lines += _checks(found)
     lines += ["", "In words", *_wrapped(paragraph(found), "   ")]
     lines += ["", "Step by step, from the top down to the element"]
-    lines += _wrapped(_LEGEND.format(of=found.of), "   ")
+    lines += _wrapped(LEGEND.format(of=found.of), "   ")
     links = [*reversed(found.links)]
     hidden = len(links) - 2 * FEW
     for i, link in enumerate(links):
@@ -54,8 +45,8 @@ def text(found: Derivation) -> str:
     return "\n".join(lines)
 
 
-def checks(found: Derivation) -> list[str]:
-    """The gradient as it was found in four ways, a line each."""
+def checks(found: Derivation) -> list[tuple[str, str, str]]:
+    """The gradient as it was found in several ways: how, which number, and how they agree."""
     first = found.links[0]
     rows = [(f"by the engine ({found.executor}, {found.dtype})", number(found.gradient), "")]
     if first.sums and first.linear:
@@ -69,6 +60,12 @@ def checks(found: Derivation) -> list[str]:
         off = abs(found.gradient - difference.gradient)
         rows.append(("in float64", number(difference.gradient), f"off by {off:.1e}"))
         rows.append(("finite difference (float64)", number(difference.value), said(difference)))
+    return rows
+
+
+def _checks(found: Derivation) -> list[str]:
+    """The same, a line each."""
+    rows = checks(found)
     wide = max(len(name) for name, _, _ in rows)
     far = max(len(value) for _, value, _ in rows)
     return [
@@ -107,34 +104,46 @@ def _moved(link: Link) -> list[str]:
     ]
 
 
+def where(link: Link) -> str:
+    """Into which operation an element goes, and where that is."""
+    found = f"goes into {link.operation}" + (f" of {link.path!r}" if link.path else "")
+    if link.time is not None:
+        found += f", time step {link.time[0]} (of 0 to {link.time[1] - 1})"
+    return found + (f" ({link.source})" if link.source else "")
+
+
+def given(link: Link) -> str:
+    """What the letters of a formula stand for; empty where there are none."""
+    pairs = (f"{name} = {_shown(value)}" for name, value in link.given.items())
+    return f"with {', '.join(pairs)}" if link.given else ""
+
+
+def kinds(link: Link) -> list[Sum]:
+    """Of several uses of an element one of each formula, at most four."""
+    return [*{s.formula: s for s in link.sums}.values()][:4]
+
+
 def _step(place: int, link: Link) -> list[str]:
     title = f"{place:>3}  {link.place} = {number(link.value)}"
     if not link.sums:
         return [*_wrapped(title, "", "     "), f"     x_bar = {number(link.cotangent)}"]
-    where = f"goes into {link.operation}" + (f" of {link.path!r}" if link.path else "")
-    if link.time is not None:
-        where += f", time step {link.time[0]} (of 0 to {link.time[1] - 1})"
-    if link.source:
-        where += f" ({link.source})"
-    gap = max(2, WIDTH - len(title) - len(where))
-    lines = [f"{title}{' ' * gap}{where}"]
+    into = where(link)
+    gap = max(2, WIDTH - len(title) - len(into))
+    lines = [f"{title}{' ' * gap}{into}"]
     if len(lines[0]) > WIDTH:
-        lines = [*_wrapped(title, "", "     "), *_wrapped(where, "     ", "       ")]
+        lines = [*_wrapped(title, "", "     "), *_wrapped(into, "     ", "       ")]
     lines += _rules(link)
-    if link.given:
-        known = ", ".join(f"{name} = {_shown(value)}" for name, value in link.given.items())
-        lines += _wrapped(f"with {known}", "     ", "       ")
+    lines += _wrapped(given(link), "     ", "       ")
     return [*lines, *_terms(link)]
 
 
 def _rules(link: Link) -> list[str]:
     """The formula; of several uses, that of each kind."""
-    formulas = {s.formula: s for s in link.sums}
     if len(link.sums) == 1:
         return _wrapped(f"x_bar = {link.formula}", "     ", "       ")
     lines = [f"     {len(link.sums)} uses, whose parts are added; x_bar is:"]
-    for written, one in list(formulas.items())[:4]:
-        lines += _wrapped(f"through {one.operation}: {written}", "       ", "         ")
+    for one in kinds(link):
+        lines += _wrapped(f"through {one.operation}: {one.formula}", "       ", "         ")
     return lines
 
 
@@ -146,8 +155,8 @@ def _terms(link: Link) -> list[str]:
     cotangent = number(link.cotangent)
     nonlinear = [s for s in link.sums if s.rule is not None]
     if nonlinear:
-        return _nonlinear(link, nonlinear[0])
-    largest = [term for term in link.largest(SHOWN) if term.value]
+        return _wrapped(f"= {cotangent}: {no_terms(nonlinear[0])}", "     ", "       ")
+    largest, others, rest = shares(link)
     if not largest:
         return [f"     = {cotangent}: every term is 0"]
     if link.count == 1:
@@ -159,19 +168,23 @@ def _terms(link: Link) -> list[str]:
     for term in largest:
         factors = f"{number(term.local):>12} * {number(term.cotangent):<12}"
         lines.append(f"     {number(term.value):>14} = {factors} of {term.of}"[:WIDTH])
-    others = link.count - len(largest)
     if others:
-        rest = link.total - sum(term.value for term in largest)
         lines.append(f"     {number(rest):>14}   {counted(others, 'other')}")
     return lines
 
 
-def _nonlinear(link: Link, one: Sum) -> list[str]:
-    words = (
-        f"= {number(link.cotangent)}: the rule of {one.operation} is not linear in y_bar, so it "
-        "has no local derivatives, and gives no sum of terms"
+def no_terms(one: Sum) -> str:
+    """Why a rule that is not linear has no terms."""
+    return (
+        f"the rule of {one.operation} is not linear in y_bar, so it has no local derivatives, and "
+        "gives no sum of terms"
     )
-    return _wrapped(words, "     ", "       ")
+
+
+def shares(link: Link) -> tuple[list[Term], int, float]:
+    """The largest terms, how many others there are, and their sum."""
+    largest = [term for term in link.largest(SHOWN) if term.value]
+    return largest, link.count - len(largest), link.total - sum(t.value for t in largest)
 
 
 def _wrapped(words: str, indent: str, further: str | None = None) -> list[str]:

@@ -28,17 +28,47 @@ def paragraph(found: Derivation) -> str:
 def _direction(found: Derivation) -> str:
     g = found.gradient
     if not g:
-        return _nothing(found)
+        return " ".join(part for part in (_nothing(found), _moved(found)) if part)
     if found.kind != "parameter":
         said = "raises" if g > 0 else "lowers"
         rate = f"at a rate of {abs(g):.3g} per unit"
         return f"Making {found.place} larger {said} {_the(found)}, {rate}. {_STAYS[found.kind]}"
     up, down = ("raises", "smaller") if g > 0 else ("lowers", "larger")
+    if found.move is not None:
+        return f"A larger {found.place} {up} {_the(found)}. {_moved(found)}"
     said = f"A larger {found.place} {up} {_the(found)}, so plain gradient descent makes it {down}"
     if found.learning_rate is None:
         return f"{said}, by {abs(g):.3g} times the learning rate."
     moved = abs(g) * found.learning_rate
     return f"{said}, by {moved:.3g} at a learning rate of {found.learning_rate:g}."
+
+
+def _moved(found: Derivation) -> str:
+    """What the next step of a training makes of it, and by what."""
+    move = found.move
+    if move is None:
+        return ""
+    by = [f"{move.optimizer}, learning rate {move.rate:.3g}"]
+    by += [f"weight decay {move.weight_decay:g}"] if move.weight_decay else []
+    by += [f"gradients limited: {move.clipping}"] if move.clipping else []
+    by += [f"constraint {move.constraint}"] if move.constraint else []
+    by += [move.memory] if move.memory else []
+    said = f"Step {move.step:,} of the training ({'; '.join(by)})"
+    if move.held_back:
+        return f"{said} would be held back, since something in it is not finite."
+    value = found.links[0].value
+    if not np.isclose(move.before, value, rtol=1e-5, atol=0):
+        said += f" starts from {move.before:.6g}, of which this value is an average, and"
+    if not move.by:
+        return f"{said} leaves it as it is."
+    way = "larger" if move.by > 0 else "smaller"
+    said += f" makes it {way}, by {abs(move.by):.3g}, to {move.after:.6g}"
+    if move.by * found.gradient > 0:
+        said += (
+            ": not the way of this gradient, which what the step adds to it (memory of earlier "
+            "steps, decay, penalties, dropout) outweighs"
+        )
+    return f"{said}."
 
 
 def _nothing(found: Derivation) -> str:

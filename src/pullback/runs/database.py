@@ -30,8 +30,17 @@ class LockedError(FileFormatError):
     """A database that another program holds locked for longer than we wait."""
 
 
-def create_database(path: Path, tables: Mapping[str, str], version: int) -> None:
-    """Make an empty database with these tables (name -> CREATE statement) under a new `path`."""
+def create_database(
+    path: Path, tables: Mapping[str, str], version: int, *, owner: str = ""
+) -> None:
+    """Make an empty database under a new `path`.
+
+    Args:
+        path: Where it will be.
+        tables: The CREATE statement of each table, by name.
+        version: The number of this layout.
+        owner: Whose it is; see `open_database`.
+    """
     import sqlite3
 
     with translated(path, "database"):
@@ -42,6 +51,7 @@ def create_database(path: Path, tables: Mapping[str, str], version: int) -> None
             for statement in tables.values():
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={version:d}")
+            connection.execute(f"PRAGMA application_id={_mark(owner):d}")
             connection.execute("COMMIT")
         finally:
             connection.close()
@@ -55,6 +65,7 @@ def open_database(
     kind: str,
     write: bool,
     before: Collection[str] = (),
+    owner: str = "",
 ) -> Connection:
     """Open a database that `create_database` made, after checking that it is one.
 
@@ -66,9 +77,10 @@ def open_database(
         write: Open it for writing.
         before: The tables that the layout before this one had; of such a database the others are
             made when it is opened for writing.
+        owner: Whose it must be, as it was named when the database was made.
 
     Raises:
-        FileFormatError: It is missing, damaged, locked, something else, or too new.
+        FileFormatError: It is missing, damaged, locked, another's, something else, or too new.
     """
     _regular(path, kind)
     with translated(path, kind):
@@ -76,6 +88,7 @@ def open_database(
         try:
             old = {name: tables[name] for name in before}
             found = _check(connection, path, tables, old, version, kind)
+            _check_owner(connection, path, kind, owner)
             if write and found < version:
                 _upgrade(connection, [sql for n, sql in tables.items() if n not in old], version)
         except BaseException:
@@ -224,6 +237,21 @@ def _connect(path: Path, write: bool) -> Connection:
     if not write:
         connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def _mark(owner: str) -> int:
+    """The number that stands in the header of a database of that owner; 0 is nobody."""
+    return (zlib.crc32(owner.encode()) & 0x7FFFFFFF) or 1 if owner else 0
+
+
+def _check_owner(connection: Connection, path: Path, kind: str, owner: str) -> None:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    if mark != _mark(owner):
+        raise FileFormatError(
+            f"{path} must be the {kind} of the run in whose folder it lies",
+            f"the {kind} of another run",
+            "Put the run's own file back, or remove this one: the rest of the run can be used.",
+        )
 
 
 def _upgrade(connection: Connection, statements: Iterable[str], version: int) -> None:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,14 +33,15 @@ from pullback.runs.checkpoint import Checkpoint, CheckpointFolder, KeepPolicy
 from pullback.runs.database import LockedError, set_aside
 from pullback.runs.folder import discard, folder_name, new_draft, publish
 from pullback.runs.lock import RunLock
+from pullback.runs.recorded import Recorded, recorded
 from pullback.runs.status import STATUS, State, Status, read_status, write_status
-from pullback.runs.telemetry import Telemetry
+from pullback.runs.telemetry import TELEMETRY, Telemetry
 
 COPY_LIMIT = 64 * 2**20
 """Arrays of fewer bytes than this are copied into the run."""
 
 RUN, ENCODER = "run.json", "encoder.json"
-MODEL, DATA, TELEMETRY = "model.safetensors", "data.safetensors", "telemetry.sqlite"
+MODEL, DATA = "model.safetensors", "data.safetensors"
 
 
 class RunStore:
@@ -106,6 +108,7 @@ class RunStore:
             if sys.platform != "win32":  # which cannot rename a folder that holds an open file
                 lock = RunLock.acquire(draft)
             complete = {
+                "id": secrets.token_hex(8),
                 "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 **record,
             }
@@ -114,7 +117,7 @@ class RunStore:
             if lock is None:
                 lock = RunLock.acquire(path)
             store = cls(path, complete, lock, keep or KeepPolicy())
-            store._telemetry = Telemetry(path / TELEMETRY, write=True)
+            store._telemetry = Telemetry(path / TELEMETRY, write=True, run=store.identity)
             return store
         except BaseException:
             if lock is not None:
@@ -155,14 +158,19 @@ class RunStore:
         return self.path.resolve().name
 
     @property
+    def identity(self) -> str:
+        """What tells this run from all others, wherever it lies; empty in runs of before."""
+        return str(self.record.get("id", ""))
+
+    @property
     def telemetry(self) -> Telemetry:
         """What happened, step by step.
 
         Raises:
-            FileFormatError: It is missing or damaged.
+            FileFormatError: It is missing, damaged, or that of another run.
         """
         if self._telemetry is None:
-            self._telemetry = Telemetry(self.path / TELEMETRY)
+            self._telemetry = Telemetry(self.path / TELEMETRY, run=self.identity)
         return self._telemetry
 
     @property
@@ -300,11 +308,15 @@ class RunStore:
         last = max([step, *self.checkpoints()])
         write_status(self.path, Status(state, reason, last, dict(summary or {})))
 
-    def problems(self) -> list[str]:
-        """What of the run is lost, one sentence each; empty when all is well."""
-        found = []
-        checks = {
-            TELEMETRY: lambda: self.telemetry.check(),
+    def problems(self, known: Recorded | None = None) -> list[str]:
+        """What of the run is lost, one sentence each; empty when all is well.
+
+        Args:
+            known: What its telemetry tells, where that was read already.
+        """
+        lost = (recorded(self) if known is None else known).lost
+        found = [lost] if lost else []
+        checks: dict[str, Callable[[], object]] = {
             STATUS: lambda: read_document(self.path / STATUS, kind="status"),
             ENCODER: self.load_encoder,
         }
@@ -346,7 +358,7 @@ class RunStore:
         self._best.prepare()
         path = self.path / TELEMETRY
         try:
-            self._telemetry = Telemetry(path, write=True)
+            self._telemetry = Telemetry(path, write=True, run=self.identity)
             self._telemetry.history()
         except LockedError:
             raise
@@ -356,8 +368,8 @@ class RunStore:
             if self._telemetry is not None:
                 self._telemetry.close()
             set_aside(path)
-            Telemetry.create(path)
-            self._telemetry = Telemetry(path, write=True)
+            Telemetry.create(path, self.identity)
+            self._telemetry = Telemetry(path, write=True, run=self.identity)
             self._telemetry.append_event(0, "telemetry lost", error.received)
 
     def _drop_checkpoints(self) -> None:
@@ -390,8 +402,8 @@ def _fill(
     checkpoints.prepare()
     CheckpointFolder(draft / "best").prepare()
     checksum = checkpoints.save(0, tensors, state)
-    Telemetry.create(draft / TELEMETRY)
-    telemetry = Telemetry(draft / TELEMETRY, write=True)
+    Telemetry.create(draft / TELEMETRY, record["id"])
+    telemetry = Telemetry(draft / TELEMETRY, write=True, run=record["id"])
     try:
         telemetry.add_checkpoint(0, "checkpoints/000000000.safetensors", checksum)
     finally:

@@ -33,7 +33,7 @@ from pullback.runs.database import (
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-KIND = "telemetry"
+KIND, TELEMETRY = "telemetry", "telemetry.sqlite"
 VERSION = 2
 BEFORE = ("steps", "epochs", "events", "checkpoints")
 FLUSH_SECONDS = 0.5
@@ -89,9 +89,11 @@ class Telemetry:
     Args:
         path: The database, made by `Telemetry.create`.
         write: Open it for writing.
+        run: The identity of the run, as its record has it; empty in runs of before there was one.
 
     Raises:
-        FileFormatError: The database is missing, damaged, locked or made by a newer version.
+        FileFormatError: The database is missing, damaged, locked, that of another run, or made by
+            a newer version.
 
     Example:
         >>> import tempfile, pathlib
@@ -106,10 +108,10 @@ class Telemetry:
         >>> telemetry.close()
     """
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
+    def __init__(self, path: Path, *, write: bool = False, run: str = "") -> None:
         self.path = Path(path)
         self._connection: Connection = open_database(
-            self.path, TABLES, VERSION, kind=KIND, write=write, before=BEFORE
+            self.path, TABLES, VERSION, kind=KIND, write=write, before=BEFORE, owner=run
         )
         self._steps: list[StepRow] = []
         self._rows: list[tuple[str, tuple[Any, ...]]] = []
@@ -118,9 +120,9 @@ class Telemetry:
         self._flushed = clock.monotonic()
 
     @staticmethod
-    def create(path: Path) -> None:
-        """Make an empty database under a new `path`."""
-        create_database(path, TABLES, VERSION)
+    def create(path: Path, run: str = "") -> None:
+        """Make an empty database under a new `path`, for the run of that identity."""
+        create_database(path, TABLES, VERSION, owner=run)
 
     def append_step(
         self, step: int, epoch: int, loss: float, learning_rate: float, time: float
@@ -268,15 +270,6 @@ class Telemetry:
         self._flush_own()
         rows = self._select("SELECT step, file, sha256, row_check FROM checkpoints ORDER BY step")
         return {step: (file, sha256) for step, file, sha256 in rows}
-
-    def check(self) -> None:
-        """Read all of it.
-
-        Raises:
-            FileFormatError: The database is damaged.
-        """
-        self.history()
-        self.looks()
 
     def looks(self) -> list[Looked]:
         """What probes saw, step by step.

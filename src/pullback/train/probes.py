@@ -12,6 +12,7 @@ from pullback.errors import ConfigError, unknown
 from pullback.graph.dtypes import is_float
 from pullback.graph.node import Node
 from pullback.plan import Site
+from pullback.train.checks import flag, whole
 
 FIRST = 8
 CLOSEST, SPARSE = 16, 128  # the steps between two looks in short runs, and in longer ones
@@ -64,18 +65,10 @@ class Probes:
                 repr(self.patterns),
                 'Write for instance "*.output".',
             )
-        whole = hasattr(self.every, "__index__") and not isinstance(self.every, bool)
-        if self.every is not None and (not whole or self.every < 1):
-            raise ConfigError(
-                "every must be a whole number of at least 1", repr(self.every), "Use 1 or more."
-            )
+        if self.every is not None:
+            object.__setattr__(self, "every", whole("every", self.every, 1))
         for name in ("histograms", "samples"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(
-                    f"{name} must be true or false",
-                    repr(getattr(self, name)),
-                    "Pass True or False.",
-                )
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
         object.__setattr__(self, "patterns", patterns)
 
     @classmethod

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pullback.errors import ConfigError, unknown
+from pullback.errors import ConfigError, UnknownNameError, nearest, unknown
 from pullback.execute.seen import STATISTICS, Seen
 from pullback.graph.dtypes import Array
 from pullback.runs.store import RunStore
+from pullback.runs.telemetry import Looked
 from pullback.train.probes import GRADIENT, SAMPLE_NORMS, UPDATE
 
 
@@ -125,7 +125,8 @@ class Readings(Mapping[str, Reading]):
                 type(path).__name__,
                 "Pass the path of the folder; of a run at hand, take run.probes.",
             )
-        return cls(looks_of(Path(path)))
+        with RunStore.open(path) as store:
+            return cls(looks_of(store.telemetry.looks()))
 
     def get(self, place: str, default: Any = None) -> Any:
         """What was seen at a place, or `default` where it was not looked at."""
@@ -185,8 +186,16 @@ class Readings(Mapping[str, Reading]):
         """How large the steps of a parameter are: the norm of its update over its own, by step.
 
         Raises:
-            UnknownNameError: It was not looked at, or its update was not.
+            UnknownNameError: It is no parameter of which both it and its update were looked at; the
+                nearest is named.
         """
+        having = [place for place in self if f"{place}.{UPDATE}" in self]
+        if parameter not in having:
+            raise UnknownNameError(
+                "an update ratio is that of a parameter which was looked at with its update",
+                f"{parameter!r}, where these are {', '.join(having[:30]) or 'none'}",
+                _nearest_parameter(parameter, having),
+            )
         weight, update = self[parameter], self[f"{parameter}.{UPDATE}"]
         if not np.array_equal(weight.step, update.step):
             raise ConfigError(
@@ -250,14 +259,18 @@ class Readings(Mapping[str, Reading]):
         return f"Readings({len(self)} places, {steps} step{'s' * (steps != 1)})"
 
 
-def looks_of(path: Path) -> list[Look]:
-    """What probes saw in a run that was saved.
+def _nearest_parameter(place: str, having: Sequence[str]) -> str:
+    """Advice that names the nearest parameter: one of the same layer, or one spelled alike."""
+    if not having:
+        return 'Train with probes=("*.weight", "*.weight.update").'
+    layer = place.partition(".")[0]
+    same = next((path for path in having if path.startswith(f"{layer}.")), None)
+    guess = nearest(place.removesuffix(f".{UPDATE}"), having) or same
+    return f"Did you mean {guess!r}?" if guess else "Choose one of those listed."
 
-    Raises:
-        FileFormatError: There is no run, or its telemetry is damaged.
-    """
-    with RunStore.open(path) as store:
-        found = store.telemetry.looks()
+
+def looks_of(found: Iterable[Looked]) -> list[Look]:
+    """What probes saw in a run that was saved, from what its telemetry holds."""
     return [Look(one.step, one.places, Seen(one.statistics, one.bins)) for one in found]
 
 

@@ -209,7 +209,7 @@ def _restore_best(session: Session, store: RunStore, step: int | None) -> None:
         raise FileFormatError(
             f"the best weights, those of step {step}, must be in the run's folder",
             "none" if best is None else f"those of step {best.step}",
-            "Resume from an earlier checkpoint with --step.",
+            "Resume from an earlier checkpoint, with step=...",
         )
     session.best = best.step, best.tensors
 

@@ -13,8 +13,10 @@ from typing import Any, Literal, TypeAlias
 
 from pullback.errors import ConfigError, FileFormatError
 from pullback.metrics import Better
+from pullback.train.checks import whole
 from pullback.train.conditions import UNITS, Condition
 from pullback.train.until import Until
+from pullback.writing import counted
 
 __all__ = ["Budget", "Condition", "EarlyStopping", "Progress", "Until", "seconds"]
 
@@ -94,8 +96,8 @@ class EarlyStopping:
             )
         self.metric = metric
         self.better: Better = better
-        self.patience = _count("patience", patience, 1)
-        self.warm_up = _count("warm_up", warm_up, 0)
+        self.patience = whole("patience", patience, 1)
+        self.warm_up = whole("warm_up", warm_up, 0)
         if not 0 <= min_delta < math.inf:
             raise ConfigError(
                 "min_delta must be finite and at least 0", repr(min_delta), "Use 0 or 1e-4."
@@ -142,7 +144,7 @@ class EarlyStopping:
         best = "none was finite"
         if self.best is not None:
             best = f"best {self.best:.4g} at epoch {self.best_epoch}"
-        return f"no better {what} for {_counted(self.waited(), 'epoch')} ({best})"
+        return f"no better {what} for {counted(self.waited(), 'epoch')} ({best})"
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, for JSON."""
@@ -220,8 +222,8 @@ class Budget:
     ) -> None:
         # A frozen dataclass is written once, by this way round its own guard.
         write = object.__setattr__
-        write(self, "epochs", None if epochs is None else _count("epochs", epochs, 1))
-        write(self, "steps", None if steps is None else _count("steps", steps, 1))
+        write(self, "epochs", None if epochs is None else whole("epochs", epochs, 1))
+        write(self, "steps", None if steps is None else whole("steps", steps, 1))
         write(self, "time", None if time is None else seconds(time))
 
     def spent(self, epoch: int, step: int, elapsed: float) -> str:
@@ -233,25 +235,12 @@ class Budget:
             elapsed: Seconds of training so far, earlier parts of a resumed run included.
         """
         if self.epochs is not None and epoch >= self.epochs:
-            return f"the budget of {_counted(self.epochs, 'epoch')} is used up"
+            return f"the budget of {counted(self.epochs, 'epoch')} is used up"
         if self.steps is not None and step >= self.steps:
-            return f"the budget of {_counted(self.steps, 'step')} is used up"
+            return f"the budget of {counted(self.steps, 'step')} is used up"
         if self.time is not None and elapsed >= self.time:
             return f"the budget of {self.time:g} s is used up, at epoch {epoch}"
         return ""
-
-
-def _count(name: str, value: int, least: int) -> int:
-    whole = not isinstance(value, bool) and hasattr(value, "__index__")
-    if not whole or value < least:
-        raise ConfigError(
-            f"{name} must be an integer of at least {least}", repr(value), f"Use {least} or more."
-        )
-    return int(value)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _progress(state: Mapping[str, Any]) -> tuple[float | None, int, int]:

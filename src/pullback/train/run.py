@@ -17,7 +17,7 @@ from pullback.nn.module import Module
 from pullback.train.history import EpochRecord, StepLog
 from pullback.train.loop import Ending
 from pullback.train.model import Model
-from pullback.train.readings import Look, Reading, Readings, looks_of
+from pullback.train.readings import Look, Reading, Readings
 
 
 @dataclass(repr=False)
@@ -94,7 +94,7 @@ class Run:
         Raises:
             FileFormatError: The run's telemetry is damaged.
         """
-        return Readings(self.looks if self.path is None else looks_of(self.path))
+        return Readings(self.looks) if self.path is None else Readings.of(self.path)
 
     def probe(self, place: str) -> Reading:
         """What probes saw of one place; the same as `run.probes[place]`.

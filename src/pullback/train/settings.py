@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-import operator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
-
-import numpy as np
 
 from pullback import optim
 from pullback.errors import ConfigError, unknown
 from pullback.execute import EXECUTORS, default_executor
+from pullback.train.checks import flag, real, whole
 from pullback.train.probes import Probes
 from pullback.train.rules import Budget, seconds
 
@@ -77,18 +73,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate"):
-            self._set(name, _whole(name, getattr(self, name), 1))
+            self._set(name, whole(name, getattr(self, name), 1))
         for name in ("epochs", "steps", "patience", "checkpoint_steps"):
             if getattr(self, name) is not None:
-                self._set(name, _whole(name, getattr(self, name), 1))
-        self._set("seed", _whole("seed", self.seed, 0, LARGEST_SEED))
+                self._set(name, whole(name, getattr(self, name), 1))
+        self._set("seed", whole("seed", self.seed, 0, LARGEST_SEED))
         if self.time is not None:
             self._set("time", seconds(self.time))
         for name in ("l1", "l2", "min_delta"):
-            self._set(name, _real(name, getattr(self, name), zero=True))
+            self._set(name, real(name, getattr(self, name), zero=True))
         for name in ("clip_norm", "clip_value", "clip_each_norm", "ema"):
             if getattr(self, name) is not None:
-                self._set(name, _real(name, getattr(self, name), zero=name == "ema"))
+                self._set(name, real(name, getattr(self, name), zero=name == "ema"))
         if self.ema is not None and self.ema >= 1:
             raise ConfigError(
                 "ema must be below 1: the part of the average that is kept at each step",
@@ -102,7 +98,7 @@ class Settings:
                 "monitor must be text", repr(self.monitor), "Name the loss or a metric."
             )
         for name in ("shuffle", "restore_best"):
-            self._set(name, _flag(name, getattr(self, name)))
+            self._set(name, flag(name, getattr(self, name)))
         if self.accumulate > self.batch_size:
             raise ConfigError(
                 "a batch can be cut into at most as many parts as it has rows",
@@ -168,27 +164,3 @@ def check_together(optimizer: optim.Optimizer, settings: Settings) -> None:
                 f"{name}={value!r}",
                 f"Leave {name} out, or choose another optimizer.",
             )
-
-
-def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
-        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ConfigError(
-            f"{name} must be a whole number {bound}", repr(value), f"Use {least} or more."
-        )
-    return operator.index(value)
-
-
-def _real(name: str, value: Any, *, zero: bool) -> float:
-    numeric = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not numeric or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        least = "0 or more" if zero else "positive"
-        raise ConfigError(f"{name} must be {least} and finite", repr(value), "Change it.")
-    return float(value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise ConfigError(f"{name} must be true or false", repr(value), "Pass True or False.")
-    return bool(value)

@@ -17,6 +17,7 @@ from pullback.nn.building import Standing, must_be_built, unsized
 from pullback.nn.mode import Mode, mode
 from pullback.nn.module import Module, inside
 from pullback.nn.parameter import bound
+from pullback.train.checks import whole
 from pullback.train.own_step import SEED, OwnStep
 from pullback.train.settings import LARGEST_SEED
 
@@ -75,14 +76,12 @@ class Training:
             raise ConfigError(
                 "a training needs a network", "none", "Write pb.Training(network=network)."
             )
-        whole = hasattr(seed, "__index__") and not isinstance(seed, bool)
-        if not whole or not 0 <= seed <= LARGEST_SEED:
-            raise ConfigError("seed must be a whole number of 0 or more", repr(seed), "Use 0.")
+        seed = whole("seed", seed, 0, LARGEST_SEED)
         executor = executor or default_executor()
         if executor not in EXECUTORS:
             raise unknown("executor", executor, EXECUTORS)
         self.networks = _Networks(**networks)
-        self.seed = int(seed)
+        self.seed = seed
         self.executor = executor
         self._steps: dict[str, OwnStep] = {}
         self._state: State | None = None

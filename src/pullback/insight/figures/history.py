@@ -26,6 +26,7 @@ from pullback.insight.figures.style import (
     wide_range,
 )
 from pullback.metrics import get as metric_named
+from pullback.runs.recorded import Columns
 from pullback.runs.store import RunStore
 from pullback.train.run import Run
 
@@ -89,15 +90,15 @@ def history_of(run: Run | str | os.PathLike[str]) -> History:
         failed = run.step + 1 if run.ending == "failed" else None
         return History("this run", run.steps.columns(), epochs, run.best_step, failed)
     with RunStore.open(run.path if isinstance(run, Run) else run) as store:  # type: ignore[arg-type]
-        return stored_history(store)
+        telemetry = store.telemetry
+        return stored_history(store, telemetry.history(), telemetry.metrics())
 
 
-def stored_history(store: RunStore) -> History:
-    """The numbers of a run's folder."""
+def stored_history(store: RunStore, steps: Columns, epochs: Columns) -> History:
+    """The numbers of a run's folder, from the columns of its telemetry."""
     status = store.status
     failed = status.step + 1 if status.state == "failed" else None
-    telemetry = store.telemetry
-    return History(store.name, telemetry.history(), telemetry.metrics(), store.best_step, failed)
+    return History(store.name, steps, epochs, store.best_step, failed)
 
 
 def history_figure(history: History) -> Figure:

@@ -9,7 +9,15 @@ import numpy as np
 from pullback.errors import ConfigError, unknown
 from pullback.graph.dtypes import Array
 from pullback.insight.figures.grids import histograms, layers_by_steps
-from pullback.insight.figures.style import SERIES, label_ends, limits_of, name_axes, sheet, title
+from pullback.insight.figures.style import (
+    SERIES,
+    label_ends,
+    limits_of,
+    name_axes,
+    sheet,
+    title,
+    wide_range,
+)
 from pullback.train.readings import COLUMNS, Reading, Readings
 
 if TYPE_CHECKING:
@@ -89,6 +97,41 @@ def reading_figure(reading: Reading) -> Figure:
     limits = limits_of(np.concatenate([reading.low, reading.high]), log=False)
     label_ends(axes, [end for end in named if np.isfinite(end[1])], limits, HEIGHT)
     name_axes(axes, "step", "value")
+    return figure
+
+
+def quantity_figure(reading: Reading, quantity: str) -> Figure:
+    """One quantity of one place over the steps.
+
+    Raises:
+        UnknownNameError: There is no such quantity.
+        ConfigError: It is that of a parameter and its update together, or was never known here.
+    """
+    if quantity == UPDATE_RATIO:
+        raise ConfigError(
+            "an update ratio is that of a parameter and its update, two places",
+            f"{reading.place} alone",
+            'Write pb.figure(run.probes, quantity="update_ratio", pattern="0.weight").',
+        )
+    if quantity not in COLUMNS:
+        raise unknown("quantity of a reading", quantity, (*COLUMNS, UPDATE_RATIO))
+    values = np.asarray(getattr(reading, quantity))
+    if not np.isfinite(values).any():
+        raise ConfigError(
+            f"something must have been seen of {quantity}",
+            f"nothing, at {reading.place}",
+            "Choose another quantity, or another place.",
+        )
+    share = quantity in SHARES
+    values = 100 * values if share else values
+    figure, (axes,) = sheet([HEIGHT])
+    title(axes, f"{reading.place}: {quantity}")
+    marker = "o" if len(values) <= 40 else ""
+    axes.plot(reading.step, values, color=SERIES[0], linewidth=1.6, marker=marker, markersize=2.6)
+    log = quantity in SIZES and wide_range(values, 1e3)
+    axes.set_yscale("log" if log else "linear")
+    axes.set_ylim(*limits_of(values, log=log))
+    name_axes(axes, "step", f"{quantity}, %" if share else quantity)
     return figure
 
 

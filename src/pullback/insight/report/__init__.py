@@ -12,11 +12,11 @@ from typing import Any
 from pullback.errors import ConfigError
 from pullback.files import atomic_write_text
 from pullback.insight.figures.style import require
+from pullback.insight.markup import DASH, Html, element, escaped
+from pullback.insight.page import page
 from pullback.insight.report.again import again
 from pullback.insight.report.around import around, rows_of
 from pullback.insight.report.inside import inside
-from pullback.insight.report.markup import Html, counted, element, escaped, number
-from pullback.insight.report.page import page
 from pullback.insight.report.subject import Told, told
 from pullback.insight.report.trained import trained
 from pullback.insight.report.went import failure, seconds, went
@@ -24,6 +24,7 @@ from pullback.runs.store import RunStore
 from pullback.train.progress import Show
 from pullback.train.resume import as_fit_wrote_it
 from pullback.train.run import Run, headline
+from pullback.writing import counted, score
 
 __all__ = ["Written", "report", "written"]
 
@@ -139,10 +140,10 @@ def _tiles(known: Told) -> Iterator[tuple[str, str]]:
     scores = {k: float("nan") if v is None else v for k, v in known.scores.items()}
     name, value = headline(scores)
     if name and value is not None:
-        yield name.replace(".", " ").replace("_", " "), number(value)
+        yield name.replace(".", " ").replace("_", " "), score(value, DASH)
     tested = name.replace("validation.", "test.")
     if tested != name and tested in scores:
-        yield tested.replace(".", " ").replace("_", " "), number(scores[tested])
+        yield tested.replace(".", " ").replace("_", " "), score(scores[tested], DASH)
     epochs = known.history.epochs["epoch"]
     yield "epochs", f"{int(epochs.max(initial=0)):,}"
     yield "steps", f"{known.status.step:,}"

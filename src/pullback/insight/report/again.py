@@ -11,7 +11,7 @@ from typing import Any
 import tomli_w
 
 from pullback.errors import PullbackError
-from pullback.insight.report.markup import Html, code, element, escaped, folded, section, table
+from pullback.insight.markup import Html, code, element, escaped, folded, section, table
 from pullback.insight.report.subject import Told
 from pullback.runs.store import MODEL
 

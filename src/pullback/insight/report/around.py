@@ -13,7 +13,8 @@ from pullback.insight.curvature import curvature
 from pullback.insight.figures.spectrum import curvature_figure
 from pullback.insight.figures.terrain import landscape_figure
 from pullback.insight.landscape import landscape
-from pullback.insight.report.markup import Html, element, picture, section
+from pullback.insight.markup import Html, element, section
+from pullback.insight.report.picture import picture
 from pullback.insight.report.subject import Told
 from pullback.insight.weights import weights_at
 from pullback.nn.several import ONE, unlabelled

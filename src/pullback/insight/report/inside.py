@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pullback.errors import PullbackError
 from pullback.insight.figures.probes import UPDATE_RATIO, readings_figure
-from pullback.insight.report.markup import Html, picture, section
+from pullback.insight.markup import Html, section
+from pullback.insight.report.picture import picture
 from pullback.insight.report.subject import Told
 
 SHOWN = (

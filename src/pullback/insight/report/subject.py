@@ -13,14 +13,12 @@ from pullback.insight.figures.history import History, stored_history
 from pullback.metrics import get as metric_named
 from pullback.nn.description import rebuild
 from pullback.nn.module import Module
+from pullback.runs.recorded import recorded
 from pullback.runs.status import Status
 from pullback.runs.store import MODEL, RunStore
 from pullback.runs.telemetry import Event
 from pullback.train.model import Model, load
-from pullback.train.readings import Readings
-
-NOTHING = {"epoch": np.array([], np.int64), "step": np.array([], np.int64)}
-NO_STEPS = {name: np.array([]) for name in ("step", "epoch", "loss", "learning_rate", "time")}
+from pullback.train.readings import Readings, looks_of
 
 
 @dataclass
@@ -140,14 +138,10 @@ def told(store: RunStore, custom: Iterable[Any]) -> Told:
         store: The open run.
         custom: Layer classes of one's own that the network is made of.
     """
-    problems = store.problems()
-    history, events, readings = History(store.name, NO_STEPS, NOTHING), [], Readings([])
-    try:
-        history, events = stored_history(store), store.telemetry.events()
-        readings = Readings.of(store.path)
-    except PullbackError as error:
-        if not any("telemetry" in problem for problem in problems):
-            problems.append(f"telemetry.sqlite is lost: {error.received}")
+    seen = recorded(store)
+    problems = store.problems(seen)
+    history = stored_history(store, seen.steps, seen.epochs)
+    events, readings = list(seen.events), Readings(looks_of(seen.looks))
     network, model = None, None
     layers = [c for c in custom if isinstance(c, type) and issubclass(c, Module)]
     try:

@@ -9,19 +9,11 @@ from typing import Any
 
 from pullback import losses, optim
 from pullback.errors import PullbackError
-from pullback.insight.report.markup import (
-    DASH,
-    Html,
-    counted,
-    element,
-    folded,
-    joined,
-    section,
-    table,
-)
+from pullback.insight.markup import DASH, Html, element, folded, joined, section, table
 from pullback.insight.report.subject import Told
 from pullback.nn.summary import rows, summary
 from pullback.train.settings import Settings
+from pullback.writing import counted
 
 ALWAYS = ("batch_size", "epochs", "steps", "patience", "monitor", "shuffle", "seed", "executor")
 MOST_CLASSES, MOST_COLUMNS, MOST_LAYERS = 12, 30, 60

@@ -10,20 +10,11 @@ from typing import Any
 import numpy as np
 
 from pullback.insight.figures.history import history_figure
-from pullback.insight.report.markup import (
-    Html,
-    code,
-    counted,
-    element,
-    folded,
-    joined,
-    number,
-    picture,
-    section,
-    table,
-)
+from pullback.insight.markup import DASH, Html, code, element, folded, joined, section, table
+from pullback.insight.report.picture import picture
 from pullback.insight.report.subject import Told
 from pullback.insight.report.trained import PART_WORDS
+from pullback.writing import counted, score
 
 EDGE = 8
 """Epochs that are shown at both ends, and 2 at each side of the best one."""
@@ -58,7 +49,7 @@ def _ending(told: Told) -> Iterator[Html]:
         more = " The network has the weights of that epoch." if kept else (
             " The network has the weights of the last epoch."
         )  # fmt: skip
-    yield element("p", element("b", "Best epoch: "), f"{said}: {number(value)}.{more}")
+    yield element("p", element("b", "Best epoch: "), f"{said}: {score(value, DASH)}.{more}")
 
 
 def failure(told: Told) -> Iterator[Html]:
@@ -99,7 +90,7 @@ def _scores(told: Told) -> Iterator[Html]:
     parts = [part for part in PART_WORDS if any(key.startswith(f"{part}.") for key in scores)]
     names = list(dict.fromkeys(key.partition(".")[2] for key in scores))
     cells = [
-        (name.replace("_", " "), *(number(scores.get(f"{part}.{name}")) for part in parts))
+        (name.replace("_", " "), *(score(scores.get(f"{part}.{name}"), DASH) for part in parts))
         for name in names
     ]
     yield element("h3", "Scores of the final network")
@@ -122,7 +113,7 @@ def _classes(told: Told) -> Iterator[Html]:
         of = f" of {output}" if output else ""
         yield element("h3", f"Classes{of}, on the {PART_WORDS[first]} rows")
         cells = [
-            (row["name"], *(number(row[k]) for k in ("precision", "recall", "f1")),
+            (row["name"], *(score(row[k], DASH) for k in ("precision", "recall", "f1")),
              _count(row["support"]))
             for row in report["rows"]
         ]  # fmt: skip
@@ -141,7 +132,7 @@ def _matrix(report: Mapping[str, Any]) -> Html:
 
 def _count(value: float | None) -> str:
     if value is None:
-        return number(value)
+        return DASH
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
@@ -160,7 +151,7 @@ def _epochs(told: Told) -> Iterator[Html]:
         return (
             f"{epochs['epoch'][i]:,}",
             f"{epochs['step'][i]:,}",
-            *(number(float(epochs[name][i])) for name in names),
+            *(score(float(epochs[name][i]), DASH) for name in names),
         )
 
     cells: list[Sequence[object]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pullback._version import __version__
-from pullback.insight.report.markup import Html, escaped, joined
+from pullback.insight.markup import Html, escaped, joined
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #23272e; --soft: #5d6672;
@@ -65,14 +65,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: nothing but what it holds."""
 
 
-def page(title: str, content: Iterable[Html], made: str) -> str:
+def page(title: str, content: Iterable[Html], made: str = "") -> str:
     """A whole document.
 
     Args:
         title: Of the window.
         content: Its parts.
-        made: When, as text.
+        made: When, as text; nothing is said of it where it is empty.
     """
+    by = f"pullback {escaped(__version__)}" + (f", {escaped(made)} UTC" if made else "")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -85,7 +86,7 @@ def page(title: str, content: Iterable[Html], made: str) -> str:
 </head>
 <body>
 {joined(content)}
-<footer>Written by pullback {escaped(__version__)}, {escaped(made)} UTC. This page holds everything
+<footer>Written by {by}. This page holds everything
 that it shows and loads nothing.</footer>
 </body>
 </html>
