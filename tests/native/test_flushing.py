@@ -49,5 +49,5 @@ def test_what_finishes_a_product_keeps_them() -> None:
     run = executor(Step({"y": pb.exp(x @ w)}), State({}), "native").run
     ones = np.ones((64, 64), np.float32)
     y = run({"x": ones, "w": -ones * np.float32(1.5)})["y"]  # e^-96
-    np.testing.assert_allclose(y, np.exp(-96), rtol=1e-4)
+    np.testing.assert_allclose(y, np.exp(-96), rtol=1e-3)
     assert 0 < y[0, 0] < np.finfo(np.float32).smallest_normal

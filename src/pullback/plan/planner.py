@@ -52,8 +52,8 @@ def _early(step: Step, made: Sequence[Node]) -> list[Node]:
     """
     others = Step(step.outputs, {}, step.guard, step.finite).roots()
     depth: dict[Node, int] = {}
-    for node in made:
-        depth[node] = 1 + max((depth[x] for x in node.inputs), default=0)
+    for node in made:  # what a known value was computed from is not among them
+        depth[node] = 1 + max((depth.get(x, 0) for x in node.inputs), default=0)
     first = sorted(others, key=depth.__getitem__)
     return topological([*first, *step.assigns.values()])
 
