@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "composing.hpp"
+#include "flushing.hpp"
 
 namespace pullback {
 
@@ -125,6 +128,25 @@ std::string Chain::refused() const {
     return "";
 }
 
+namespace {
+
+// Subnormal numbers become 0.
+template <class T>
+void settle(T* numbers, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        if (std::abs(numbers[i]) < std::numeric_limits<T>::min()) {
+            numbers[i] = std::copysign(T(0), numbers[i]);
+        }
+    }
+}
+
+void settle(std::byte* numbers, Dtype dtype, std::int64_t count) {
+    if (dtype == Dtype::float32) settle(reinterpret_cast<float*>(numbers), count);
+    if (dtype == Dtype::float64) settle(reinterpret_cast<double*>(numbers), count);
+}
+
+}  // namespace
+
 // f of each piece, by several threads if there is work for them.
 template <class F>
 void Chain::each_piece(const Pool& pool, F f) const {
@@ -222,14 +244,20 @@ void Chain::blocks(const Lines& lines, bool stores, Look* look, F f) const {
             const bool direct = stores && may && whole && aligned(target);
             at[store.reg] = direct ? target : memory + store.reg * register_bytes;
         }
-        if (look != nullptr) look->see(true, place, count);
+        if (look != nullptr) {
+            const Unnoted unnoted;
+            look->see(true, place, count);
+        }
         for (const auto& step : steps) {
             const void* inputs[most_inputs] = {};
             for (int k = 0; k < step.arity; ++k) inputs[k] = at[step.inputs[k]];
             step.run(at[step.output], inputs, step.attributes.data(),
                      static_cast<std::size_t>(padded(count)));
         }
-        if (look != nullptr) look->see(false, place, count);
+        if (look != nullptr) {
+            const Unnoted unnoted;
+            look->see(false, place, count);
+        }
         return f(at, start, count);
     };
     for (std::int64_t line = 0; line < lines.lines; ++line) {
@@ -241,14 +269,20 @@ void Chain::blocks(const Lines& lines, bool stores, Look* look, F f) const {
 }
 
 void Chain::run_blocks(const Lines& lines, Look* look) const {
+    if (settles_) forget_subnormals();
     blocks(lines, true, look, [&](const auto& at, std::int64_t start, std::int64_t count) {
+        // Behind the last number of a part of a block lies anything.
+        const bool settles =
+            settles_ && (count < static_cast<std::int64_t>(block) || has_met_subnormals());
         for (const auto& store : stores_) {
+            if (settles) settle(at[store.reg], store.to.dtype, count);
             const std::size_t item = item_size(store.to.dtype);
             std::byte* target = store.to.data + start * static_cast<std::int64_t>(item);
             if (at[store.reg] != target) {
                 std::memcpy(target, at[store.reg], static_cast<std::size_t>(count) * item);
             }
         }
+        if (settles) forget_subnormals();
         return true;
     });
 }

@@ -76,6 +76,12 @@ class Chain {
     // It is run by its pieces, always all of them: probes have a place for each.
     void reserve_places();
 
+    // What is stored is never a subnormal number, but 0: for arrays that are read again and again.
+    // Chains of a single block are left as they are.
+    void keep_no_subnormals() {
+        settles_ = true;
+    }
+
     bool has_taps() const {
         return !taps_.empty();
     }
@@ -115,6 +121,7 @@ class Chain {
     std::vector<Tap> taps_;
     std::vector<ElementwiseStep> seen_;  // the steps as they are taken where registers are seen
     const bool* looking_;
+    bool settles_ = false;
     std::unique_ptr<SmallChain> small_;  // where all elements are one block
 };
 

@@ -23,9 +23,19 @@ void share(const Pool& pool, const std::vector<std::int64_t>& counts, bool seria
     serial ? Pool::serial(total, part) : pool.run(total, part);
 }
 
+// The interval without the numbers that become 0 when they are stored.
+Interval settled(Interval interval, Dtype dtype) {
+    const double least = dtype == Dtype::float64 ? std::numeric_limits<double>::min()
+                                                 : std::numeric_limits<float>::min();
+    if (interval.low > 0 && interval.low < least) interval.low = 0;
+    if (interval.high < 0 && interval.high > -least) interval.high = 0;
+    return interval;
+}
+
 }  // namespace
 
 void Updates::add(Chain chain, bool checked) {
+    chain.keep_no_subnormals();
     chains_.push_back(std::move(chain));
     checked_ = checked_ || checked;
     ranges_.clear();
@@ -98,7 +108,7 @@ bool Updates::bounded(const Chain& chain) {
     chain.each_store([&](const Array& slot) {
         Range& range = ranges_.at({slot.data, slot.size()});
         range.known = !bounds.empty();
-        if (range.known) range.interval = bounds[number++];
+        if (range.known) range.interval = settled(bounds[number++], slot.dtype);
     });
     return !bounds.empty();
 }

@@ -1,4 +1,4 @@
-"""Numbers below the normal ones: 0 in products, themselves everywhere else."""
+"""Numbers below the normal ones: 0 in products and what is updated, themselves elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback.execute import State, executor
-from pullback.graph import placeholder
+from pullback.graph import placeholder, slot
 from pullback.plan import Step
 from tests.native.helpers import EVERY_ISA, module
 
@@ -51,3 +51,59 @@ def test_what_finishes_a_product_keeps_them() -> None:
     y = run({"x": ones, "w": -ones * np.float32(1.5)})["y"]  # e^-96
     np.testing.assert_allclose(y, np.exp(-96), rtol=1e-3)
     assert 0 < y[0, 0] < np.finfo(np.float32).smallest_normal
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("size", [3000, 70_000])
+def test_what_is_updated_holds_none(size: int, threads: int) -> None:
+    """As the mean of a gradient that is gone: it ends at 0, not at the smallest number there is."""
+    random = np.random.default_rng(size)
+    mean = random.standard_normal(size).astype(np.float32)
+    weight = np.where(random.random(size) < 0.5, -TINY, TINY)
+    mean[::7], weight[::5] = BELOW, -0.0
+    state = State({"mean": mean, "weight": weight})
+    was, old = slot("mean", (size,)), slot("weight", (size,))
+    step = Step({"seen": was * 2}, {"mean": was * 0.9, "weight": old * 0.5}, finite=())
+    module().set_threads(threads)
+    try:
+        run = executor(step, state, "native").run
+        seen = [run({})["seen"] for _ in range(2)]
+    finally:
+        module().set_threads(0)
+    assert (seen[0] == 2 * mean).all()
+    np.testing.assert_array_equal(seen[1], 2 * np.where(mean == BELOW, 0, mean * np.float32(0.9)))
+    np.testing.assert_array_equal(state["weight"], weight / 4)
+    assert (np.signbit(state["weight"]) == np.signbit(weight)).all()
+
+
+def test_a_number_by_which_is_divided_may_become_0() -> None:
+    """Nothing is written that is not finite, though bounds of the slot said that it would be."""
+    size = 3000
+    state = State({"small": np.full(size, TINY), "by": np.ones(size, np.float32)})
+    small, by = slot("small", (size,)), slot("by", (size,))
+    step = Step({"x": by.sum()}, {"small": small * 1e-4, "by": 1e-30 / small}, finite=())
+    run = executor(step, state, "native").run
+    for _ in range(4):
+        run({})
+        assert np.isfinite(state["by"]).all()
+
+
+@pytest.mark.parametrize("probed", [False, True])
+def test_probes_change_nothing_of_it(probed: bool) -> None:
+    rows = np.random.default_rng(0).standard_normal((32, 40)).astype(np.float32) * TINY
+    network = pb.nn.dense(40, [40], 2, activation="sigmoid")
+    run = pb.fit(
+        network,
+        (rows, rows[:, :2]),
+        loss="mse",
+        epochs=4,
+        seed=0,
+        progress="none",
+        probes="*" if probed else None,
+    )
+    values = [value.numpy() for value in run.network.state().values()]
+    found = b"".join(value.tobytes() for value in values)
+    assert SEEN.setdefault("bits", found) == found
+
+
+SEEN: dict[str, bytes] = {}
