@@ -53,7 +53,7 @@ test-sanitize: $(sanitize)/installed ## The native tests under the address and U
 
 test-races: $(races)/installed ## The tests of threads under the thread sanitizer
 	LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	TSAN_OPTIONS=halt_on_error=1 OPENBLAS_NUM_THREADS=1 $(races)/bin/pytest --capture=sys --timeout=1200 \
+	TSAN_OPTIONS=halt_on_error=1:suppressions=native/races.txt OPENBLAS_NUM_THREADS=1 $(races)/bin/pytest --capture=sys --timeout=1200 \
 	  tests/native/test_pool.py tests/native/test_gemm.py tests/native/test_strands.py \
 	  tests/train/test_same_bits.py \
 	  tests/train/test_natives_at_once.py tests/train/test_probes.py -k "not child and not frames"
